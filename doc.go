@@ -1,0 +1,19 @@
+// Package unlearn is the documentation root of a library for machine
+// unlearning: given a trained classifier and the samples that must be
+// forgotten, it removes their influence and keeps the model useful.
+//
+// The root package holds no code. Import the package that you need:
+//
+//   - feature says what a model and a dataset must offer; feature/nn has
+//     networks that offer it, feature/train fits them, feature/dataset reads
+//     images, and feature/featuretest checks a model of your own.
+//   - distance measures how far apart two samples are, with gradients;
+//     distance/distancetest checks a distance of your own.
+//   - synth perturbs samples along input gradients.
+//   - dlfd has the interface Unlearner and the method DLFD; dlfd/baseline has
+//     the methods it is compared with.
+//   - metrics judges the result: utility, membership attacks, scores.
+//
+// The method is Distribution-Level Feature Distancing (Choi & Na, AAAI 2025,
+// arXiv 2409.14747).
+package unlearn

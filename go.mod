@@ -1,0 +1,3 @@
+module github.com/dlfd-go/unlearn
+
+go 1.25.0

@@ -1,0 +1,133 @@
+package unlearn
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/dlfd-go/unlearn/"
+
+// mayImport lists, for every package of the module, the packages of the module
+// that its code (tests apart) may import. A trailing /... covers the subtree.
+// A package that is not listed fails the test: add it on purpose.
+var mayImport = map[string][]string{
+	"internal/par":    {},
+	"internal/rng":    {},
+	"internal/kernel": {},
+	"internal/graph":  {"internal/kernel", "internal/par", "internal/rng"},
+	// testkit serves tests only; TestNobodyImportsTestkit holds it to that.
+	"internal/testkit": {"feature", "internal/rng"},
+
+	"feature":             {"internal/..."},
+	"feature/featuretest": {"feature", "internal/..."},
+	"feature/train":       {"feature", "internal/..."},
+	"feature/nn":          {"feature", "internal/..."},
+	"feature/dataset":     {"feature", "internal/..."},
+
+	"distance":              {"internal/..."},
+	"distance/distancetest": {"distance", "internal/..."},
+	"metrics":               {"internal/..."},
+	"synth":                 {"distance", "feature", "internal/..."},
+	"dlfd":                  {"synth", "metrics", "distance", "feature", "feature/train", "internal/..."},
+	"dlfd/baseline":         {"dlfd", "synth", "metrics", "distance", "feature", "feature/train", "internal/..."},
+
+	"examples/faces":    publicPackages,
+	"examples/distance": publicPackages,
+}
+
+var publicPackages = []string{"feature/...", "distance/...", "synth", "metrics/...", "dlfd/..."}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func listPackages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var pkgs []pkg
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p pkg
+		switch err := dec.Decode(&p); {
+		case errors.Is(err, io.EOF):
+			return pkgs
+		case err != nil:
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+func TestImportPicture(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name, inside := strings.CutPrefix(p.ImportPath, module)
+		if !inside {
+			continue // the documentation root
+		}
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("%s is not in the table of layers", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			dep, own := strings.CutPrefix(imp, module)
+			if own && !slices.ContainsFunc(allowed, func(a string) bool { return covers(a, dep) }) {
+				t.Errorf("%s may not import %s", name, dep)
+			}
+		}
+	}
+}
+
+func covers(pattern, name string) bool {
+	root, tree := strings.CutSuffix(pattern, "/...")
+	return name == root || tree && strings.HasPrefix(name, root+"/")
+}
+
+func TestNobodyImportsTestkit(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if slices.Contains(p.Imports, module+"internal/testkit") {
+			t.Errorf("%s imports internal/testkit outside its tests", p.ImportPath)
+		}
+	}
+}
+
+// thirdParty lists the path prefixes outside the standard library and this
+// module that a package may reach, through any number of imports.
+var thirdParty = map[string][]string{
+	"dlfd":          {"gonum.org/v1/gonum"},
+	"dlfd/baseline": {"gonum.org/v1/gonum"},
+	"distance":      {"gonum.org/v1/gonum"},
+	"metrics":       {"gonum.org/v1/gonum"},
+	"synth":         {"gonum.org/v1/gonum"},
+	"feature":       {},
+	"feature/train": {},
+	"feature/nn":    {},
+}
+
+func TestThirdPartyReach(t *testing.T) {
+	for _, p := range listPackages(t) {
+		allowed, known := thirdParty[strings.TrimPrefix(p.ImportPath, module)]
+		if !known {
+			continue
+		}
+		for _, dep := range p.Deps {
+			first, _, _ := strings.Cut(dep, "/")
+			if !strings.Contains(first, ".") || strings.HasPrefix(dep, module) || strings.HasPrefix(dep, "vendor/") {
+				continue
+			}
+			if !slices.ContainsFunc(allowed, func(a string) bool { return strings.HasPrefix(dep, a) }) {
+				t.Errorf("%s reaches %s", p.ImportPath, dep)
+			}
+		}
+	}
+}
