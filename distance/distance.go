@@ -2,6 +2,11 @@
 // gradient in every point.
 package distance
 
+import "errors"
+
+// ErrNotConverged is wrapped by the error of a solver that stopped early.
+var ErrNotConverged = errors.New("not converged")
+
 // Sample is a weighted empirical measure: the rows of X are its points.
 // Functions of this package never modify one.
 type Sample struct {
