@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
@@ -45,7 +46,7 @@ func (opt *AttackOptions) resolve(d int) (AttackOptions, error) {
 // Strength is what an attacker achieves.
 type Strength struct {
 	AUC         float64
-	AUCInterval Interval // bootstrap over samples; the attacker is taken as fitted
+	AUCInterval Interval // bootstrap within members, non-members and classes; the attacker is taken as fitted
 	Leak        float64  // |AUC − ½|: below ½ leaks too
 	TPR         float64  // see TPRAtFPR
 
@@ -87,7 +88,9 @@ func judge(m, n side, classes int, seed uint64, opt *AttackOptions) (Strength, e
 	if err := checkPair(len(m.scores), len(n.scores), 2); err != nil {
 		return Strength{}, err
 	}
-	rightM, rightN, err := halvings(m, n, classes, seed, o.Halvings)
+	v := verdicts{memberStrata: byClass(m.labels, classes), nonStrata: byClass(n.labels, classes)}
+	r.memberStrata, r.nonStrata = v.memberStrata, v.nonStrata
+	v.member, v.non, err = halvings(m, n, classes, seed, o.Halvings)
 	if err != nil {
 		return Strength{}, err
 	}
@@ -95,20 +98,30 @@ func judge(m, n side, classes int, seed uint64, opt *AttackOptions) (Strength, e
 	if err != nil {
 		return Strength{}, err
 	}
-	return strength([]*ranked{r}, tpr, rightM, rightN, seed, o.Bootstrap)
+	return strength([]*ranked{r}, tpr, v, seed, o.Bootstrap)
 }
 
-// strength sums up an attack: its AUC over the pairs within groups, and how
-// often each member and non-member was told right.
-func strength(groups []*ranked, tpr float64, rightM, rightN []float64, seed uint64, b Bootstrap) (Strength, error) {
-	s := Strength{TPR: tpr, BalancedAccuracy: (mean(rightM) + mean(rightN)) / 2}
+// verdicts tells how often each member and each non-member was told right, and
+// in which strata they are resampled.
+type verdicts struct {
+	member, non             []float64
+	memberStrata, nonStrata [][]int
+}
+
+// strength sums up an attack: its AUC over the pairs within groups, and what it
+// told right.
+func strength(groups []*ranked, tpr float64, v verdicts, seed uint64, b Bootstrap) (Strength, error) {
+	s := Strength{TPR: tpr, BalancedAccuracy: (mean(v.member) + mean(v.non)) / 2}
 	s.AUC = groupedAUC(groups, func(g *ranked) float64 { return g.auc(g.member, g.non) })
 	s.Leak = math.Abs(s.AUC - 0.5)
 	var err error
 	if s.AUCInterval, err = b.aucOfGroups(groups, seed); err != nil {
 		return s, err
 	}
-	s.BalancedAccuracyInterval, err = b.combine(rightM, rightN, seed, func(m, n float64) float64 { return (m + n) / 2 })
+	s.BalancedAccuracyInterval, err = b.run(seed, "balanced accuracy", func(r *rand.Rand) float64 {
+		m := resampledMean(r, v.member, v.memberStrata)
+		return (m + resampledMean(r, v.non, v.nonStrata)) / 2
+	})
 	return s, err
 }
 
@@ -140,8 +153,8 @@ func credit(right, scores []float64, half []int, h int, rule threshold, member b
 }
 
 // pick returns the elements of fold f.
-func pick(x []float64, fold []int, f int) []float64 {
-	var out []float64
+func pick[T any](x []T, fold []int, f int) []T {
+	var out []T
 	for i, v := range x {
 		if fold[i] == f {
 			out = append(out, v)

@@ -83,6 +83,30 @@ func TestAttackIsUnbiasedOnNothing(t *testing.T) {
 	near(t, "logistic balanced accuracy", lba, .5, .02)
 }
 
+// All samples of a class and a side have the same loss, so resampling within
+// classes cannot move the AUC; resampling at large moves the class shares.
+func TestIntervalsKeepClasses(t *testing.T) {
+	m, n := Outputs{Classes: 2}, Outputs{Classes: 2}
+	for i := range 40 {
+		y := i % 2
+		z := make([]float32, 2)
+		z[y] = float32(20 * y)
+		m.Logits, m.Labels = append(m.Logits, z...), append(m.Labels, y)
+		z[y] -= 1
+		n.Logits, n.Labels = append(n.Logits, z...), append(n.Labels, y)
+	}
+	m.N, n.N = 40, 40
+	res := must(Attack(m, n, 1, nil))
+	near(t, "AUC", res.Loss.AUC, .75, 0)
+	if res.Loss.AUCInterval != (Interval{.75, .75}) {
+		t.Errorf("interval %v", res.Loss.AUCInterval)
+	}
+	s := must(JudgeScores(must(negatedLosses(m)), must(negatedLosses(n)), 1, nil))
+	if s.AUCInterval.Hi-s.AUCInterval.Lo < .1 {
+		t.Errorf("without classes: %v", s.AUCInterval)
+	}
+}
+
 func TestJudgeScoresFindsTheKnownOptimum(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
 	m, n := make([]float64, 4000), make([]float64, 4000)

@@ -32,12 +32,15 @@ func crossFitted(xm, xn []float64, d int, ym, yn []int, classes int, seed uint64
 		if groups[f], err = newRanked(pick(sm, foldM, f), pick(sn, foldN, f)); err != nil {
 			return Strength{}, err
 		}
+		groups[f].memberStrata = byClass(pick(ym, foldM, f), classes)
+		groups[f].nonStrata = byClass(pick(yn, foldN, f), classes)
 	}
 	tpr, err := TPRAtFPR(sm, sn, o.FPR)
 	if err != nil {
 		return Strength{}, err
 	}
-	return strength(groups, tpr, signs(sm, true), signs(sn, false), seed, o.Bootstrap)
+	v := verdicts{signs(sm, true), signs(sn, false), byClass(ym, classes), byClass(yn, classes)}
+	return strength(groups, tpr, v, seed, o.Bootstrap)
 }
 
 // fitFold fits on all folds but f and writes the log-odds of the samples of f.

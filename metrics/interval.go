@@ -83,13 +83,21 @@ func (b Bootstrap) Mean(x []float64, seed uint64) (Interval, error) {
 	if err := checkScores("sample", x); err != nil {
 		return Interval{}, err
 	}
-	return b.run(seed, "mean", func(r *rand.Rand) float64 { return resampledMean(r, x) })
+	return b.run(seed, "mean", func(r *rand.Rand) float64 { return resampledMean(r, x, nil) })
 }
 
 // Difference returns an interval for the mean of x less the mean of y, two
 // independent samples.
 func (b Bootstrap) Difference(x, y []float64, seed uint64) (Interval, error) {
-	return b.combine(x, y, seed, func(mx, my float64) float64 { return mx - my })
+	for i, s := range [][]float64{x, y} {
+		if err := checkScores(fmt.Sprintf("sample %d", i), s); err != nil {
+			return Interval{}, err
+		}
+	}
+	return b.run(seed, "difference", func(r *rand.Rand) float64 {
+		mx := resampledMean(r, x, nil)
+		return mx - resampledMean(r, y, nil)
+	})
 }
 
 // AUC returns an interval for AUC(member, nonmember); members and non-members
@@ -119,7 +127,8 @@ func (b Bootstrap) AUCDifference(aMember, aNon, bMember, bNon []float64, seed ui
 		return Interval{}, err
 	}
 	return b.run(seed, "auc difference", func(r *rand.Rand) float64 {
-		m, n := draw(r, len(aMember)), draw(r, len(aNon))
+		m := draw(r, len(aMember), nil)
+		n := draw(r, len(aNon), nil)
 		return ra.aucAt(m, n) - rb.aucAt(m, n)
 	})
 }
@@ -128,7 +137,8 @@ func (b Bootstrap) AUCDifference(aMember, aNon, bMember, bNon []float64, seed ui
 func (b Bootstrap) aucOfGroups(groups []*ranked, seed uint64) (Interval, error) {
 	return b.run(seed, "auc", func(r *rand.Rand) float64 {
 		return groupedAUC(groups, func(g *ranked) float64 {
-			return g.aucAt(draw(r, len(g.memberAt)), draw(r, len(g.nonAt)))
+			m := draw(r, len(g.memberAt), g.memberStrata)
+			return g.aucAt(m, draw(r, len(g.nonAt), g.nonStrata))
 		})
 	})
 }
@@ -142,18 +152,6 @@ func groupedAUC(groups []*ranked, auc func(g *ranked) float64) float64 {
 		pairs += w
 	}
 	return sum / pairs
-}
-
-func (b Bootstrap) combine(x, y []float64, seed uint64, f func(mx, my float64) float64) (Interval, error) {
-	for i, s := range [][]float64{x, y} {
-		if err := checkScores(fmt.Sprintf("sample %d", i), s); err != nil {
-			return Interval{}, err
-		}
-	}
-	return b.run(seed, "two means", func(r *rand.Rand) float64 {
-		mx := resampledMean(r, x)
-		return f(mx, resampledMean(r, y))
-	})
 }
 
 // run evaluates stat once a resample, each with its own stream.
@@ -170,19 +168,27 @@ func (b Bootstrap) run(seed uint64, purpose string, stat func(r *rand.Rand) floa
 	return Interval{quantile(values, (1-b.Level)/2), quantile(values, (1+b.Level)/2)}, nil
 }
 
-// draw returns n positions below n, drawn with replacement.
-func draw(r *rand.Rand, n int) []int32 {
-	at := make([]int32, n)
-	for i := range at {
-		at[i] = int32(r.IntN(n))
+// draw returns n positions below n, drawn with replacement: from each stratum
+// as many as it has.
+func draw(r *rand.Rand, n int, strata [][]int) []int32 {
+	at := make([]int32, 0, n)
+	if strata == nil {
+		for range n {
+			at = append(at, int32(r.IntN(n)))
+		}
+	}
+	for _, items := range strata {
+		for range items {
+			at = append(at, int32(items[r.IntN(len(items))]))
+		}
 	}
 	return at
 }
 
-func resampledMean(r *rand.Rand, x []float64) float64 {
+func resampledMean(r *rand.Rand, x []float64, strata [][]int) float64 {
 	var sum float64
-	for range x {
-		sum += x[r.IntN(len(x))]
+	for _, i := range draw(r, len(x), strata) {
+		sum += x[i]
 	}
 	return sum / float64(len(x))
 }

@@ -65,8 +65,8 @@ func publishedSplit(r *rand.Rand, member, nonmember []float64) (accuracy, majori
 	if err != nil {
 		return 0, 0, err
 	}
-	trainN, testN := deal(r, nonmember, part.train[0], part.test[0])
-	trainM, testM := deal(r, member, part.train[1], part.test[1])
+	trainN, testN := deal(r, nonmember, part.train[0])
+	trainM, testM := deal(r, member, part.train[1])
 	y := make([]bool, len(trainN)+len(trainM))
 	for i := range trainM {
 		y[len(trainN)+i] = true
@@ -90,13 +90,12 @@ func publishedSplit(r *rand.Rand, member, nonmember []float64) (accuracy, majori
 	return float64(right) / n, float64(max(len(testN), len(testM))) / n, nil
 }
 
-// deal returns train and then test elements of x in random order.
-func deal(r *rand.Rand, x []float64, train, test int) (a, b []float64) {
+// deal returns train elements of x in random order, and the others.
+func deal(r *rand.Rand, x []float64, train int) (a, b []float64) {
 	for i, k := range r.Perm(len(x)) {
-		switch {
-		case i < train:
+		if i < train {
 			a = append(a, x[k])
-		case i < train+test:
+		} else {
 			b = append(b, x[k])
 		}
 	}

@@ -50,6 +50,17 @@ func TestPublishedAttackFloors(t *testing.T) {
 	near(t, "separable", apart.Accuracy, 1, 0)
 }
 
+// Two losses apart tell the sides if the penalty lets the weight outgrow the
+// intercept. scikit-learn 1.2.1 scores .6, the majority, for losses .001 and .2
+// at C = 1, and 1 at C = 3; for .001 and .3 it scores 1 at C = 1, and .6 at .3.
+func TestPublishedAttackPenalty(t *testing.T) {
+	for loss, want := range map[float64]float64{.2: .6, .3: 1} {
+		m := apply(make([]float64, 20), func(float64) float64 { return .001 })
+		n := apply(make([]float64, 30), func(float64) float64 { return loss })
+		near(t, "accuracy", must(PublishedAttack(m, n, 1)).Accuracy, want, 1e-15)
+	}
+}
+
 func TestPublishedAttackTooFew(t *testing.T) {
 	for _, n := range [][2]int{{1, 30}, {5, 5}} {
 		if _, err := PublishedAttack(goldMember[:n[0]], goldNon[:n[1]], 1); !errors.Is(err, ErrTooFew) {

@@ -53,6 +53,8 @@ type ranked struct {
 	member, non []float64 // counts
 	// Position in value of each sample, for resampling.
 	memberAt, nonAt []int32
+	// The strata that resampling keeps the sizes of; a nil one is everything.
+	memberStrata, nonStrata [][]int
 }
 
 func newRanked(member, nonmember []float64) (*ranked, error) {

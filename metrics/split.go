@@ -97,8 +97,8 @@ func dealByClass(r *rand.Rand, labels []int, classes, folds int) []int {
 type allotment struct{ train, test [2]int }
 
 // allot divides the classes as scikit-learn's StratifiedShuffleSplit does: the
-// test part has ⌈share·n⌉ samples, the counts of each part follow the classes'
-// shares rounded down, and what is missing goes to the largest remainders, ties
+// test part has ⌈share·n⌉ samples, the counts of the rest follow the classes'
+// shares rounded down, and what is missing goes to the larger remainder, ties
 // drawn anew each time.
 func allot(r *rand.Rand, counts [2]int, share float64) (allotment, error) {
 	n := counts[0] + counts[1]
@@ -107,9 +107,10 @@ func allot(r *rand.Rand, counts [2]int, share float64) (allotment, error) {
 		return allotment{}, fmt.Errorf("metrics: %w: %d and %d samples cannot be split into stratified parts with %d of %d for testing",
 			ErrTooFew, counts[0], counts[1], test, n)
 	}
-	var a allotment
-	a.train = approximateMode(r, counts, n-test)
-	a.test = approximateMode(r, [2]int{counts[0] - a.train[0], counts[1] - a.train[1]}, test)
+	a := allotment{train: approximateMode(r, counts, n-test)}
+	for i, c := range counts {
+		a.test[i] = c - a.train[i]
+	}
 	return a, nil
 }
 
