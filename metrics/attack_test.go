@@ -101,6 +101,12 @@ func TestIntervalsKeepClasses(t *testing.T) {
 	if res.Loss.AUCInterval != (Interval{.75, .75}) {
 		t.Errorf("interval %v", res.Loss.AUCInterval)
 	}
+	if iv := res.Logistic.AUCInterval; iv.Lo != res.Logistic.AUC || iv.Hi != res.Logistic.AUC {
+		t.Errorf("logistic AUC %v, interval %v", res.Logistic.AUC, iv)
+	}
+	if iv := res.Logistic.BalancedAccuracyInterval; iv.Hi-iv.Lo > 1e-12 {
+		t.Errorf("logistic balanced accuracy %v, interval %v", res.Logistic.BalancedAccuracy, iv)
+	}
 	s := must(JudgeScores(must(negatedLosses(m)), must(negatedLosses(n)), 1, nil))
 	if s.AUCInterval.Hi-s.AUCInterval.Lo < .1 {
 		t.Errorf("without classes: %v", s.AUCInterval)

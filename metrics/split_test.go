@@ -73,13 +73,14 @@ func TestFoldsAreStratified(t *testing.T) {
 	for i := range labels {
 		labels[i] = r.IntN(4)
 	}
-	fold := dealByClass(r, labels, 4, 5)
-	var size [5]int
-	var per [5][4]int
-	for i, f := range fold {
-		size[f]++
-		per[f][labels[i]]++
+	size, per := foldCounts(labels, dealByClass(r, labels, 4, 5))
+	slices.Reverse(labels) // the other of two matched sides
+	for range 5 {
+		if _, other := foldCounts(labels, dealByClass(r, labels, 4, 5)); other != per {
+			t.Errorf("matched sides are dealt as %v and %v", per, other)
+		}
 	}
+	slices.Reverse(labels)
 	for f := range 5 {
 		if size[f] < 20 || size[f] > 21 {
 			t.Errorf("fold %d has %d of 103", f, size[f])
@@ -90,6 +91,14 @@ func TestFoldsAreStratified(t *testing.T) {
 			}
 		}
 	}
+}
+
+func foldCounts(labels, fold []int) (size [5]int, per [5][4]int) {
+	for i, f := range fold {
+		size[f]++
+		per[f][labels[i]]++
+	}
+	return size, per
 }
 
 // Golden: the counts that StratifiedShuffleSplit(10, random_state=s), s = 0…19,
