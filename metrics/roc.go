@@ -33,11 +33,10 @@ func TPRAtFPR(member, nonmember []float64, fpr float64) (float64, error) {
 		return 0, err
 	}
 	var tp, fp, best float64
-	allowed := fpr * float64(len(nonmember))
 	for v := len(r.member) - 1; v >= 0; v-- {
 		tp += r.member[v]
 		fp += r.non[v]
-		if fp > allowed {
+		if fp/float64(len(nonmember)) > fpr { // not fp > fpr·n: .29·100 < 29
 			break
 		}
 		best = tp

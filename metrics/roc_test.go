@@ -100,6 +100,7 @@ func TestTPRAtFPR(t *testing.T) {
 	m := []float64{99.5, 98.5, 97.5, 98.5, 0}
 	near(t, "1 %: one non-member may pass", must(TPRAtFPR(m, non, .01)), 3.0/5, 0)
 	near(t, "0.5 %: none may", must(TPRAtFPR(m, non, .005)), 1.0/5, 0)
+	near(t, "29 %: 29 may, though .29·100 < 29", must(TPRAtFPR([]float64{70.5, 71.5, 69.5}, non, .29)), 2.0/3, 0)
 	near(t, "all tied", must(TPRAtFPR([]float64{1, 1}, []float64{1, 1}, .01)), 0, 0)
 	near(t, "100 %", must(TPRAtFPR(m, non, 1)), 1, 0)
 }

@@ -20,8 +20,8 @@ func ForgettingScore(mia float64) (float64, error) {
 // NoMUS returns ½(accuracy + 1 − FS), FS being ForgettingScore(mia): 1 is best.
 // Values outside [0, 1] give ErrRange.
 //
-// It rewards moving the attack to ½ whatever the retrained model does, and a
-// constant model, which no attacker can read, gets ½ + accuracy/2.
+// It rewards moving the attack to ½ whatever the retrained model does, and gives
+// a constant model, which no balanced attack can read, ½ + accuracy/2.
 //
 // Reference: Choi & Na, arXiv 2311.02240, section 4.
 func NoMUS(accuracy, mia float64) (float64, error) {
