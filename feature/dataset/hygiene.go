@@ -83,14 +83,15 @@ func eachPixels(d feature.Dataset, f func(i int, x []float64) error) error {
 		return fmt.Errorf("dataset: %w", err)
 	}
 	x := make([]float64, feature.Size(d.Shape()))
-	plane := len(x) / max(c, 1)
+	plane := len(x) / c
 	for b, err := range feature.Batches(d, 64, nil) {
 		if err != nil {
 			return err
 		}
 		for i, k := range b.Index {
-			for j, v := range b.X.Row(i) {
-				x[j] = pixel(p, j/plane, v)
+			row := b.X.Row(i)
+			for ch := range c {
+				denormalize(x[ch*plane:(ch+1)*plane], row[ch*plane:], p, ch)
 			}
 			if err := f(k, x); err != nil {
 				return err

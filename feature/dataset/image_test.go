@@ -163,7 +163,7 @@ func TestImageOptionsErrors(t *testing.T) {
 		"negative size":   {ImageOptions{Size: [2]int{-3, -3}}, feature.ErrShape, "-3"},
 		"two channels":    {ImageOptions{Channels: 2}, feature.ErrShape, "2 channels"},
 		"negative limit":  {ImageOptions{MaxPixels: -1}, ErrTooLarge, "-1"},
-		"huge size":       {ImageOptions{Size: [2]int{1 << 40, 1 << 40}}, ErrTooLarge, "bytes"},
+		"huge size":       {ImageOptions{Size: [2]int{1 << 30, 1 << 30}}, ErrTooLarge, "bytes"},
 		"image too large": {ImageOptions{MaxPixels: 8}, ErrTooLarge, "3×3"},
 		"set too large":   {ImageOptions{MaxBytes: 8}, ErrTooLarge, "the limit is 8"},
 		"normalisation":   {ImageOptions{Pixels: feature.Pixels{Std: []float64{-1}}}, feature.ErrNotFinite, "-1"},

@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 
@@ -239,14 +238,16 @@ func (d *Set) channels() int { return channels(d.shape) }
 // channels returns the number of channels of a sample: axis 0 of an image, 1 for
 // what is not channels×height×width.
 func channels(shape []int) int {
-	if len(shape) != 3 {
+	if len(shape) != 3 || shape[0] < 1 {
 		return 1
 	}
 	return shape[0]
 }
 
-// pixel undoes the normalisation of v in channel c, in float64.
-func pixel(p feature.Pixels, c int, v float32) float64 {
+// denormalize undoes normalize, in float64, for as many values as dst holds.
+func denormalize(dst []float64, src []float32, p feature.Pixels, c int) {
 	mean, std := p.Channel(c)
-	return math.FMA(float64(v), std, mean)
+	for i := range dst {
+		dst[i] = float64(src[i])*std + mean
+	}
 }

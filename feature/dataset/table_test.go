@@ -62,7 +62,7 @@ func TestParseTableErrors(t *testing.T) {
 		"short row":      {"a,b\n1,2\n3\n", TableOptions{}, ErrFormat, "row 2 (line 3)"},
 		"long row":       {"a,b\n\n1,2,3\n", TableOptions{}, ErrFormat, "row 1 (line 3): malformed data: 3 fields in 2 columns"},
 		"ragged list":    {"a b\nc\n", TableOptions{Comma: ' ', NoHeader: true}, ErrFormat, "row 2 (line 2)"},
-		"open quote":     {"x\na,b\n1,2\n3,\"4\n", TableOptions{Skip: 1}, ErrFormat, "line 4"},
+		"open quote":     {"x\na,b\n1,2\n3,\"4\n", TableOptions{Skip: 1}, ErrFormat, "parse error on line 4"},
 		"bare quote":     {"a,b\n1,2\"\n", TableOptions{}, ErrFormat, "line 2"},
 		"equal names":    {"a,a\n1,2\n", TableOptions{}, ErrFormat, "columns 0 and 1"},
 		"too few names":  {"a,b\n1,2\n", TableOptions{Columns: []string{"x"}}, ErrFormat, "2 columns"},
