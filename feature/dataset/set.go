@@ -183,8 +183,9 @@ func (d *Set) Pixels() feature.Pixels { return d.pixels }
 // Identity returns whom sample i shows, or "" if that is not known.
 func (d *Set) Identity(i int) string { return entry(d.identities, i) }
 
-// Path returns the file that sample i was read from, or "" if there is none.
-// Samples of an IDX file are called by the file's name and their number.
+// Path returns the file that sample i was read from, or "" if there is none: as
+// the table calls it for CSV, with the folder for Folder, and "file#number" for
+// IDX.
 func (d *Set) Path(i int) string { return entry(d.paths, i) }
 
 func entry(list []string, i int) string {
