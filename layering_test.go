@@ -112,6 +112,8 @@ var thirdParty = map[string][]string{
 	"feature":       {},
 	"feature/train": {},
 	"feature/nn":    {},
+	// for resizing images
+	"feature/dataset": {"golang.org/x/image"},
 }
 
 func TestThirdPartyReach(t *testing.T) {
