@@ -87,9 +87,3 @@ func axpy4Plain[T element](coef *[4]T, a []T, ld int, y []T) {
 		y[i] += coef[0]*r0[i] + coef[1]*r1[i] + coef[2]*r2[i] + coef[3]*r3[i]
 	}
 }
-
-func axpyPlain[T element](alpha T, x, y []T) {
-	for i, v := range x {
-		y[i] += alpha * v
-	}
-}
