@@ -39,12 +39,28 @@ type Sinkhorn struct {
 	// MaxIter limits the sweeps of each of the transport problems. If it is
 	// zero, 2000 is used.
 	MaxIter int
+
+	// NewtonAfter is the number of sweeps after which Newton steps take over,
+	// if more than about a hundred further sweeps would be needed. If it is
+	// zero, 32 is used; if it is negative, there are none.
+	NewtonAfter int
+
+	// Rho, if positive, relaxes the marginals: the plan is charged
+	// ρ KL(P1|a) + ρ KL(Pᵀ1|b) for missing them, weights may have any mass, and
+	// the value stays below ρ(Σa+Σb) + εΣaΣb however far the points are. If
+	// Debiased, (ε/2)(Σa−Σb)² is added. If it is zero, marginals are exact.
+	//
+	// References: Chizat et al., Scaling algorithms for unbalanced optimal
+	// transport problems (2018); Séjourné et al., Sinkhorn divergences for
+	// unbalanced optimal transport (2019).
+	Rho float64
 }
 
 const (
 	defaultEpsilon = .05
 	defaultTol     = 1e-6
 	defaultMaxIter = 2000
+	defaultNewton  = 32
 )
 
 // resolve returns a copy of s with the defaults filled in, save for an Epsilon
@@ -61,6 +77,9 @@ func (s Sinkhorn) resolve() (Sinkhorn, error) {
 	}
 	if s.MaxIter == 0 {
 		s.MaxIter = defaultMaxIter
+	}
+	if s.NewtonAfter == 0 {
+		s.NewtonAfter = defaultNewton
 	}
 	if !(s.Epsilon >= 0) || math.IsInf(s.Epsilon, 1) {
 		return s, fmt.Errorf("%w: Sinkhorn.Epsilon %v, want a finite number > 0", ErrParameter, s.Epsilon)
@@ -179,19 +198,18 @@ func (s *Sinkhorn) term(ws *Workspace, coef float64, gx, gy, a, b []float64, x, 
 			return 0, err
 		}
 	}
-	t := newTransport(ws, a, b, c, s.Epsilon, s.Tol, s.MaxIter)
+	t := newTransport(ws, s, a, b, c)
 	if x.same(y) {
 		t.solveSelf()
 	} else {
-		t.solve()
+		t.solve(true)
 	}
 	ws.Stats.merge(t.stats)
 	if gx != nil || gy != nil {
-		p := ws.Floats(x.N * y.N)
-		t.plan(p, coef)
-		s.Cost.VJP(ws, gx, gy, p, c, x, y)
+		scaleBy(t.p, coef)
+		s.Cost.VJP(ws, gx, gy, t.p, c, x, y)
 	}
-	return t.value(), nil
+	return t.dual(t.mass), nil
 }
 
 func checkCosts(c []float64) error {
