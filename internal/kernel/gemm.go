@@ -82,7 +82,7 @@ func (g *gemmKernel[T]) blockK(k int) int {
 func (g *gemmKernel[T]) scratch(m, n, k int) int {
 	kc := g.blockK(k)
 	blocked := kc*(roundUp(min(m, g.mc), mr)+roundUp(min(n, g.nc), g.nr)) + 2*align
-	narrow := max(m, 4*k) + 2*align // see narrow.go
+	narrow := narrowest * max(m, k)
 	return max(blocked, narrow)
 }
 

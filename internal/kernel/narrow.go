@@ -2,17 +2,21 @@ package kernel
 
 import "unsafe"
 
+// narrowest is the number of rows or columns up to which narrow products go
+// without packing.
+const narrowest = 4
+
 // narrow computes products with few rows or few columns, for which packing
 // would cost more than the product, and reports whether it did.
 func (p *product[T]) narrow(g *gemmKernel[T], scratch []T) bool {
 	switch {
 	case p.m <= 1 && !p.tB:
 		p.rowsByAxpy(g, scratch)
-	case p.m <= 4 && p.tB:
+	case p.m <= narrowest && p.tB:
 		p.rowsByDot(g, scratch)
-	case p.n <= 4 && p.tA:
+	case p.n <= narrowest && p.tA:
 		p.colsByAxpy(g, scratch)
-	case p.n <= 4:
+	case p.n <= narrowest:
 		p.colsByDot(g, scratch)
 	default:
 		return false
@@ -27,44 +31,49 @@ func (p *product[T]) rowsByAxpy(g *gemmKernel[T], scratch []T) {
 		if p.beta == 0 {
 			clear(row)
 		}
-		coef := p.rowA(i, scratch)
+		coef := p.rowA(i, scratch, true)
 		gemvT(g, p.k, p.alpha, coef, p.b, p.ldb, row)
 	}
 }
 
-// rowsByDot multiplies rows of A by the rows of B.
+// rowsByDot multiplies rows of A by the rows of B, four of B at a time.
 func (p *product[T]) rowsByDot(g *gemmKernel[T], scratch []T) {
-	for i := range p.m {
-		row := p.c[i*p.ldc:]
-		gemvN(g, p.n, p.alpha, p.b, p.ldb, p.rowA(i, scratch), p.beta, row, 1)
+	for j := 0; j < p.n; j += 4 {
+		count := min(4, p.n-j)
+		for i := range p.m {
+			gemvN(g, count, p.alpha, p.b[j*p.ldb:], p.ldb, p.rowA(i, scratch[i*p.k:], j == 0), p.beta, p.c[i*p.ldc+j:], 1)
+		}
 	}
 }
 
-// colsByAxpy adds up the rows of A, times an element of B each, into a vector
-// that becomes a column of C.
-func (p *product[T]) colsByAxpy(g *gemmKernel[T], scratch []T) {
-	for j := range p.n {
-		col := scratch[:p.m]
-		clear(col)
-		var coef [4]T
-		k := 0
-		for ; k+4 <= p.k; k += 4 {
-			for r := range coef {
-				coef[r] = p.alpha * p.atB(k+r, j)
-			}
-			g.axpy4(&coef, p.a[k*p.lda:], p.lda, col)
-		}
-		for ; k < p.k; k++ {
-			g.axpy(p.alpha*p.atB(k, j), p.a[k*p.lda:][:p.m], col)
-		}
-		p.putColumn(j, col)
-	}
-}
-
-// colsByDot multiplies the rows of A by columns of B.
+// colsByDot multiplies columns of B by the rows of A, four of A at a time.
 func (p *product[T]) colsByDot(g *gemmKernel[T], scratch []T) {
+	for i := 0; i < p.m; i += 4 {
+		count := min(4, p.m-i)
+		for j := range p.n {
+			gemvN(g, count, p.alpha, p.a[i*p.lda:], p.lda, p.colB(j, scratch[j*p.k:], i == 0), p.beta, p.c[i*p.ldc+j:], p.ldc)
+		}
+	}
+}
+
+// colsByAxpy adds up the rows of A, times an element of B each, into vectors
+// that become the columns of C.
+func (p *product[T]) colsByAxpy(g *gemmKernel[T], scratch []T) {
+	clear(scratch[:p.n*p.m])
+	k := 0
+	for ; k+4 <= p.k; k += 4 {
+		for j := range p.n {
+			coef := [4]T{p.alpha * p.atB(k, j), p.alpha * p.atB(k+1, j), p.alpha * p.atB(k+2, j), p.alpha * p.atB(k+3, j)}
+			g.axpy4(&coef, p.a[k*p.lda:], p.lda, scratch[j*p.m:][:p.m])
+		}
+	}
+	for ; k < p.k; k++ {
+		for j := range p.n {
+			g.axpy(p.alpha*p.atB(k, j), p.a[k*p.lda:][:p.m], scratch[j*p.m:][:p.m])
+		}
+	}
 	for j := range p.n {
-		gemvN(g, p.m, p.alpha, p.a, p.lda, p.colB(j, scratch), p.beta, p.c[j:], p.ldc)
+		p.putColumn(j, scratch[j*p.m:][:p.m])
 	}
 }
 
@@ -85,24 +94,25 @@ func (p *product[T]) atB(k, j int) T {
 	return p.b[k*p.ldb+j]
 }
 
-// rowA returns row i of op(A), copied to scratch if it is scattered.
-func (p *product[T]) rowA(i int, scratch []T) []T {
+// rowA returns row i of op(A); a scattered row is in scratch, where fresh says
+// to put it.
+func (p *product[T]) rowA(i int, scratch []T, fresh bool) []T {
 	if !p.tA {
 		return p.a[i*p.lda:][:p.k]
 	}
-	return gather(scratch[:p.k], p.a[i:], p.lda)
+	return gather(scratch[:p.k], p.a[i:], p.lda, fresh)
 }
 
-// colB returns column j of op(B), copied to scratch if it is scattered.
-func (p *product[T]) colB(j int, scratch []T) []T {
+// colB is rowA for column j of op(B).
+func (p *product[T]) colB(j int, scratch []T, fresh bool) []T {
 	if p.tB {
 		return p.b[j*p.ldb:][:p.k]
 	}
-	return gather(scratch[:p.k], p.b[j:], p.ldb)
+	return gather(scratch[:p.k], p.b[j:], p.ldb, fresh)
 }
 
-func gather[T element](dst, src []T, stride int) []T {
-	for i := range dst {
+func gather[T element](dst, src []T, stride int, fresh bool) []T {
+	for i := 0; fresh && i < len(dst); i++ {
 		dst[i] = src[i*stride]
 	}
 	return dst
