@@ -37,6 +37,7 @@ type Properties struct {
 	Homogeneous bool    // D(sx, sy) = s^Degree D(x, y) for s > 0
 	Degree      float64
 	Weighted    bool // weights act as masses: a row may be split into two
+	AnyMass     bool // weights need not have the sum one
 	Kinked      bool // not differentiable where points coincide
 	MinN        int  // fewest points on either side; 0 means 1
 	EqualN      bool // both sides must have the same number of points

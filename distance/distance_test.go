@@ -14,9 +14,17 @@ func TestConformance(t *testing.T) {
 	}{
 		{"Sinkhorn", distance.Sinkhorn{}},
 		{"SinkhornSqEuclidean", distance.Sinkhorn{Cost: distance.SqEuclidean{}, Epsilon: 1}},
-		{"SinkhornEuclidean", distance.Sinkhorn{Cost: distance.Euclidean{}, Epsilon: .5}},
-		{"Divergence", distance.Sinkhorn{Debiased: true, Epsilon: .5}},
-		{"DivergenceSqEuclidean", distance.Sinkhorn{Cost: distance.SqEuclidean{}, Epsilon: 5, Debiased: true}},
+		{"SinkhornEuclidean", distance.Sinkhorn{Cost: distance.Euclidean{}}},
+		{"Divergence", distance.Sinkhorn{Debiased: true}},
+		{"DivergenceSqEuclidean", distance.Sinkhorn{Cost: distance.SqEuclidean{}, Epsilon: .5, Debiased: true}},
+		{"Sharp", distance.Sinkhorn{Value: distance.Transport, Epsilon: .2, Tol: 1e-11}},
+		{"SharpDivergence", distance.Sinkhorn{Value: distance.Transport, Epsilon: .2, Tol: 1e-11, Debiased: true}},
+		{"Shannon", distance.Sinkhorn{Value: distance.Shannon}},
+		{"Unbalanced", distance.Sinkhorn{Rho: .5}},
+		{"UnbalancedStiff", distance.Sinkhorn{Rho: 100, Cost: distance.SqEuclidean{}}},
+		{"UnbalancedDivergence", distance.Sinkhorn{Rho: 1, Epsilon: .1, Debiased: true, Cost: distance.Euclidean{}}},
+		{"Warm", distance.Sinkhorn{WarmStart: true}},
+		{"WarmDivergence", distance.Sinkhorn{WarmStart: true, Debiased: true}},
 		{"EMD", distance.EMD{}},
 		{"EMDSqEuclidean", distance.EMD{Cost: distance.SqEuclidean{}}},
 		{"EMDEuclidean", distance.EMD{Cost: distance.Euclidean{}}},
@@ -27,7 +35,6 @@ func TestConformance(t *testing.T) {
 		{"ReleasedSinkhorn", distance.ReleasedSinkhorn{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
 			if err := distancetest.Check(tt.d); err != nil {
 				t.Error(err)
 			}

@@ -51,7 +51,7 @@ func (e EMD) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error)
 	n := x.N
 	c := ws.Floats(n * n)
 	cost.Matrix(ws, c, x, y)
-	if err := checkCosts(c); err != nil {
+	if _, _, err := costRange(c); err != nil {
 		return 0, err
 	}
 	col, u, v := ws.Ints(n), ws.Floats(n), ws.Floats(n)

@@ -39,6 +39,11 @@ func (t *transport) columnError() (err float64) {
 	return err / t.scale
 }
 
+// trust is how far the first trial may move a potential, in units of ε: where
+// a group of points has yet to gain its mass, the dual is flat to one side,
+// and Newton's own step leaps over the summit.
+const trust = 50
+
 // search halves the step along dir until the dual rises by enough of what its
 // slope promises, or the marginal error falls, which decides where the rise is
 // lost in rounding. If nothing helps, it restores the potentials.
@@ -47,7 +52,8 @@ func (t *transport) search(dir []float64, slope float64) bool {
 	copy(w.f, t.f)
 	copy(w.g, t.g)
 	before, err := t.dual(sum(t.col)), t.stats.MarginalError
-	for h := 1.0; h > 1e-6; h /= 2 {
+	first := min(1, trust*t.eps/largestAbs(dir))
+	for h := first; h > 1e-6*first; h /= 2 {
 		for j, g := range w.g {
 			t.g[j] = g + h*dir[j]
 		}
@@ -63,6 +69,14 @@ func (t *transport) search(dir []float64, slope float64) bool {
 	t.spread()
 	t.stats.MarginalError = err
 	return false
+}
+
+func largestAbs(x []float64) float64 {
+	m := math.SmallestNonzeroFloat64
+	for _, v := range x {
+		m = max(m, math.Abs(v))
+	}
+	return m
 }
 
 // newtonWork is the memory of Newton steps.

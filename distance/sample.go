@@ -152,6 +152,19 @@ func (s Sample) weights(ws *Workspace, name string) ([]float64, error) {
 	return w, nil
 }
 
+// masses is weights for measures of any mass: of one where W is nil.
+func (s Sample) masses(ws *Workspace, name string) ([]float64, error) {
+	if s.W == nil {
+		return s.weights(ws, name)
+	}
+	w := ws.Floats(s.N)
+	copy(w, s.W)
+	if total := sum(w); !(total > 0) || math.IsInf(total, 1) {
+		return nil, fmt.Errorf("%w: the weights of %s have sum %v, want a finite number > 0", ErrWeights, name, total)
+	}
+	return w, nil
+}
+
 // begin is the first line of an Eval with probability weights: it checks the
 // arguments, clears the gradients and returns the weights.
 func begin(ws *Workspace, gx, gy []float64, x, y Sample) (a, b []float64, err error) {

@@ -102,7 +102,7 @@ func (t *transport) sweep(tol float64, limit int, mayStop bool) {
 			continue
 		}
 		left := p.decide(err, tol)
-		if mayStop && t.newtonAt >= 0 && k+every > t.newtonAt && left > 100 {
+		if mayStop && t.newtonAt >= 0 && k+every > t.newtonAt && left > every {
 			return
 		}
 	}
@@ -143,10 +143,11 @@ func (t *transport) rows(r relaxation) (err float64, wild bool) {
 		row := t.p[i*m : i*m+m]
 		s := kernel.Dot(row, t.v)
 		u := t.rowFactor(r, i, a, s)
-		err += s * math.Abs(t.u[i]-a/s)
+		best := a / s
 		if t.kappa > 0 {
-			err += s*math.Abs(t.u[i]-u) - s*math.Abs(t.u[i]-a/s)
+			best = u
 		}
+		err += s * math.Abs(t.u[i]-best)
 		if !(u < far && u > 1/far) {
 			wild = true
 		}
@@ -195,6 +196,7 @@ func (t *transport) solve(anneal bool) {
 const annealFrom = 1000
 
 func (t *transport) anneal() {
+	const rough = .05
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, v := range t.c {
 		lo, hi = min(lo, v), max(hi, v)
@@ -204,14 +206,14 @@ func (t *transport) anneal() {
 		return
 	}
 	kappa := t.kappa
-	for e := (hi - lo) / 50; e > 2*eps; e /= 4 {
+	for e := (hi - lo) / 10; e > 1.5*eps; e /= 4 {
 		t.eps, t.kappa = e, kappa*(e/eps)
 		t.spread()
-		t.sweep(.01, 30, false)
+		t.sweep(rough, 10, false)
 		t.absorb()
-		if t.stats.MarginalError > .01 {
+		if t.stats.MarginalError > rough {
 			t.spread()
-			t.newton(.01, 20)
+			t.newton(rough, 20)
 		}
 	}
 	t.eps, t.kappa = eps, kappa

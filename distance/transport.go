@@ -23,6 +23,7 @@ type transport struct {
 	u, v, next []float64
 	col, shift []float64
 	tol, scale float64 // scale is the mass that marginal errors are relative to
+	mass       float64 // of the plan, once finished
 	maxIter    int
 	newtonAt   int // sweeps before Newton steps; negative: never
 	work       newtonWork
@@ -115,15 +116,19 @@ func (t *transport) absorb() {
 // finish leaves the solver: f and g are the potentials and p the plan.
 func (t *transport) finish() {
 	t.absorb()
+	t.mass = 0
 	for i, u := range t.u {
 		row := t.p[i*t.m : (i+1)*t.m]
-		if t.a[i] > 0 {
-			for j, v := range t.v {
-				row[j] *= u * v
-			}
-		} else {
+		if t.a[i] == 0 {
 			clear(row)
+			continue
 		}
+		var s float64
+		for j, v := range t.v {
+			row[j] *= u * v
+			s += row[j]
+		}
+		t.mass += s
 	}
 	t.stats.Converged = t.stats.MarginalError <= t.tol
 }
@@ -180,6 +185,12 @@ func (t *transport) target(j int) float64 {
 		return t.b[j]
 	}
 	return t.b[j] * math.Exp(-t.g[j]/t.rho())
+}
+
+func scaleBy(x []float64, s float64) {
+	for i := range x {
+		x[i] *= s
+	}
 }
 
 // weighted is Σ wᵢvᵢ over the rows that have mass.

@@ -22,6 +22,7 @@ type Workspace struct {
 	singles arena[float32]
 	marks   []mark
 	warm    map[warmKey][]float64
+	memos   map[warmKey]*memo
 }
 
 type mark struct{ floats, ints, singles position }
