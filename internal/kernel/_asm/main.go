@@ -17,10 +17,11 @@ import (
 )
 
 var families = map[string]func(){
-	"cpu":    cpu,
-	"gemm":   gemm,
-	"vector": vector,
-	"exp":    exponentials,
+	"cpu":     cpu,
+	"gemm":    gemm,
+	"vector":  vector,
+	"exp":     exponentials,
+	"float32": float32s,
 }
 
 // declared collects the signatures of the family, for the panicking twins.
