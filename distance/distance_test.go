@@ -1,0 +1,43 @@
+package distance_test
+
+import (
+	"testing"
+
+	"github.com/dlfd-go/unlearn/distance"
+	"github.com/dlfd-go/unlearn/distance/distancetest"
+)
+
+func TestConformance(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		d    distance.Distance
+	}{
+		{"Sinkhorn", distance.Sinkhorn{}},
+		{"SinkhornSqEuclidean", distance.Sinkhorn{Cost: distance.SqEuclidean{}, Epsilon: 1}},
+		{"SinkhornEuclidean", distance.Sinkhorn{Cost: distance.Euclidean{}}},
+		{"Divergence", distance.Sinkhorn{Debiased: true}},
+		{"DivergenceSqEuclidean", distance.Sinkhorn{Cost: distance.SqEuclidean{}, Epsilon: .5, Debiased: true}},
+		{"Sharp", distance.Sinkhorn{Value: distance.Transport, Epsilon: .2, Tol: 1e-11}},
+		{"SharpDivergence", distance.Sinkhorn{Value: distance.Transport, Epsilon: .2, Tol: 1e-11, Debiased: true}},
+		{"Shannon", distance.Sinkhorn{Value: distance.Shannon}},
+		{"Unbalanced", distance.Sinkhorn{Rho: .5}},
+		{"UnbalancedStiff", distance.Sinkhorn{Rho: 100, Cost: distance.SqEuclidean{}}},
+		{"UnbalancedDivergence", distance.Sinkhorn{Rho: 1, Epsilon: .1, Debiased: true, Cost: distance.Euclidean{}}},
+		{"Warm", distance.Sinkhorn{WarmStart: true}},
+		{"WarmDivergence", distance.Sinkhorn{WarmStart: true, Debiased: true}},
+		{"EMD", distance.EMD{}},
+		{"EMDSqEuclidean", distance.EMD{Cost: distance.SqEuclidean{}}},
+		{"EMDEuclidean", distance.EMD{Cost: distance.Euclidean{}}},
+		{"MMD", distance.MMD{}},
+		{"MMDMulti", distance.MMD{Kernel: distance.Gaussian{Sigma: 1, Multiples: []float64{.5, 1, 2}}}},
+		{"MMDUnbiased", distance.MMD{Estimator: distance.Unbiased}},
+		{"Energy", distance.MMD{Kernel: distance.Energy{}}},
+		{"ReleasedSinkhorn", distance.ReleasedSinkhorn{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := distancetest.Check(tt.d); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

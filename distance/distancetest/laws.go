@@ -1,0 +1,384 @@
+package distancetest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/dlfd-go/unlearn/distance"
+)
+
+// valueLaws hold for the distances that declare them.
+var valueLaws = []law{
+	{name: "permutation", check: permutationLaw},
+	{name: "descent", check: descentLaw},
+	{"symmetry", func(p distance.Properties) bool { return p.Symmetric }, symmetryLaw},
+	{"nonnegative", func(p distance.Properties) bool { return p.Nonnegative }, nonnegativeLaw},
+	{"identity", func(p distance.Properties) bool { return p.Definite }, identityLaw},
+	{"triangle", func(p distance.Properties) bool { return p.Root > 0 }, triangleLaw},
+	{"translation", func(p distance.Properties) bool { return p.Translation }, translationLaw},
+	{"rotation", func(p distance.Properties) bool { return p.Rotation }, rotationLaw},
+	{"row scale", func(p distance.Properties) bool { return p.RowScale }, rowScaleLaw},
+	{"homogeneous", func(p distance.Properties) bool { return p.Homogeneous }, homogeneousLaw},
+	{"splitting", func(p distance.Properties) bool { return p.Weighted }, splittingLaw},
+	{"zero weight", func(p distance.Properties) bool { return p.Weighted }, zeroWeightLaw},
+	{name: "freeze", check: freezeLaw},
+	{name: "reference", check: referenceLaw},
+}
+
+// both evaluates d at two pairs and compares: the value and the gradients of
+// the second must be what want makes of the first.
+func (c *checker) both(d distance.Distance, x, y, x2, y2 distance.Sample, want func(r result) result) error {
+	r, err := eval(d, nil, x, y)
+	if err != nil {
+		return err
+	}
+	got, err := eval(d, nil, x2, y2)
+	if err != nil {
+		return err
+	}
+	w := want(r)
+	if err := closeTo("value", got.value, w.value, 0, c.valueTol()); err != nil {
+		return err
+	}
+	tol := max(c.gradTol(), c.valueTol())
+	floor := math.Abs(w.value) / (1 + rms(x2.X) + rms(y2.X))
+	if err := closeVec("gx", got.gx, w.gx, x.Dim, floor, tol); err != nil {
+		return err
+	}
+	return closeVec("gy", got.gy, w.gy, x.Dim, floor, tol)
+}
+
+func same(r result) result { return r }
+
+// permutationLaw: the order of the rows is nothing but the order of the
+// gradient's rows.
+func permutationLaw(c *checker, s Size) error {
+	if c.props.Paired {
+		return nil
+	}
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		rnd := c.rng(s, 3)
+		px, py := rnd.Perm(s.N), rnd.Perm(s.M)
+		return c.both(d, x, y, permuted(x, px), permuted(y, py), func(r result) result {
+			return result{r.value, permutedRows(r.gx, px, s.Dim), permutedRows(r.gy, py, s.Dim)}
+		})
+	})
+}
+
+func permuted(s distance.Sample, perm []int) distance.Sample {
+	out := distance.Sample{N: s.N, Dim: s.Dim, X: permutedRows(tight(s).X, perm, s.Dim)}
+	if s.W != nil {
+		out.W = permutedRows(s.W, perm, 1)
+	}
+	return out
+}
+
+func permutedRows(g []float64, perm []int, dim int) []float64 {
+	out := make([]float64, 0, len(g))
+	for _, i := range perm {
+		out = append(out, g[i*dim:(i+1)*dim]...)
+	}
+	return out
+}
+
+// descentLaw: a small step against the gradient lowers the value.
+func descentLaw(c *checker, s Size) error {
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		r, err := eval(d, nil, x, y)
+		if err != nil {
+			return err
+		}
+		slope := norm(r.gx) * norm(r.gx)
+		if slope <= c.gradTol()*math.Abs(r.value) {
+			return nil
+		}
+		for h := .1 * (1 + rms(x.X)) / norm(r.gx); h*slope > 1e-11*math.Abs(r.value); h /= 3 {
+			v, err := d.Eval(nil, nil, nil, moved(x, r.gx, -h), y)
+			if err != nil {
+				return err
+			}
+			if v < r.value-.25*h*slope {
+				return nil
+			}
+		}
+		return fmt.Errorf("no step against gx lowers the value %v", r.value)
+	})
+}
+
+// moved returns s + h·g.
+func moved(s distance.Sample, g []float64, h float64) distance.Sample {
+	return mapped(s, func(i int, row []float64) {
+		for j := range row {
+			row[j] += h * g[i*s.Dim+j]
+		}
+	})
+}
+
+func symmetryLaw(c *checker, s Size) error {
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		return c.both(d, x, y, y, x, func(r result) result { return result{r.value, r.gy, r.gx} })
+	})
+}
+
+func nonnegativeLaw(c *checker, s Size) error {
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		v, err := d.Eval(nil, nil, nil, x, y)
+		if err == nil && v < 0 {
+			err = fmt.Errorf("the value is %v", v)
+		}
+		return err
+	})
+}
+
+// identityLaw: a sample and its copy are at distance zero, where the gradient
+// is zero too unless there is a kink.
+func identityLaw(c *checker, s Size) error {
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		r, err := eval(d, nil, x, y)
+		if err != nil {
+			return err
+		}
+		for _, z := range [2]distance.Sample{x, clone(x)} {
+			at, err := eval(d, nil, x, z)
+			if err != nil {
+				return err
+			}
+			// Roots turn a rounding error of 1e-16 into one of 1e-8.
+			scale := math.Abs(r.value) + rms(x.X)
+			if err := closeTo("D(x, x)", at.value, 0, scale, max(c.valueTol(), 1e-7)); err != nil {
+				return err
+			}
+			if c.props.Kinked {
+				continue
+			}
+			zero := make([]float64, len(at.gx))
+			floor := max(largest(r.gx, r.gy), 1e-3)
+			if err := closeVec("gx at y = x", at.gx, zero, s.Dim, floor, 10*c.gradTol()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func triangleLaw(c *checker, s Size) error {
+	z := c.sample(c.rng(s, 4), 0, s.N, s.Dim)
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		var root [3]float64
+		for k, p := range [3][2]distance.Sample{{x, y}, {x, z}, {z, y}} {
+			v, err := d.Eval(nil, nil, nil, p[0], p[1])
+			if err != nil {
+				return err
+			}
+			root[k] = math.Pow(max(v, 0), 1/c.props.Root)
+		}
+		if root[0] > (root[1]+root[2])*(1+c.valueTol()) {
+			return fmt.Errorf("D(x, y)^(1/%v) = %v > %v + %v through a third sample", c.props.Root, root[0], root[1], root[2])
+		}
+		return nil
+	})
+}
+
+// translationLaw: a common offset changes nothing, so the gradients have sum
+// zero.
+func translationLaw(c *checker, s Size) error {
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		shift := func(_ int, row []float64) {
+			for j := range row {
+				row[j] += 3 - 2*float64(j)
+			}
+		}
+		if err := c.both(d, x, y, mapped(x, shift), mapped(y, shift), same); err != nil {
+			return err
+		}
+		r, err := eval(d, nil, x, y)
+		if err != nil {
+			return err
+		}
+		for j := range s.Dim {
+			var sum float64
+			for i := j; i < len(r.gx); i += s.Dim {
+				sum += r.gx[i]
+			}
+			for i := j; i < len(r.gy); i += s.Dim {
+				sum += r.gy[i]
+			}
+			if err := closeTo(fmt.Sprintf("sum of the gradients at coordinate %d", j), sum, 0, largest(r.gx, r.gy), c.gradTol()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// rotationLaw: a common reflection changes nothing but the directions.
+func rotationLaw(c *checker, s Size) error {
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		q := reflection(c.rng(s, 5), s.Dim)
+		turn := func(_ int, row []float64) { q(row) }
+		return c.both(d, x, y, mapped(x, turn), mapped(y, turn), func(r result) result {
+			for _, g := range [2][]float64{r.gx, r.gy} {
+				for i := 0; i < len(g); i += s.Dim {
+					q(g[i : i+s.Dim])
+				}
+			}
+			return r
+		})
+	})
+}
+
+// reflection returns the product of two Householder reflections.
+func reflection(rnd *rand.Rand, dim int) func(row []float64) {
+	var vs [2][]float64
+	for k := range vs {
+		vs[k] = make([]float64, dim)
+		for j := range dim {
+			vs[k][j] = rnd.NormFloat64()
+		}
+	}
+	return func(row []float64) {
+		for _, v := range vs {
+			var dot, vv float64
+			for j, w := range v {
+				dot += w * row[j]
+				vv += w * w
+			}
+			for j, w := range v {
+				row[j] -= 2 * dot / vv * w
+			}
+		}
+	}
+}
+
+func rowScaleLaw(c *checker, s Size) error {
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		factor := func(i int) float64 { return .25 + float64(i%4) }
+		scale := func(i int, row []float64) {
+			for j := range row {
+				row[j] *= factor(i)
+			}
+		}
+		return c.both(d, x, y, mapped(x, scale), mapped(y, scale), func(r result) result {
+			for _, g := range [2][]float64{r.gx, r.gy} {
+				for i := range g {
+					g[i] /= factor(i / s.Dim)
+				}
+			}
+			return r
+		})
+	})
+}
+
+func homogeneousLaw(c *checker, s Size) error {
+	return c.variants(s, func(_ distance.Distance, x, y distance.Sample) error {
+		const factor = 2.5
+		scale := func(_ int, row []float64) {
+			for j := range row {
+				row[j] *= factor
+			}
+		}
+		// Settings that are taken from the data scale with them.
+		return c.both(c.d, x, y, mapped(x, scale), mapped(y, scale), func(r result) result {
+			r.value *= math.Pow(factor, c.props.Degree)
+			for _, g := range [2][]float64{r.gx, r.gy} {
+				for i := range g {
+					g[i] *= math.Pow(factor, c.props.Degree-1)
+				}
+			}
+			return r
+		})
+	})
+}
+
+// splittingLaw: a row may be written twice with half its weight each; its
+// gradient is then the sum of the two.
+func splittingLaw(c *checker, s Size) error {
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		w := weightsOf(x)
+		split := distance.Sample{N: x.N + 1, Dim: x.Dim, X: append(clone(x).X, x.Row(0)...), W: append(w, w[0]/2)}
+		split.W[0] /= 2
+		got, err := eval(d, nil, split, y)
+		if err != nil {
+			return err
+		}
+		last := x.N * x.Dim
+		for j := range x.Dim {
+			got.gx[j] += got.gx[last+j]
+		}
+		got.gx = got.gx[:last]
+		return c.matches(d, got, x, y)
+	})
+}
+
+// zeroWeightLaw: a row without weight does not matter, wherever it is.
+func zeroWeightLaw(c *checker, s Size) error {
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		more := distance.Sample{N: x.N + 1, Dim: x.Dim, X: append(clone(x).X, y.Row(0)...), W: append(weightsOf(x), 0)}
+		more.X[len(more.X)-1] += 1
+		got, err := eval(d, nil, more, y)
+		if err != nil {
+			return err
+		}
+		last := x.N * x.Dim
+		for j, v := range got.gx[last:] {
+			if v != 0 {
+				return fmt.Errorf("gx at coordinate %d of a row with zero weight is %v", j, v)
+			}
+		}
+		got.gx = got.gx[:last]
+		return c.matches(d, got, x, y)
+	})
+}
+
+// matches compares got with d at (x, y).
+func (c *checker) matches(d distance.Distance, got result, x, y distance.Sample) error {
+	want, err := eval(d, nil, x, y)
+	if err != nil {
+		return err
+	}
+	if err := closeTo("value", got.value, want.value, 0, c.valueTol()); err != nil {
+		return err
+	}
+	floor := math.Abs(want.value) / (1 + rms(x.X) + rms(y.X))
+	if err := closeVec("gx", got.gx, want.gx, x.Dim, floor, max(c.gradTol(), c.valueTol())); err != nil {
+		return err
+	}
+	return closeVec("gy", got.gy, want.gy, x.Dim, floor, max(c.gradTol(), c.valueTol()))
+}
+
+func weightsOf(s distance.Sample) []float64 {
+	w := make([]float64, s.N)
+	for i := range w {
+		w[i] = 1 / float64(s.N)
+	}
+	copy(w, s.W)
+	return w
+}
+
+// freezeLaw: freezing changes nothing at the samples that it was done for.
+func freezeLaw(c *checker, s Size) error {
+	if _, ok := c.d.(distance.Freezer); !ok {
+		return nil
+	}
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		got, err := eval(d, nil, x, y)
+		if err != nil {
+			return err
+		}
+		return c.matches(c.d, got, x, y)
+	})
+}
+
+func referenceLaw(c *checker, s Size) error {
+	if c.opt.Reference == nil {
+		return nil
+	}
+	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
+		got, err := eval(d, nil, x, y)
+		if err != nil {
+			return err
+		}
+		return c.matches(c.opt.Reference, got, x, y)
+	})
+}

@@ -1,0 +1,232 @@
+package distance
+
+import (
+	"fmt"
+	"math"
+)
+
+// ValueKind selects which number Sinkhorn returns for a transport problem.
+// Where P is the optimal plan and H(w) = −Σ w log w:
+type ValueKind int
+
+const (
+	// Regularized is the optimum ⟨P, C⟩ + ε KL(P | a bᵀ). It exceeds that of
+	// EMD by at most ε min(H(a), H(b)).
+	Regularized ValueKind = iota
+	// Transport is ⟨P, C⟩, called sharp; it lies between the values of EMD and
+	// Regularized. Its gradient accounts for the change of the plan.
+	Transport
+	// Shannon is ⟨P, C⟩ − εH(P) = Regularized − ε(H(a)+H(b)), as in Cuturi
+	// 2013; it is often negative.
+	Shannon
+)
+
+// Sinkhorn is entropic optimal transport,
+//
+//	OT(x, y) = min ⟨P, C⟩ + ε KL(P | a bᵀ)  over plans P with marginals a, b,
+//
+// or, if Debiased, the Sinkhorn divergence OT(x, y) − ½OT(x, x) − ½OT(y, y),
+// which is zero for equal samples and has the gradient to go with it.
+//
+// The value is that of the dual, whose error is of second order in the
+// marginal error; the gradient is that of the envelope theorem, which holds
+// the plan fixed (Transport apart). If Tol is not reached, Eval returns value
+// and gradients as they are, with an error that is ErrNotConverged.
+//
+// The solver runs over-relaxed sweeps on the scaled plan, then Newton steps;
+// costs that are large in units of ε are approached through larger ε.
+// Stats.DualityGap bounds the error of OT by a plan with exact marginals.
+//
+// References: Cuturi, Sinkhorn distances (2013); Peyré and Cuturi,
+// Computational optimal transport (2019), §4; Feydy et al., Interpolating
+// between optimal transport and MMD using Sinkhorn divergences (2019);
+// Schmitzer, Stabilized sparse scaling algorithms for entropy regularized
+// transport problems (2019).
+type Sinkhorn struct {
+	// Cost of moving one unit of mass. If it is nil, Cosine is used.
+	Cost Cost
+
+	// Epsilon is the strength of the regularisation, in units of the cost. If
+	// it is zero, it is .05 for Cosine, whose range is [0, 2], and .05 standard
+	// deviations of the costs between x and y for any other cost.
+	Epsilon float64
+
+	// Debiased subtracts the halved self terms.
+	Debiased bool
+
+	// Value is the number to return. If it is zero, Regularized is used.
+	Value ValueKind
+
+	// Tol is the marginal error Σ|P1 − a| + Σ|Pᵀ1 − b| at which to stop, where
+	// the total mass is one. If it is zero, 1e-6 is used.
+	Tol float64
+
+	// MaxIter limits the sweeps of each of the transport problems. If it is
+	// zero, 2000 is used.
+	MaxIter int
+
+	// NewtonAfter is the number of sweeps after which Newton steps take over,
+	// if more than a few further sweeps would be needed. If it is zero, 32 is
+	// used; if it is negative, there are none.
+	NewtonAfter int
+
+	// Rho, if positive, relaxes the marginals: the plan is charged
+	// ρ KL(P1|a) + ρ KL(Pᵀ1|b) for missing them, weights may have any mass, and
+	// the value stays below ρ(Σa+Σb) + εΣaΣb however far the points are. If
+	// Debiased, (ε/2)(Σa−Σb)² is added. Only Regularized values are defined.
+	// If it is zero, marginals are exact.
+	//
+	// References: Chizat et al., Scaling algorithms for unbalanced optimal
+	// transport problems (2018); Séjourné et al., Sinkhorn divergences for
+	// unbalanced optimal transport (2019).
+	Rho float64
+
+	// WarmStart keeps the potentials in the Workspace, under its Key, and
+	// starts the next Eval at the same sizes from there: for loops that move
+	// the points a little at a time. Values then depend on the history, within
+	// the tolerance.
+	WarmStart bool
+}
+
+const (
+	defaultEpsilon = .05
+	defaultTol     = 1e-6
+	defaultMaxIter = 2000
+	defaultNewton  = 32
+)
+
+// resolve returns a copy of s with the defaults filled in, save for an Epsilon
+// that depends on the costs.
+func (s Sinkhorn) resolve() (Sinkhorn, error) {
+	if s.Cost == nil {
+		s.Cost = Cosine{}
+	}
+	if _, ok := s.Cost.(Cosine); ok && s.Epsilon == 0 {
+		s.Epsilon = defaultEpsilon
+	}
+	if s.Tol == 0 {
+		s.Tol = defaultTol
+	}
+	if s.MaxIter == 0 {
+		s.MaxIter = defaultMaxIter
+	}
+	if s.NewtonAfter == 0 {
+		s.NewtonAfter = defaultNewton
+	}
+	return s, s.check()
+}
+
+func (s Sinkhorn) check() error {
+	if !(s.Epsilon >= 0) || math.IsInf(s.Epsilon, 1) {
+		return fmt.Errorf("%w: Sinkhorn.Epsilon %v, want a finite number > 0", ErrParameter, s.Epsilon)
+	}
+	if !(s.Tol > 0) || s.MaxIter < 0 {
+		return fmt.Errorf("%w: Sinkhorn.Tol %v, MaxIter %d, want > 0", ErrParameter, s.Tol, s.MaxIter)
+	}
+	if !(s.Rho >= 0) || math.IsInf(s.Rho, 1) {
+		return fmt.Errorf("%w: Sinkhorn.Rho %v, want a finite number ≥ 0", ErrParameter, s.Rho)
+	}
+	if s.Value < Regularized || s.Value > Shannon || s.Rho > 0 && s.Value != Regularized {
+		return fmt.Errorf("%w: Sinkhorn.Value %d with Rho %v", ErrParameter, s.Value, s.Rho)
+	}
+	return nil
+}
+
+// Properties implements Propertied.
+func (s Sinkhorn) Properties() Properties {
+	p := costProperties(s.Cost)
+	p.Nonnegative = p.Nonnegative && s.Value != Shannon
+	p.Symmetric, p.WarmStart, p.AnyMass = true, s.WarmStart, s.Rho > 0
+	// Halving a weight changes the entropy of the weights.
+	p.Weighted = s.Value != Shannon
+	p.Definite = s.Debiased && s.Value != Shannon
+	// Only positive definite exp(−c/ε) make the divergence nonnegative, and
+	// only for the regularised value.
+	p.Nonnegative = p.Nonnegative && (!s.Debiased || s.Value == Regularized)
+	p.Tol = 1e-5
+	if s.Epsilon != 0 || s.Rho != 0 {
+		p.Homogeneous = p.Homogeneous && p.Degree == 0
+	}
+	return p
+}
+
+// costProperties are the laws that transport inherits from its cost.
+func costProperties(c Cost) Properties {
+	switch c.(type) {
+	case nil, Cosine:
+		return Properties{RowScale: true, Rotation: true, Homogeneous: true, Nonnegative: true}
+	case SqEuclidean:
+		return Properties{Translation: true, Rotation: true, Homogeneous: true, Degree: 2, Nonnegative: true}
+	case Euclidean:
+		return Properties{Translation: true, Rotation: true, Homogeneous: true, Degree: 1, Nonnegative: true, Kinked: true}
+	}
+	return Properties{}
+}
+
+// Freeze implements Freezer: it fixes Epsilon.
+func (s Sinkhorn) Freeze(ws *Workspace, x, y Sample) (Distance, error) {
+	ws = ws.Enter()
+	defer ws.Leave()
+	r, a, b, err := s.begin(ws, nil, nil, x, y)
+	if err != nil || r.Epsilon > 0 {
+		return s, err
+	}
+	c := ws.Floats(x.N * y.N)
+	r.Cost.Matrix(ws, c, x, y)
+	s.Epsilon, err = relativeEpsilon(a, b, c)
+	return s, err
+}
+
+// begin checks the arguments and returns the resolved s and the masses.
+func (s Sinkhorn) begin(ws *Workspace, gx, gy []float64, x, y Sample) (_ Sinkhorn, a, b []float64, err error) {
+	if s, err = s.resolve(); err != nil {
+		return s, nil, nil, err
+	}
+	if s.Rho == 0 {
+		a, b, err = begin(ws, gx, gy, x, y)
+		return s, a, b, err
+	}
+	if err = Check(gx, gy, x, y); err != nil {
+		return s, nil, nil, err
+	}
+	if a, err = x.masses(ws, "x"); err != nil {
+		return s, nil, nil, err
+	}
+	if b, err = y.masses(ws, "y"); err != nil {
+		return s, nil, nil, err
+	}
+	clear(gx)
+	clear(gy)
+	return s, a, b, nil
+}
+
+// relativeEpsilon returns the default for a cost without a known range. Equal
+// costs leave nothing to choose, and any ε gives the same plan.
+func relativeEpsilon(a, b, c []float64) (float64, error) {
+	mean, variance := costMoments(a, b, c)
+	if variance-variance != 0 {
+		return 0, errCost(variance)
+	}
+	if eps := defaultEpsilon * math.Sqrt(variance); eps > 1e-12*math.Abs(mean) {
+		return eps, nil
+	}
+	return 1, nil
+}
+
+// costMoments returns mean and variance of the costs under a bᵀ.
+func costMoments(a, b, c []float64) (mean, variance float64) {
+	total := sum(a) * sum(b)
+	for i, ai := range a {
+		mean += ai * weighted(b, c[i*len(b):(i+1)*len(b)]) / total
+	}
+	for i, ai := range a {
+		for j, v := range c[i*len(b) : (i+1)*len(b)] {
+			variance += ai * b[j] * (v - mean) * (v - mean) / total
+		}
+	}
+	return mean, variance
+}
+
+func errCost(v float64) error {
+	return fmt.Errorf("%w: a cost, or a sum of costs, is %v", ErrNotFinite, v)
+}

@@ -1,0 +1,127 @@
+package distance
+
+// Workspace keeps scratch memory, warm starts and the statistics of the last
+// Eval. The zero value is ready. After the first call at given sizes, an Eval
+// with the same Workspace allocates nothing.
+//
+// A Distance takes its scratch memory between Enter and Leave:
+//
+//	ws = ws.Enter() // a new one if ws is nil
+//	defer ws.Leave()
+//	buf := ws.Floats(x.N)
+type Workspace struct {
+	// Stats tells how the last Eval went.
+	Stats Stats
+
+	// Key names the problem for warm starts. A caller that takes turns
+	// between several problems of the same size sets it before each Eval.
+	Key uint64
+
+	floats  arena[float64]
+	ints    arena[int]
+	singles arena[float32]
+	marks   []mark
+	warm    map[warmKey][]float64
+	memos   map[warmKey]*memo
+}
+
+type mark struct{ floats, ints, singles position }
+
+type warmKey struct {
+	key  uint64
+	role role
+	n, m int
+}
+
+// role tells the problems of one Eval apart.
+type role uint8
+
+const (
+	roleXY role = iota
+	roleXX
+	roleYY
+)
+
+// Enter opens a frame of scratch memory and returns w, or a new Workspace if w
+// is nil. The outermost Enter clears Stats.
+func (w *Workspace) Enter() *Workspace {
+	if w == nil {
+		w = new(Workspace)
+	}
+	if len(w.marks) == 0 {
+		w.Stats = Stats{Converged: true}
+	}
+	w.marks = append(w.marks, mark{w.floats.at, w.ints.at, w.singles.at})
+	return w
+}
+
+// Leave closes the frame that the last Enter opened: the memory that was taken
+// since then may be handed out again.
+func (w *Workspace) Leave() {
+	last := len(w.marks) - 1
+	m := w.marks[last]
+	w.marks = w.marks[:last]
+	w.floats.rewind(m.floats)
+	w.ints.rewind(m.ints)
+	w.singles.rewind(m.singles)
+}
+
+// Floats returns n numbers of scratch memory with any content, for use until
+// the current frame is left.
+func (w *Workspace) Floats(n int) []float64 { return w.floats.take(n) }
+
+// Ints is Floats for integers.
+func (w *Workspace) Ints(n int) []int { return w.ints.take(n) }
+
+// Reset forgets warm starts and returns the memory.
+func (w *Workspace) Reset() { *w = Workspace{Key: w.Key} }
+
+// potentials returns n numbers kept under the current Key from call to call,
+// and whether an earlier call has left some.
+func (w *Workspace) potentials(r role, n, m int) (p []float64, found bool) {
+	k := warmKey{w.Key, r, n, m}
+	if p, found = w.warm[k]; found {
+		return p, true
+	}
+	if w.warm == nil {
+		w.warm = make(map[warmKey][]float64)
+	}
+	p = make([]float64, n+m)
+	w.warm[k] = p
+	return p, false
+}
+
+// arena hands out slices of a few slabs, last in, first out.
+type arena[T any] struct {
+	slabs [][]T
+	at    position
+}
+
+type position struct{ slab, used int }
+
+func (a *arena[T]) take(n int) []T {
+	for ; a.at.slab < len(a.slabs); a.at = (position{a.at.slab + 1, 0}) {
+		lo, hi := a.at.used, a.at.used+n
+		if s := a.slabs[a.at.slab]; hi <= len(s) {
+			a.at.used = hi
+			return s[lo:hi:hi]
+		}
+	}
+	a.slabs = append(a.slabs, make([]T, max(n, 512)))
+	a.at.used = n
+	return a.slabs[a.at.slab][:n:n]
+}
+
+// rewind frees what was taken after p. An empty arena joins its slabs, so that
+// the next round of the same sizes needs one only.
+func (a *arena[T]) rewind(p position) {
+	a.at = p
+	if p != (position{}) || len(a.slabs) < 2 {
+		return
+	}
+	var total int
+	for _, s := range a.slabs {
+		total += len(s)
+	}
+	a.slabs = append(a.slabs[:0:0], make([]T, total))
+}
