@@ -1,10 +1,25 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // LogSumExp returns log Σ exp(xᵢ), and −Inf for no elements. An infinite
 // element and NaN propagate as in exact arithmetic.
+//
+// The assembly sums in another order than the twin; both are within
+// (len(x)+2)·2⁻⁵² of the sum, relatively.
 func LogSumExp(x []float64) float64 {
+	if useAsm {
+		if top := maxF64(len(x), unsafe.SliceData(x)); !math.IsInf(top, 0) {
+			return top + math.Log(sumExpF64(len(x), unsafe.SliceData(x), top))
+		}
+	}
+	return logSumExpPlain(x)
+}
+
+func logSumExpPlain(x []float64) float64 {
 	top := math.Inf(-1)
 	for _, v := range x {
 		top = max(top, v)
@@ -20,8 +35,20 @@ func LogSumExp(x []float64) float64 {
 }
 
 // LogSumExpDiff returns log Σ exp((fᵢ − cᵢ)·scale): one row of a Sinkhorn
-// sweep in the log domain. len(f) is len(c).
+// sweep in the log domain. c has at least len(f) elements. Special values and
+// error as in LogSumExp.
 func LogSumExpDiff(f, c []float64, scale float64) float64 {
+	c = c[:len(f)]
+	if useAsm {
+		pf, pc := unsafe.SliceData(f), unsafe.SliceData(c)
+		if top := maxDiffF64(len(f), pf, pc, scale); !math.IsInf(top, 0) {
+			return top + math.Log(sumExpDiffF64(len(f), pf, pc, scale, top))
+		}
+	}
+	return logSumExpDiffPlain(f, c, scale)
+}
+
+func logSumExpDiffPlain(f, c []float64, scale float64) float64 {
 	top := math.Inf(-1)
 	for i, v := range f {
 		top = max(top, (v-c[i])*scale)
@@ -36,25 +63,16 @@ func LogSumExpDiff(f, c []float64, scale float64) float64 {
 	return top + math.Log(sum)
 }
 
-// Exp writes exp(xᵢ) into dst, which may be x.
+// Exp writes exp(xᵢ) into dst, which has at least len(x) elements and may be x.
+// The error is below 1 ulp with assembly and that of math.Exp without; subnormal
+// results are correct to one unit of their spacing; exp(±Inf) and NaN are exact.
 func Exp(dst, x []float64) {
+	dst = dst[:len(x)]
+	if useAsm {
+		expF64(len(x), unsafe.SliceData(x), unsafe.SliceData(dst))
+		return
+	}
 	for i, v := range x {
 		dst[i] = math.Exp(v)
-	}
-}
-
-// Dot returns Σ xᵢyᵢ.
-func Dot(x, y []float64) float64 {
-	var sum float64
-	for i, v := range x {
-		sum += v * y[i]
-	}
-	return sum
-}
-
-// Axpy adds alpha·x to y.
-func Axpy(alpha float64, x, y []float64) {
-	for i, v := range x {
-		y[i] += alpha * v
 	}
 }

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// elem describes an element type: its size, its lanes in a YMM register, and
+// the instructions that differ in their last letter only.
+type elem struct {
+	name                           string
+	size, lanes                    int
+	add, sub, mul, div, maxi, mini func(...Op)
+	and, xor, or                   func(...Op)
+	load                           func(...Op)
+	mask                           func(a, b, c Op)
+	fma231, fma213                 func(...Op) // dst += a*b; dst = a*dst + b
+	fnma231                        func(...Op)
+	broadcast                      func(...Op)
+	bcastMem                       func(...Op)
+}
+
+var f32 = &elem{"float32", 4, 8, VADDPS, VSUBPS, VMULPS, VDIVPS, VMAXPS, VMINPS, VANDPS, VXORPS, VORPS, VMOVUPS, VMASKMOVPS,
+	VFMADD231PS, VFMADD213PS, VFNMADD231PS, VBROADCASTSS, VBROADCASTSS}
+
+var f64 = &elem{"float64", 8, 4, VADDPD, VSUBPD, VMULPD, VDIVPD, VMAXPD, VMINPD, VANDPD, VXORPD, VORPD, VMOVUPD, VMASKMOVPD,
+	VFMADD231PD, VFMADD213PD, VFNMADD231PD, VBROADCASTSD, VBROADCASTSD}
+
+// consts holds the constants already written, by name.
+var consts = map[string]Mem{}
+
+// vconst returns a 32-byte constant that repeats v.
+func vconst(e *elem, v float64) Mem {
+	if e == f32 {
+		return bits(e, uint64(math.Float32bits(float32(v))))
+	}
+	return bits(e, math.Float64bits(v))
+}
+
+// bits returns a 32-byte constant that repeats the bit pattern b.
+func bits(e *elem, b uint64) Mem {
+	name := fmt.Sprintf("c%d_%x", 8*e.size, b)
+	if m, ok := consts[name]; ok {
+		return m
+	}
+	m := GLOBL(name, RODATA|NOPTR)
+	for i := range e.lanes {
+		if e == f32 {
+			DATA(4*i, U32(uint32(b)))
+		} else {
+			DATA(8*i, U64(b))
+		}
+	}
+	consts[name] = m
+	return m
+}
+
+// maskTable is lanes elements of ones followed by lanes of zeros, repeated
+// for two registers: the mask of the first n of w lanes starts at element w-n.
+func maskTable(e *elem) Mem {
+	name := "mask" + e.name
+	if m, ok := consts[name]; ok {
+		return m
+	}
+	m := GLOBL(name, RODATA|NOPTR)
+	for i := range 2 * e.lanes {
+		if e == f32 {
+			DATA(4*i, U32(0xffffffff))
+		} else {
+			DATA(8*i, U64(0xffffffffffffffff))
+		}
+	}
+	for i := range 2 * e.lanes {
+		if e == f32 {
+			DATA(8*e.lanes+4*i, U32(0))
+		} else {
+			DATA(16*e.lanes+8*i, U64(0))
+		}
+	}
+	consts[name] = m
+	return m
+}
+
+// tailMask returns the mask of the first n lanes, n below lanes.
+func tailMask(e *elem, n reg.Register) reg.VecVirtual {
+	base := GP64()
+	at := maskTable(e)
+	LEAQ(at.Offset(2*e.lanes*e.size), base)
+	neg := GP64()
+	MOVQ(n, neg)
+	NEGQ(neg)
+	m := YMM()
+	VMOVDQU(Mem{Base: base, Index: neg, Scale: uint8(e.size)}, m)
+	return m
+}
+
+// loop is a kernel over n elements of several slices: body receives one
+// register for every input and returns one for every output. Inputs and
+// outputs are parameters of the same name; acc are accumulators that live
+// across the loop (unroll sets of them, joined by join at the end).
+type loop struct {
+	e      *elem
+	unroll int
+	in     []string
+	out    []string
+	body   func(u int, in []reg.VecVirtual, mask reg.VecVirtual) []reg.VecVirtual
+}
+
+// emit writes the loop: unrolled whole vectors, single vectors, and a masked
+// last vector. It never touches memory outside the slices.
+func (l *loop) emit() {
+	e := l.e
+	n := Load(Param("n"), GP64())
+	ptr := map[string]reg.Register{}
+	for _, p := range append(append([]string{}, l.in...), l.out...) {
+		if ptr[p] == nil {
+			ptr[p] = Load(Param(p), GP64())
+		}
+	}
+	step := func(count int) {
+		for u := range count {
+			l.vector(ptr, u, nil)
+		}
+		for _, p := range l.pointers(ptr) {
+			ADDQ(I32(int32(32*count)), p)
+		}
+		SUBQ(I32(int32(e.lanes*count)), n)
+	}
+	if l.unroll > 1 {
+		Label("wide")
+		CMPQ(n, I32(int32(e.lanes*l.unroll)))
+		JLT(LabelRef("single"))
+		step(l.unroll)
+		JMP(LabelRef("wide"))
+	}
+	Label("single")
+	CMPQ(n, I32(int32(e.lanes)))
+	JLT(LabelRef("last"))
+	step(1)
+	JMP(LabelRef("single"))
+	Label("last")
+	TESTQ(n, n)
+	JLE(LabelRef("done"))
+	l.vector(ptr, 0, tailMask(e, n))
+	Label("done")
+}
+
+func (l *loop) pointers(ptr map[string]reg.Register) []reg.Register {
+	var list []reg.Register
+	seen := map[string]bool{}
+	for _, p := range append(append([]string{}, l.in...), l.out...) {
+		if !seen[p] {
+			seen[p] = true
+			list = append(list, ptr[p])
+		}
+	}
+	return list
+}
+
+func (l *loop) vector(ptr map[string]reg.Register, u int, mask reg.VecVirtual) {
+	var in []reg.VecVirtual
+	for _, name := range l.in {
+		v := YMM()
+		at := Mem{Base: ptr[name], Disp: 32 * u}
+		if mask == nil {
+			l.e.load(at, v)
+		} else {
+			l.e.mask(at, mask, v)
+		}
+		in = append(in, v)
+	}
+	for i, v := range l.body(u, in, mask) {
+		at := Mem{Base: ptr[l.out[i]], Disp: 32 * u}
+		if mask == nil {
+			l.e.load(v, at)
+		} else {
+			l.e.mask(v, mask, at)
+		}
+	}
+}
+
+// scalar loads the parameter and repeats it in every lane.
+func scalar(e *elem, name string) reg.VecVirtual {
+	x, y := XMM(), YMM()
+	Load(Param(name), x)
+	e.broadcast(x, y)
+	return y
+}
+
+// zeros returns count cleared registers.
+func zeros(count int) []reg.VecVirtual {
+	var v []reg.VecVirtual
+	for range count {
+		y := YMM()
+		VXORPS(y, y, y)
+		v = append(v, y)
+	}
+	return v
+}
+
+// sum adds up the accumulators pairwise, then the lanes, and returns the low
+// XMM of the result.
+func sum(e *elem, acc []reg.VecVirtual) reg.VecVirtual {
+	for len(acc) > 1 {
+		half := len(acc) / 2
+		for i := range half {
+			e.add(acc[i+half], acc[i], acc[i])
+		}
+		acc = acc[:half]
+	}
+	return sumLanes(e, acc[0])
+}
+
+func sumLanes(e *elem, v reg.VecVirtual) reg.VecVirtual {
+	low, high := XMM(), XMM()
+	VEXTRACTF128(Imm(1), v, high)
+	e.add(high, v.AsX(), low)
+	if e == f32 {
+		VMOVHLPS(low, low, high)
+		VADDPS(high, low, low)
+		VMOVSHDUP(low, high)
+		VADDSS(high, low, low)
+		return low
+	}
+	VUNPCKHPD(low, low, high)
+	VADDSD(high, low, low)
+	return low
+}
+
+// finish clears the upper halves and returns.
+func finish() {
+	VZEROUPPER()
+	RET()
+}
