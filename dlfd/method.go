@@ -33,12 +33,12 @@ type DLFD struct {
 	// EvalMode keeps batch norm and dropout in evaluation mode while training.
 	EvalMode bool
 
-	Pull         float64
-	PullTap string
-	PullDistance distance.Distance
-	PullEval bool
-	LossMatch    float64
-	NoSynth      bool
+	Pull              float64
+	PullTap           string
+	PullDistance      distance.Distance
+	PullEval          bool
+	LossMatch         float64
+	NoSynth           bool
 	StopWhenForgotten bool
 
 	Steering Steering
