@@ -192,6 +192,9 @@ func (c *compiler) bindNode(i int, offset []int) {
 
 func (c *compiler) scratch(nd node, b *nodePlan, wide bool) {
 	p := c.p
+	if op, ok := nd.op.(Preparer); ok {
+		b.prepared = op.Prepare(c.args(nd))
+	}
 	if op, ok := nd.op.(Scratcher); ok {
 		p.scratch = max(p.scratch, op.Scratch(c.args(nd), b.outShape, p.sub))
 	}

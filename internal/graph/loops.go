@@ -1,5 +1,7 @@
 package graph
 
+import "math"
+
 // add adds x to dst.
 func add(dst, x []float32) {
 	x = x[:len(dst)]
@@ -124,5 +126,31 @@ func normVJP(fresh bool, dx, dy, x []float32, mean, a, b, shift float32) {
 	}
 	for i := range dx {
 		dx[i] += a*dy[i] + b*(x[i]-mean) + shift
+	}
+}
+
+// relu writes max(x, 0) into dst, which may be x. NaN stays.
+func relu(dst, x []float32) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = max(v, 0)
+	}
+}
+
+// reluVJP adds dy where y > 0 to dx, or writes it where dx is fresh. dx may be
+// dy. y is a rectifier's output, +0 or above: its bits, as an integer, are above
+// 0 where it is. Branches would be mispredicted on random signs.
+func reluVJP(fresh bool, dx, dy, y []float32) {
+	dy, y = dy[:len(dx)], y[:len(dx)]
+	if fresh {
+		for i, v := range y {
+			mask := -int32(math.Float32bits(v)) >> 31
+			dx[i] = math.Float32frombits(math.Float32bits(dy[i]) & uint32(mask))
+		}
+		return
+	}
+	for i, v := range y {
+		mask := -int32(math.Float32bits(v)) >> 31
+		dx[i] += math.Float32frombits(math.Float32bits(dy[i]) & uint32(mask))
 	}
 }

@@ -63,6 +63,10 @@ type WideOp interface {
 	WideScratch(in []Arg, out []int, n int) int
 }
 
+// Preparer is implemented by operators that compute something from the shapes
+// once and find it in Call.Prepared.
+type Preparer interface{ Prepare(in []Arg) any }
+
 // Call is what an operator works on: N samples of the batch.
 type Call struct {
 	N        int
@@ -75,6 +79,7 @@ type Call struct {
 	DOut     []float32
 	Fresh    []bool // DIn[i] holds nothing of worth and must be overwritten
 	Scratch  []float32
+	Prepared any       // by a Preparer
 	State    []float64 // of a BatchOp, for the whole batch
 
 	Train bool

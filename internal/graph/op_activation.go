@@ -32,36 +32,12 @@ type ReLU struct{ fromOutput }
 
 // Forward implements Op.
 func (ReLU) Forward(c *Call) {
-	x, y := c.In[0], c.Out
-	x = x[:len(y)]
-	for i := range y {
-		v := x[i]
-		if v < 0 {
-			v = 0
-		}
-		y[i] = v
-	}
+	relu(c.Out, c.In[0])
 }
 
 // VJP implements Op.
 func (ReLU) VJP(c *Call) {
-	y, dy, dx := c.Out, c.DOut, c.DIn[0]
-	dy, y = dy[:len(dx)], y[:len(dx)]
-	if c.Fresh[0] {
-		for i := range dx {
-			v := dy[i]
-			if y[i] <= 0 {
-				v = 0
-			}
-			dx[i] = v
-		}
-		return
-	}
-	for i := range dx {
-		if y[i] > 0 {
-			dx[i] += dy[i]
-		}
-	}
+	reluVJP(c.Fresh[0], c.DIn[0], c.DOut, c.Out)
 }
 
 // mapOp runs f over the input.

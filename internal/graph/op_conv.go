@@ -110,10 +110,18 @@ func (op Conv) Scratch(in []Arg, _ []int, n int) int {
 // lastRows returns the rows of the last tile.
 func (p *convPlan) lastRows(rows int) int { return p.oh - (p.oh-1)/rows*rows }
 
+// Prepare implements Preparer.
+func (op Conv) Prepare(in []Arg) any {
+	p := op.mustBind(in[0].Shape, in[1].Shape)
+	return &p
+}
+
 // Forward implements Op.
 func (op Conv) Forward(c *Call) {
-	p := op.mustBind(c.Shape[0], c.Shape[1])
-	p.each(c, func(t *tile) { t.forward(c) })
+	p := c.Prepared.(*convPlan)
+	for t := p.tiles(c); t.next(); {
+		t.forward(c)
+	}
 	if len(c.In) == 3 {
 		n := p.oh * p.ow
 		for i := range c.N * p.m {
@@ -124,18 +132,18 @@ func (op Conv) Forward(c *Call) {
 
 // VJP implements Op.
 func (op Conv) VJP(c *Call) {
-	p := op.mustBind(c.Shape[0], c.Shape[1])
+	p := c.Prepared.(*convPlan)
 	if c.DIn[0] != nil && !p.direct {
 		c.Clear(0)
 	}
-	p.each(c, func(t *tile) {
+	for t := p.tiles(c); t.next(); {
 		if c.DIn[1] != nil {
 			t.weightGrad(c)
 		}
 		if c.DIn[0] != nil {
 			t.inputGrad(c)
 		}
-	})
+	}
 	if len(c.In) == 3 && c.DIn[2] != nil {
 		n := p.oh * p.ow
 		for i := range c.N * p.m {
@@ -154,26 +162,35 @@ type tile struct {
 	out            []float32 // output: mg × ld
 	gemm           []float32 // scratch of the product
 	ld             int
+	n              int // samples in the call
+	rows, samples  int // of a full tile
 }
 
-// each calls f for every tile. Where the image itself is the matrix of windows,
-// a tile is a sample.
-func (p *convPlan) each(c *Call, f func(t *tile)) {
+// tiles returns an iterator over the tiles of a call. Where the image itself is
+// the matrix of windows, a tile is a sample.
+func (p *convPlan) tiles(c *Call) tile {
 	rows, samples := p.tileSize(c.N)
 	most := rows * p.ow * samples
-	t := tile{convPlan: p, cols: c.Scratch[:p.k*most]}
+	t := tile{convPlan: p, n: c.N, rows: rows, samples: samples, group: -1}
+	t.cols = c.Scratch[:p.k*most]
 	rest := c.Scratch[aligned(p.k*most):]
 	t.out, t.gemm = rest[:p.mg*most], rest[aligned(p.mg*most):]
-	for t.group = range p.group {
-		for t.s0 = 0; t.s0 < c.N; t.s0 += samples {
-			t.s1 = min(t.s0+samples, c.N)
-			for t.r0 = 0; t.r0 < p.oh; t.r0 += rows {
-				t.r1 = min(t.r0+rows, p.oh)
-				t.ld = (t.s1 - t.s0) * (t.r1 - t.r0) * p.ow
-				f(&t)
-			}
-		}
+	t.s1, t.r1 = c.N, p.oh // the end of the group before the first
+	return t
+}
+
+// next moves on: to the next rows, samples, group.
+func (t *tile) next() bool {
+	t.r0 = t.r1
+	if t.r0 == t.oh {
+		t.r0, t.s0 = 0, t.s1
 	}
+	if t.s0 == t.n {
+		t.s0, t.group = 0, t.group+1
+	}
+	t.s1, t.r1 = min(t.s0+t.samples, t.n), min(t.r0+t.rows, t.oh)
+	t.ld = (t.s1 - t.s0) * t.width()
+	return t.group < t.convPlan.group
 }
 
 // width returns the columns of one sample in the tile.

@@ -91,6 +91,7 @@ type nodePlan struct {
 	state, part int   // offsets
 	stateLen    int
 	partLen     int
+	prepared    any
 	batchOp     BatchOp // nil unless it works on the whole batch in this mode
 }
 

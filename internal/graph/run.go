@@ -226,7 +226,7 @@ func (r *Run) call(w *worker, b *nodePlan, lane, lo, hi int) *Call {
 	c := &w.call
 	c.N, c.First = hi-lo, lo
 	c.Shape, c.Param, c.OutShape, c.Fresh = b.shape, b.param, b.outShape, b.fresh
-	c.Scratch, c.State = w.scratch, r.state[b.state:b.state+b.stateLen]
+	c.Prepared, c.Scratch, c.State = b.prepared, w.scratch, r.state[b.state:b.state+b.stateLen]
 	c.Train, c.Seed, c.Node = r.prog.req.Train, r.args.Seed, b.number
 	c.In, c.DIn, c.DOut = w.in[:len(b.in)], nil, nil
 	for k, in := range b.in {
