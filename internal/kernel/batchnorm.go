@@ -1,0 +1,133 @@
+package kernel
+
+import "unsafe"
+
+// Batch normalisation of a channel is y = a·(x−mean) + b with a = γ/√(var+ε)
+// and b = β over the planes of that channel in every sample. Statistics are
+// sums over planes, so the caller adds up one plane after the other:
+//
+//	mean = Σx/n    var = Σx²/n − mean²
+//
+// The squares of float32 are exact in float64; the relative error of var is at
+// most about n·2⁻⁵³·(1+mean²/var). For the gradients, with x̂ = (x−mean)/σ:
+//
+//	dβ = Σdy    dγ = (Σdy·x − mean·Σdy)/σ
+//	dx = γ/σ·(dy − dβ/n − x̂·dγ/n)
+//
+// S. Ioffe, C. Szegedy, Batch Normalization, ICML 2015, section 3.
+
+// Moments returns Σx and Σx², both added up in float64.
+func Moments(x []float32) (sum, squares float64) {
+	if useAsm {
+		return momentsWideF32(len(x), unsafe.SliceData(x))
+	}
+	for _, v := range x {
+		sum += float64(v)
+		squares += float64(v) * float64(v)
+	}
+	return sum, squares
+}
+
+// Normalise stores a·(x−mean) + b in dst, which has at least len(x) elements
+// and may be x.
+func Normalise(dst, x []float32, mean, a, b float32) {
+	dst = dst[:len(x)]
+	if useAsm {
+		normaliseF32(len(x), mean, a, b, unsafe.SliceData(x), unsafe.SliceData(dst))
+		return
+	}
+	for i, v := range x {
+		dst[i] = a*(v-mean) + b
+	}
+}
+
+// NormaliseReLU is Normalise followed by ReLU.
+func NormaliseReLU(dst, x []float32, mean, a, b float32) {
+	dst = dst[:len(x)]
+	if useAsm {
+		normaliseReLUF32(len(x), mean, a, b, unsafe.SliceData(x), unsafe.SliceData(dst))
+		return
+	}
+	for i, v := range x {
+		dst[i] = max(0, a*(v-mean)+b)
+	}
+}
+
+// ScaleShift stores a·x + b in dst, which has at least len(x) elements and may
+// be x: batch normalisation with mean folded into b, or a bias.
+func ScaleShift(dst, x []float32, a, b float32) {
+	dst = dst[:len(x)]
+	if useAsm {
+		scaleShiftF32(len(x), a, b, unsafe.SliceData(x), unsafe.SliceData(dst))
+		return
+	}
+	for i, v := range x {
+		dst[i] = a*v + b
+	}
+}
+
+// ScaleShiftReLU is ScaleShift followed by ReLU.
+func ScaleShiftReLU(dst, x []float32, a, b float32) {
+	dst = dst[:len(x)]
+	if useAsm {
+		scaleShiftReLUF32(len(x), a, b, unsafe.SliceData(x), unsafe.SliceData(dst))
+		return
+	}
+	for i, v := range x {
+		dst[i] = max(0, a*v+b)
+	}
+}
+
+// NormaliseSums returns Σdy and Σdy·x in float64: the sums of dβ and dγ. x has
+// at least len(dy) elements.
+func NormaliseSums(dy, x []float32) (sum, dot float64) {
+	x = x[:len(dy)]
+	if useAsm {
+		return sumDotWideF32(len(dy), unsafe.SliceData(dy), unsafe.SliceData(x))
+	}
+	for i, v := range dy {
+		sum += float64(v)
+		dot += float64(v) * float64(x[i])
+	}
+	return sum, dot
+}
+
+// NormaliseSumsReLU is NormaliseSums behind a ReLU whose output is y.
+func NormaliseSumsReLU(dy, x, y []float32) (sum, dot float64) {
+	x, y = x[:len(dy)], y[:len(dy)]
+	if useAsm {
+		return sumDotReLUWideF32(len(dy), unsafe.SliceData(dy), unsafe.SliceData(x), unsafe.SliceData(y))
+	}
+	for i, v := range dy {
+		v = passed(v, y[i])
+		sum += float64(v)
+		dot += float64(v) * float64(x[i])
+	}
+	return sum, dot
+}
+
+// NormaliseGrad stores a·dy + b·(x−mean) + c in dx: the gradient by x with
+// a = γ/σ, b = −γ·dγ/(n·σ²) and c = −a·dβ/n. x and dx have at least len(dy)
+// elements; dx may be dy or x.
+func NormaliseGrad(dx, dy, x []float32, mean, a, b, c float32) {
+	dx, x = dx[:len(dy)], x[:len(dy)]
+	if useAsm {
+		normaliseGradF32(len(dy), mean, a, b, c, unsafe.SliceData(dy), unsafe.SliceData(x), unsafe.SliceData(dx))
+		return
+	}
+	for i, v := range dy {
+		dx[i] = a*v + (b*(x[i]-mean) + c)
+	}
+}
+
+// NormaliseGradReLU is NormaliseGrad behind a ReLU whose output is y.
+func NormaliseGradReLU(dx, dy, x, y []float32, mean, a, b, c float32) {
+	dx, x, y = dx[:len(dy)], x[:len(dy)], y[:len(dy)]
+	if useAsm {
+		normaliseGradReLUF32(len(dy), mean, a, b, c, unsafe.SliceData(dy), unsafe.SliceData(x), unsafe.SliceData(y), unsafe.SliceData(dx))
+		return
+	}
+	for i, v := range dy {
+		dx[i] = a*passed(v, y[i]) + (b*(x[i]-mean) + c)
+	}
+}
