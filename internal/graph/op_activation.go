@@ -1,6 +1,10 @@
 package graph
 
-import "math"
+import (
+	"math"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
 
 // elementwise has what all operators share that work element by element on
 // one input.
@@ -32,7 +36,7 @@ type ReLU struct{ fromOutput }
 
 // Forward implements Op.
 func (ReLU) Forward(c *Call) {
-	relu(c.Out, c.In[0])
+	kernel.ReLU(c.Out, c.In[0])
 }
 
 // VJP implements Op.
@@ -65,10 +69,16 @@ type Sigmoid struct{ fromOutput }
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // Forward implements Op.
-func (Sigmoid) Forward(c *Call) { mapOp(c, sigmoid) }
+func (Sigmoid) Forward(c *Call) { kernel.Sigmoid(c.Out, c.In[0]) }
 
 // VJP implements Op.
-func (Sigmoid) VJP(c *Call) { mapVJP(c, c.Out, func(y float64) float64 { return y * (1 - y) }) }
+func (Sigmoid) VJP(c *Call) {
+	if c.Fresh[0] {
+		kernel.SigmoidGrad(c.DIn[0], c.DOut, c.Out)
+		return
+	}
+	mapVJP(c, c.Out, func(y float64) float64 { return y * (1 - y) })
+}
 
 // Tanh is the hyperbolic tangent.
 type Tanh struct{ fromOutput }
@@ -83,10 +93,14 @@ func (Tanh) VJP(c *Call) { mapVJP(c, c.Out, func(y float64) float64 { return 1 -
 type SiLU struct{ fromInput }
 
 // Forward implements Op.
-func (SiLU) Forward(c *Call) { mapOp(c, func(x float64) float64 { return x * sigmoid(x) }) }
+func (SiLU) Forward(c *Call) { kernel.SiLU(c.Out, c.In[0]) }
 
 // VJP implements Op.
 func (SiLU) VJP(c *Call) {
+	if c.Fresh[0] {
+		kernel.SiLUGrad(c.DIn[0], c.DOut, c.In[0])
+		return
+	}
 	mapVJP(c, c.In[0], func(x float64) float64 {
 		s := sigmoid(x)
 		return s * (1 + x*(1-s))
