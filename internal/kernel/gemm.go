@@ -189,16 +189,26 @@ func (p *product[T]) columns(g *gemmKernel[T], pa, scratch []T, k0, kb, i0, mb, 
 	direct := !p.tB && mb <= mr // each element of B is used once: read it in place
 	pb := scratch[:kb*roundUp(nb, g.nr)]
 	p.packB(g, direct, k0, kb, j0, nb, pb)
+	var inPlace []T
+	if direct {
+		inPlace = p.b[k0*p.ldb+j0:]
+	}
+	g.block(pa, pb, inPlace, p.ldb, kb, mb, nb, p.c[i0*p.ldc+j0:], p.ldc, add)
+}
+
+// block multiplies mb packed rows by nb packed columns; whole panels of
+// inPlace, unless it is nil, stand for those of pb.
+func (g *gemmKernel[T]) block(pa, pb, inPlace []T, ldb, kb, mb, nb int, c []T, ldc int, add bool) {
 	for top := 0; top < mb; top += g.l2 {
-		rows := min(g.l2, mb-top)
+		end := min(mb, top+g.l2)
 		for j := 0; j < nb; j += g.nr {
 			cols := min(g.nr, nb-j)
-			b, ldb := pb[j*kb:], g.nr
-			if direct && cols == g.nr {
-				b, ldb = p.b[k0*p.ldb+j0+j:], p.ldb
+			b, ld := pb[j*kb:], g.nr
+			if inPlace != nil && cols == g.nr {
+				b, ld = inPlace[j:], ldb
 			}
-			for i := top; i < top+rows; i += mr {
-				g.tile(kb, pa[i*kb:], b, ldb, p.c[(i0+i)*p.ldc+j0+j:], p.ldc, min(mr, mb-i), cols, add)
+			for i := top; i < end; i += mr {
+				g.tile(kb, pa[i*kb:], b, ld, c[i*ldc+j:], ldc, min(mr, mb-i), cols, add)
 			}
 		}
 	}

@@ -1,0 +1,148 @@
+package kernel
+
+// Conv is a convolution of NCHW tensors prepared for one geometry: NewConv
+// allocates its tables, the methods allocate nothing and may run at the same
+// time with scratch of their own.
+//
+// A group is handled alone: x and y start at the first sample's planes of the
+// group, Groups tells how far the samples are apart. Weights are those of the
+// group, Out×Channels×KernelH×KernelW.
+//
+// The product runs without an im2col matrix in memory: panels of it are packed
+// straight from the padded image, of a few samples at a time, and planes
+// smaller than a panel share one with those of the next samples.
+type Conv struct {
+	Window
+	Out    int // output planes of the group
+	Groups int
+
+	forward lattice
+	x       padding // of the input, for forward and the weights' gradient
+	phases  []phase // of the input's gradient
+	dy      padding // of the output's gradient
+	partial bool    // some inputs lie under no tap
+}
+
+// NewConv prepares a convolution.
+func NewConv(g Window, out, groups int) *Conv {
+	c := &Conv{Window: g, Out: out, Groups: groups}
+	c.prepareForward()
+	c.prepareInput()
+	return c
+}
+
+// padding tells how planes are laid out in a padded image.
+type padding struct {
+	planes, height, width    int
+	top, left, bottom, right int
+}
+
+func (p *padding) stride() int { return p.left + p.width + p.right }
+func (p *padding) plane() int  { return (p.top + p.height + p.bottom) * p.stride() }
+func (p *padding) sample() int { return p.planes * p.plane() }
+func (p *padding) none() bool  { return p.top|p.left|p.bottom|p.right == 0 }
+
+// lattice describes the matrix that im2col would make: the element of row k and
+// column n lies at taps[k] plus the offset of the n-th position in the image.
+type lattice struct {
+	taps          []int32
+	rows, cols    int // positions of a sample
+	base          int // image offset of the first position
+	stepY, stepX  int // image offset from a position to the next row and column
+	first         int // offset of the first position in the result's plane
+	downY, rightX int // and from one to the next row and column
+}
+
+func (c *Conv) prepareForward() {
+	g := &c.Window
+	c.x = padding{g.Channels, g.Height, g.Width, g.Top, g.Left, g.Bottom, g.Right}
+	width := c.x.stride()
+	c.forward = lattice{rows: g.OutHeight(), cols: g.OutWidth(), stepY: g.StrideH * width, stepX: g.StrideW, downY: g.OutWidth(), rightX: 1}
+	for ch := range g.Channels {
+		for ky := range g.KernelH {
+			for kx := range g.KernelW {
+				c.forward.taps = append(c.forward.taps, int32(ch*c.x.plane()+ky*g.DilationH*width+kx*g.DilationW))
+			}
+		}
+	}
+}
+
+// batch returns how many samples go together: enough positions to fill the
+// columns of a block.
+func (c *Conv) batch(k *gemmKernel[float32], samples int) int {
+	positions := max(1, c.forward.rows*c.forward.cols)
+	return min(samples, (k.nc+positions-1)/positions)
+}
+
+// Scratch returns the number of scratch elements that the methods need for the
+// given number of samples.
+func (c *Conv) Scratch(samples int) int {
+	k := sgemmKernel()
+	batch := c.batch(k, samples)
+	image := max(c.x.sample(), c.dy.sample()) * batch
+	return image + k.kc*(k.nc+roundUp(c.Out, mr)) + mr*k.nr + 4*align
+}
+
+// PackedForward returns the number of elements of PackForward's result.
+func (c *Conv) PackedForward() int { return roundUp(c.Out, mr) * len(c.forward.taps) }
+
+// PackForward brings the weights into the order that Forward reads.
+func (c *Conv) PackForward(dst, w []float32) {
+	packAll(sgemmKernel(), c.Out, len(c.forward.taps), w, dst)
+}
+
+// packAll packs a whole row-major m×k matrix by blocks of k.
+func packAll(g *gemmKernel[float32], m, k int, a, dst []float32) {
+	kc := g.blockK(k)
+	for k0 := 0; k0 < k; k0 += kc {
+		packA(g, false, a, k, 1, k0, min(kc, k-k0), 0, m, dst[k0*roundUp(m, mr):])
+	}
+}
+
+// Forward writes the convolution of samples into y, or adds it with add. bias
+// has Out elements or is nil; with relu, max(0, ·) follows.
+func (c *Conv) Forward(y, x, packed, bias []float32, relu, add bool, samples int, scratch []float32) {
+	k := sgemmKernel()
+	l := &c.forward
+	inSample, outSample := c.Groups*c.Channels*c.Height*c.Width, c.Groups*c.Out*l.rows*l.cols
+	p := implicit{m: c.Out, packed: packed, lattice: l, plane: l.rows * l.cols, outSample: outSample, add: add, bias: bias, relu: relu}
+	batch := c.batch(k, samples)
+	image, free := c.x.buffer(batch, scratch)
+	for s := 0; s < samples; s += batch {
+		count := min(batch, samples-s)
+		p.img, p.imgSample = c.x.fill(image, x[s*inSample:], inSample, count)
+		p.out = y[s*outSample:]
+		p.run(k, count, free)
+	}
+}
+
+// buffer returns the part of scratch for the padded images of batch samples,
+// cleared, and the rest.
+func (p *padding) buffer(batch int, scratch []float32) (image, free []float32) {
+	if p.none() {
+		return nil, alignSlice(scratch)
+	}
+	size := batch * p.sample()
+	clear(scratch[:size])
+	return scratch[:size], alignSlice(scratch[size:])
+}
+
+// fill copies the planes of count samples into the image, whose padding is
+// clear, and returns it with the distance of its samples; without padding it
+// returns the planes themselves.
+func (p *padding) fill(image, src []float32, srcSample, count int) (img []float32, sample int) {
+	if p.none() {
+		return src, srcSample
+	}
+	width := p.stride()
+	for s := range count {
+		for c := range p.planes {
+			to := image[s*p.sample()+c*p.plane()+p.top*width+p.left:]
+			from := src[s*srcSample+c*p.height*p.width:]
+			for y := range p.height {
+				copy(to[y*width:][:p.width], from[y*p.width:])
+			}
+		}
+	}
+	return image, p.sample()
+}
