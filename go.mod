@@ -8,4 +8,6 @@ require (
 	golang.org/x/image v0.45.0
 	// distance, metrics: dense linear algebra (Cholesky, SVD) and statistics.
 	gonum.org/v1/gonum v0.17.0
+	// feature/onnx: the wire format of protobuf (package protowire, alone).
+	google.golang.org/protobuf v1.36.6
 )

@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"feature/train":       {"feature", "internal/..."},
 	"feature/nn":          {"feature", "internal/..."},
 	"feature/dataset":     {"feature", "internal/..."},
+	"feature/onnx":        {"feature", "internal/..."},
 
 	"distance":              {"internal/..."},
 	"distance/distancetest": {"distance", "internal/..."},
@@ -112,6 +113,8 @@ var thirdParty = map[string][]string{
 	"feature":       {},
 	"feature/train": {},
 	"feature/nn":    {},
+	// for the wire format of protobuf, without its reflection
+	"feature/onnx": {"google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/internal/errors", "google.golang.org/protobuf/internal/detrand"},
 	// for resizing images
 	"feature/dataset": {"golang.org/x/image"},
 }
