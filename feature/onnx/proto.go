@@ -23,12 +23,12 @@ type file struct {
 }
 
 type graphProto struct {
-	name    string
-	nodes   []*node
-	tensors []*tensor // initializers
-	inputs  []valueInfo
-	outputs []valueInfo
-	lo, at  int // of the field in the file: its tag, its contents
+	name       string
+	nodes      []*node
+	tensors    []*tensor // initializers
+	inputs     []valueInfo
+	outputs    []valueInfo
+	lo, at, hi int // of the field in the file: its tag, contents and end
 }
 
 // node is a NodeProto.
@@ -153,7 +153,7 @@ func (f *file) parseGraph(fd field) error {
 		return err
 	}
 	g := &f.graph
-	g.lo, g.at = fd.lo, fd.at
+	g.lo, g.at, g.hi = fd.lo, fd.at, fd.hi
 	return m.each(func(fd field) (err error) {
 		switch fd.num {
 		case 1:
