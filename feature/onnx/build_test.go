@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/dlfd-go/unlearn/feature"
 )
 
 // The functions of this file write protobuf messages for tests, by the field
@@ -92,4 +94,12 @@ func initializer(name string, typ int64, dims []int64, data []byte) []byte {
 		b = append(b, num(1, d)...)
 	}
 	return sub(5, msg(b, num(2, typ), text(8, name), data))
+}
+
+func tensorOf(shape []int) feature.Tensor {
+	x := feature.NewTensor(shape...)
+	for i := range x.Data {
+		x.Data[i] = float32(i%7)/7 - .5
+	}
+	return x
 }

@@ -137,6 +137,7 @@ func foldCast(b *builder, n *node, in []*konst) ([]konst, error) {
 	k, err := b.each(*in[0], func(t term) (term, error) {
 		switch {
 		case isFloat(to):
+			t.c = rounded(to, t.c)
 		case to == typeBool:
 			yes, err := t.same(term{})
 			return term{c: truth(!yes)}, err
@@ -152,6 +153,19 @@ func foldCast(b *builder, n *node, in []*konst) ([]konst, error) {
 	}
 	k.typ = to
 	return []konst{k}, err
+}
+
+// rounded returns the nearest number that a floating-point type has.
+func rounded(typ int64, v float64) float64 {
+	switch typ {
+	case typeFloat:
+		return float64(float32(v))
+	case typeFloat16:
+		return float64(fromHalf(toHalf(float32(v))))
+	case typeBfloat16:
+		return float64(math.Float32frombits(uint32(toBrain(float32(v))) << 16))
+	}
+	return v
 }
 
 func foldShape(b *builder, n *node, in []*konst) ([]konst, error) {

@@ -25,9 +25,12 @@ func (b *builder) apply(n *node, op graph.Op, view []int, axis int, in ...graph.
 // room returns an error if a sample of the given shape is too large.
 func (b *builder) room(view []int) error {
 	n := 1
+	if sizeOf(view) == 0 {
+		return fmt.Errorf("%w: an activation of shape %v is empty", ErrUnsupported, view)
+	}
 	for _, d := range view {
 		if d < 1 || d > b.opt.MaxActivation/n {
-			return fmt.Errorf("%w: an activation of shape %v is empty or above %d elements a sample", ErrLimit, view, b.opt.MaxActivation)
+			return fmt.Errorf("%w: an activation of shape %v is above %d elements a sample", ErrLimit, view, b.opt.MaxActivation)
 		}
 		n *= d
 	}
@@ -185,13 +188,10 @@ func (b *builder) lift(n *node, p *param) (dyn, error) {
 // table gathers elements of a sample of v: output element (i, j ...) is the
 // element offs[0][i] + offs[1][j] + …, or fill where one of them is negative.
 func (b *builder) table(n *node, v graph.Value, offs [][]int32, view []int, axis int, fill float32) (dyn, error) {
-	total := 1
-	for _, list := range offs {
-		total *= max(len(list), 1)
-		if total > b.opt.MaxActivation || len(list) == 0 {
-			return dyn{}, fmt.Errorf("%w: an activation of shape %v is empty or above %d elements", ErrLimit, view, b.opt.MaxActivation)
-		}
+	if err := b.room(view); err != nil {
+		return dyn{}, err
 	}
+	total := sizeOf(view)
 	if b.tables += total; b.tables > maxTable {
 		return dyn{}, fmt.Errorf("%w: slices, paddings and transpositions take tables of more than %d elements", ErrLimit, maxTable)
 	}

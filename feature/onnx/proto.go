@@ -72,8 +72,16 @@ type valueInfo struct {
 	ranked  bool
 }
 
-// parse reads a ModelProto.
+// parse reads a ModelProto of a version that is supported.
 func parse(data []byte) (*file, error) {
+	f, err := parseModel(data)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.checkVersions()
+}
+
+func parseModel(data []byte) (*file, error) {
 	f := &file{domains: map[string]int64{}}
 	graphs := 0
 	err := message{data: data, name: "model"}.each(func(fd field) error {
@@ -96,10 +104,7 @@ func parse(data []byte) (*file, error) {
 	if err == nil && graphs == 0 {
 		err = fmt.Errorf("onnx: %w: no graph in %d bytes", ErrFormat, len(data))
 	}
-	if err != nil {
-		return nil, err
-	}
-	return f, f.checkVersions()
+	return f, err
 }
 
 // spend counts memory that does not shrink to the bytes it came from.
