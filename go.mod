@@ -11,3 +11,27 @@ require (
 	// feature/onnx: the wire format of protobuf (package protowire, alone).
 	google.golang.org/protobuf v1.36.6
 )
+
+// Leaves: feature/gotensor and feature/onnxgo, which nothing else imports.
+require (
+	github.com/owulveryck/onnx-go v0.5.0
+	gorgonia.org/tensor v0.9.24
+)
+
+// gorgonia.org/tensor asks for a version of this that panics at start-up on
+// current Go.
+require go4.org/unsafe/assume-no-moving-gc v0.0.0-20231121144256-b99613f794b6 // indirect
+
+require (
+	github.com/apache/arrow/go/arrow v0.0.0-20201229220542-30ce2eb5d4dc // indirect
+	github.com/chewxy/hm v1.0.0 // indirect
+	github.com/chewxy/math32 v1.0.8 // indirect
+	github.com/gogo/protobuf v1.3.2 // indirect
+	github.com/golang/protobuf v1.5.0 // indirect
+	github.com/google/flatbuffers v1.12.0 // indirect
+	github.com/pkg/errors v0.9.1 // indirect
+	github.com/xtgo/set v1.0.0 // indirect
+	golang.org/x/xerrors v0.0.0-20200804184101-5ec99f83aff1 // indirect
+	gorgonia.org/vecf32 v0.9.0 // indirect
+	gorgonia.org/vecf64 v0.9.0 // indirect
+)

@@ -28,7 +28,8 @@ type graphProto struct {
 	tensors    []*tensor // initializers
 	inputs     []valueInfo
 	outputs    []valueInfo
-	lo, at, hi int // of the field in the file: its tag, contents and end
+	values     []valueInfo // value_info: shapes of activations, where the exporter wrote them
+	lo, at, hi int         // of the field in the file: its tag, contents and end
 }
 
 // node is a NodeProto.
@@ -176,6 +177,10 @@ func (f *file) parseGraph(fd field) error {
 			g.inputs, err = parseValue(fd, g.inputs, "graph input")
 		case 12:
 			g.outputs, err = parseValue(fd, g.outputs, "graph output")
+		case 13:
+			if err = f.spend(256, "value info"); err == nil {
+				g.values, err = parseValue(fd, g.values, "value info")
+			}
 		case 15:
 			err = fmt.Errorf("onnx: %w: sparse initializer at byte %d", ErrUnsupported, fd.lo)
 		}
