@@ -33,8 +33,9 @@ const (
 )
 
 // Synthesizer perturbs samples. Its defaults are 15 sign steps of 1/255 in
-// an L∞ ball of 8/255; Distance, Loss or both must be set. A Synthesizer is
-// read-only configuration and safe for concurrent use.
+// an L∞ ball of 8/255. With neither Distance nor Loss there is nothing to climb,
+// and samples are only put into the box. A Synthesizer is read-only
+// configuration and safe for concurrent use.
 type Synthesizer struct {
 	// Distance is what grows. If it is nil, there is no distance term.
 	Distance distance.Distance
@@ -138,9 +139,6 @@ func (s *Synthesizer) resolve(spec feature.Spec) (*run, error) {
 	r.Epsilon = orElse(r.Epsilon, 8.0/255)
 	if r.Steps == 0 {
 		r.Steps = 15
-	}
-	if r.Distance == nil && r.Loss == 0 {
-		return nil, fmt.Errorf("synth: %w: neither Distance nor Loss is set", ErrParameter)
 	}
 	if r.Steps < 0 || !(r.StepSize > 0) || math.IsInf(r.StepSize, 0) || !(r.Epsilon > 0) {
 		return nil, fmt.Errorf("synth: %w: Steps %d, StepSize %v, Epsilon %v must be positive", ErrParameter, r.Steps, r.StepSize, r.Epsilon)
