@@ -32,9 +32,9 @@ var convCases = []convCase{
 	{Conv{Window: Window{Pad: [4]int{1, 1, 1, 1}}}, [3]int{72, 3, 4}, 128, [2]int{3, 3}}, // wide
 }
 
-func (k convCase) net(t *testing.T, seed uint64, bias bool) *net {
+func (k convCase) net(t *testing.T, seed uint64, bias, behind bool) *net {
 	n := newNet(t, seed, k.in[:]...)
-	in := []Value{n.g.Input(), n.param(k.m, k.in[0]/orOne(k.Group), k.kernel[0], k.kernel[1])}
+	in := []Value{n.inner(behind), n.param(k.m, k.in[0]/orOne(k.Group), k.kernel[0], k.kernel[1])}
 	if bias {
 		in = append(in, n.param(k.m))
 	}
@@ -46,7 +46,7 @@ func TestConvAgainstDefinition(t *testing.T) {
 	for i, k := range convCases {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			for _, batch := range []int{1, 3, 10} {
-				n := k.net(t, uint64(batch), batch != 3)
+				n := k.net(t, uint64(batch), batch != 3, false)
 				x := uniform(n.src, batch*size(k.in[:]))
 				y := n.forward(mode{}, x, n.params)
 				want := k.naive(x, n.params, n.g.Shape(n.out), batch)
@@ -99,8 +99,8 @@ func (k convCase) naive(x []float32, params [][]float32, out []int, batch int) [
 func TestConvGradients(t *testing.T) {
 	for i, k := range convCases {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			for _, batch := range batches {
-				n := k.net(t, uint64(batch), true)
+			for _, batch := range []int{1, 2, 5, 18} {
+				n := k.net(t, uint64(batch), true, batch%2 == 0)
 				n.check(mode{}, uniform(n.src, batch*size(k.in[:])))
 			}
 		})
@@ -118,7 +118,7 @@ func TestConvAdjoint(t *testing.T) {
 		k.Group, k.Stride, k.Dilation = group, [2]int{pick(1, 3), pick(1, 3)}, [2]int{pick(1, 2), pick(1, 2)}
 		k.Pad = [4]int{pick(0, 3), pick(0, 3), pick(0, 3), pick(0, 3)}
 		k.in = [3]int{group * pick(1, 4), pick(9, 16), pick(9, 16)}
-		n := k.net(t, uint64(trial), false)
+		n := k.net(t, uint64(trial), false, trial%2 == 0)
 		x := uniform(n.src, pick(1, 12)*size(k.in[:]))
 		cot := uniform(n.src, len(x)/size(k.in[:])*n.g.Size(n.out))
 		y, dx, dp := n.sameBits(mode{}, x, cot)
@@ -150,9 +150,9 @@ func TestPools(t *testing.T) {
 	for i, w := range windows {
 		for _, op := range []Op{MaxPool{w.Window, w.kernel, w.ceil}, AveragePool{w.Window, w.kernel, w.ceil, false}, AveragePool{w.Window, w.kernel, w.ceil, true}} {
 			t.Run(fmt.Sprintf("%d%T", i, op), func(t *testing.T) {
-				for _, batch := range batches {
+				for _, batch := range []int{1, 2, 5, 18} {
 					n := newNet(t, uint64(batch), 2, 7, 6)
-					n.apply(op, n.g.Input())
+					n.apply(op, n.inner(batch%2 == 0))
 					n.check(mode{}, apart(n.src, batch*84))
 				}
 			})
