@@ -173,6 +173,8 @@ func TestConvNetworkShapes(t *testing.T) {
 			NewConv(Window{16, 8, 8, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0}, 12, 1),
 			NewConv(Window{20, 8, 8, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 12, 1),
 			NewConv(Window{9, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 12, 1),
+			NewConv(Window{9, 2, 2, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 12, 1),
+			NewConv(Window{2, 1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1, 1}, 3, 1), // nothing but padding
 			NewConv(Window{3, 20, 20, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0}, 5, 1),
 		} {
 			newConvData(r, c, 5).checkAll(t, r)
