@@ -26,6 +26,8 @@ type Conv struct {
 	phases  []phase // of the input's gradient
 	dy      padding // of the output's gradient
 	partial bool    // some inputs lie under no tap
+
+	fast, fastInput *winograd // nil where it does not apply
 }
 
 // NewConv prepares a convolution.
@@ -33,7 +35,22 @@ func NewConv(g Window, out, groups int) *Conv {
 	c := &Conv{Window: g, Out: out, Groups: groups}
 	c.prepareForward()
 	c.prepareInput()
+	if c.suitsWinograd() {
+		outH, outW := g.OutHeight(), g.OutWidth()
+		c.fast = newWinograd(g.Channels, g.Height, g.Width, g.Top, g.Left, out, outH, outW)
+		if g.Top <= 2 && g.Left <= 2 {
+			c.fastInput = newWinograd(out, outH, outW, 2-g.Top, 2-g.Left, g.Channels, g.Height, g.Width)
+		}
+	}
 	return c
+}
+
+// suitsWinograd reports whether the transforms apply and are worth their cost,
+// which is shared by the channels of the other side.
+func (c *Conv) suitsWinograd() bool {
+	const fewest = 24
+	unit := c.StrideH == 1 && c.StrideW == 1 && c.DilationH == 1 && c.DilationW == 1
+	return unit && c.KernelH == 3 && c.KernelW == 3 && c.dense() && min(c.Channels, c.Out) >= fewest
 }
 
 // padding tells how planes are laid out in a padded image.
@@ -94,14 +111,29 @@ func (c *Conv) Scratch(samples int) int {
 	if !c.dense() {
 		weights = c.Out * len(c.live)
 	}
-	return image + k.kc*(k.nc+roundUp(c.Out, mr)) + mr*k.nr + weights + 5*align
+	direct := image + k.kc*(k.nc+roundUp(c.Out, mr)) + mr*k.nr + weights + 5*align
+	for _, w := range []*winograd{c.fast, c.fastInput} {
+		if w != nil {
+			direct = max(direct, w.scratch(samples))
+		}
+	}
+	return direct
 }
 
 // PackedForward returns the number of elements of PackForward's result.
-func (c *Conv) PackedForward() int { return roundUp(c.Out, mr) * len(c.live) }
+func (c *Conv) PackedForward() int {
+	if c.fast != nil {
+		return c.fast.packed()
+	}
+	return roundUp(c.Out, mr) * len(c.live)
+}
 
 // PackForward brings the weights into the order that Forward reads.
 func (c *Conv) PackForward(dst, w []float32) {
+	if c.fast != nil {
+		c.fast.pack(dst, w, c.Taps(), 9, false)
+		return
+	}
 	g, m, k := sgemmKernel(), c.Out, c.Taps()
 	kc := g.blockK(len(c.live))
 	for k0 := 0; k0 < len(c.live); k0 += kc {
@@ -145,6 +177,10 @@ func (c *Conv) Forward(y, x, packed, bias []float32, relu, add bool, samples int
 	k := sgemmKernel()
 	l := &c.forward
 	inSample, outSample := c.Groups*c.Channels*c.Height*c.Width, c.Groups*c.Out*l.rows*l.cols
+	if c.fast != nil {
+		c.fast.run(planes{y: y, x: x, ySample: outSample, xSample: inSample, packed: packed, bias: bias, relu: relu, add: add}, samples, scratch)
+		return
+	}
 	p := implicit{m: c.Out, packed: packed, lattice: l, plane: l.rows * l.cols, outSample: outSample, add: add, bias: bias, relu: relu}
 	batch := c.batch(k, samples)
 	image, free := c.x.buffer(batch, scratch)

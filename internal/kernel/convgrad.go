@@ -97,6 +97,9 @@ func (c *Conv) addPhase(y, x *axis, start int) int {
 
 // PackedInput returns the number of elements of PackInput's result.
 func (c *Conv) PackedInput() int {
+	if c.fastInput != nil {
+		return c.fastInput.packed()
+	}
 	size := 0
 	for i := range c.phases {
 		size += roundUp(c.Channels, mr) * len(c.phases[i].taps)
@@ -106,6 +109,10 @@ func (c *Conv) PackedInput() int {
 
 // PackInput brings the weights into the order that BackwardInput reads.
 func (c *Conv) PackInput(dst, w []float32) {
+	if c.fastInput != nil {
+		c.fastInput.pack(dst, w, 9, c.Taps(), true)
+		return
+	}
 	g := sgemmKernel()
 	for i := range c.phases {
 		c.phases[i].pack(g, dst[c.phases[i].start:], w, c.Channels, c.KernelH*c.KernelW)
@@ -125,6 +132,10 @@ func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, sc
 	k := sgemmKernel()
 	plane := c.Height * c.Width
 	inSample, outSample := c.Groups*c.Channels*plane, c.Groups*c.Out*c.forward.rows*c.forward.cols
+	if c.fastInput != nil {
+		c.fastInput.run(planes{y: dx, x: dy, ySample: inSample, xSample: outSample, packed: packed, add: add}, samples, scratch)
+		return
+	}
 	if c.partial && !add {
 		for s := range samples {
 			clear(dx[s*inSample:][:c.Channels*plane])

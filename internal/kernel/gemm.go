@@ -204,9 +204,12 @@ func (g *gemmKernel[T]) block(pa, pb, inPlace []T, ldb, kb, mb, nb int, c []T, l
 		end := min(mb, top+g.l2)
 		for j := 0; j < nb; j += g.nr {
 			cols := min(g.nr, nb-j)
-			b, ld := pb[j*kb:], g.nr
+			var b []T
+			ld := g.nr
 			if inPlace != nil && cols == g.nr {
 				b, ld = inPlace[j:], ldb
+			} else {
+				b = pb[j*kb:]
 			}
 			for i := top; i < end; i += mr {
 				g.tile(kb, pa[i*kb:], b, ld, c[i*ldc+j:], ldc, min(mr, mb-i), cols, add)
