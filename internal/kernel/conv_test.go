@@ -173,6 +173,8 @@ func TestConvNetworkShapes(t *testing.T) {
 			NewConv(Window{16, 8, 8, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0}, 12, 1),
 			NewConv(Window{20, 8, 8, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 12, 1),
 			NewConv(Window{9, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 12, 1),
+			NewConv(Window{9, 2, 2, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 12, 1),
+			NewConv(Window{2, 1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1, 1}, 3, 1), // nothing but padding
 			NewConv(Window{3, 20, 20, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0}, 5, 1),
 		} {
 			newConvData(r, c, 5).checkAll(t, r)
@@ -180,11 +182,35 @@ func TestConvNetworkShapes(t *testing.T) {
 	})
 }
 
+// The transforms, for planes of even, odd and smallest sizes, several samples
+// in a block and several blocks in a sample, and any padding.
+func TestWinograd(t *testing.T) {
+	eachKernel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(29, 30))
+		for i, size := range [][2]int{{8, 8}, {7, 5}, {4, 4}, {2, 2}, {3, 20}, {1, 2}, {33, 34}, {2, 60}} {
+			for pad := range 4 {
+				c := NewConv(Window{24 + 3*i, size[0], size[1], 3, 3, 1, 1, 1, 1, pad, 1, 1, min(pad, 2)}, 24+7*(i%3), 1+i%2)
+				if c.OutHeight() == 0 || c.OutWidth() == 0 || !c.dense() {
+					continue
+				}
+				if c.fast == nil {
+					t.Fatalf("%+v does not suit", c.Window)
+				}
+				newConvData(r, c, 1+2*(pad%3)).checkAll(t, r)
+			}
+		}
+		newConvData(r, NewConv(Window{400, 4, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 30, 1), 2).checkAll(t, r)
+	})
+}
+
 func TestConvEpilogue(t *testing.T) {
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(25, 26))
-		for range 30 {
+		for i := range 30 {
 			d := randomConv(r)
+			if i%3 == 0 {
+				d = newConvData(r, NewConv(Window{24, 5 + i, 6, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 25, 1), 2)
+			}
 			bias := floats(r, d.c.Out)
 			plain, fused := make([]float32, d.out), make([]float32, d.out)
 			d.forward(plain, nil, false, false)
