@@ -192,13 +192,23 @@ func (c *compiler) bindNode(i int, offset []int) {
 
 func (c *compiler) scratch(nd node, b *nodePlan, wide bool) {
 	p := c.p
+	b.prepared = nd.prepared
 	if op, ok := nd.op.(Scratcher); ok {
-		p.scratch = max(p.scratch, op.Scratch(c.args(nd), b.outShape, p.sub))
+		p.scratch = max(p.scratch, op.Scratch(nd.prepared, c.g.args(nd), b.outShape, p.sub))
 	}
 	if wide {
 		op := nd.op.(WideOp)
-		b.items = op.WideItems(c.args(nd), b.outShape)
-		p.scratch = max(p.scratch, op.WideScratch(c.args(nd), b.outShape, p.req.Batch))
+		b.items = op.WideItems(nd.prepared, c.g.args(nd))
+		p.scratch = max(p.scratch, op.WideScratch(nd.prepared, c.g.args(nd), p.req.Batch))
+	}
+	if op, ok := nd.op.(Packer); ok {
+		b.want = none(len(nd.in))
+		for k, v := range nd.in {
+			b.want[k] = c.wants[v]
+		}
+		b.pack, b.packLen = p.packLen, op.PackLen(nd.prepared, b.want)
+		p.packLen += aligned(b.packLen)
+		p.packers = append(p.packers, b.number)
 	}
 }
 

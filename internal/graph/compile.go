@@ -67,20 +67,12 @@ func (c *compiler) markGrad(i int, nd node) {
 	}
 	c.active[i] = true
 	op, ok := nd.op.(WideOp)
-	c.wide[i] = wide && ok && op.WideItems(c.args(nd), c.g.Shape(nd.out)) > 0
+	c.wide[i] = wide && ok && op.WideItems(nd.prepared, c.g.args(nd)) > 0
 	in, out := nd.op.Reads(want, c.p.req.Train)
 	for k, v := range nd.in {
 		c.kept[v] = c.kept[v] || in[k]
 	}
 	c.kept[nd.out] = c.kept[nd.out] || out
-}
-
-func (c *compiler) args(nd node) []Arg {
-	args := make([]Arg, len(nd.in))
-	for i, v := range nd.in {
-		args[i] = c.g.arg(v)
-	}
-	return args
 }
 
 // batchOp returns the operator of a node if it needs the whole batch.
@@ -89,7 +81,7 @@ func (c *compiler) batchOp(nd node) (op BatchOp, part, state int) {
 	if !ok {
 		return nil, 0, 0
 	}
-	if part, state = op.Sizes(c.args(nd), c.p.req.Train); part == 0 {
+	if part, state = op.Sizes(c.g.args(nd), c.p.req.Train); part == 0 {
 		return nil, 0, 0
 	}
 	return op, part, state

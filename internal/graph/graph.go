@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // Value is a handle of the input, a parameter or the result of a node.
@@ -28,14 +29,17 @@ type node struct {
 	op   Op
 	in   []Value
 	out  Value
+
+	prepared any // by a Preparer, once a plan needs it
 }
 
-// Graph is a list of operators in order of computation. It is immutable once
-// built, and then safe for concurrent use.
+// Graph is a list of operators in order of computation. Once built it does not
+// change, and plans may be made of it on several goroutines.
 type Graph struct {
 	values []value
 	nodes  []node
 	params []Value
+	mu     sync.Mutex // over nodes[].prepared
 }
 
 // maxSize bounds the number of elements of one value, for one sample, so that
@@ -90,6 +94,26 @@ func (g *Graph) Params() int { return len(g.params) }
 
 // ParamShape returns the shape of parameter i.
 func (g *Graph) ParamShape(i int) []int { return g.values[g.params[i]].shape }
+
+// prepare lets the operators compute what depends on shapes only, once.
+func (g *Graph) prepare() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range g.nodes {
+		nd := &g.nodes[i]
+		if op, ok := nd.op.(Preparer); ok && nd.prepared == nil {
+			nd.prepared = op.Prepare(g.args(*nd))
+		}
+	}
+}
+
+func (g *Graph) args(nd node) []Arg {
+	args := make([]Arg, len(nd.in))
+	for i, v := range nd.in {
+		args[i] = g.arg(v)
+	}
+	return args
+}
 
 func (g *Graph) arg(v Value) Arg {
 	return Arg{Shape: g.values[v].shape, Param: g.values[v].kind == paramValue}

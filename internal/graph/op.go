@@ -33,7 +33,15 @@ type InPlacer interface{ InPlace() }
 // Scratcher is implemented by operators that need scratch memory for a call
 // with n samples.
 type Scratcher interface {
-	Scratch(in []Arg, out []int, n int) int
+	Scratch(prepared any, in []Arg, out []int, n int) int
+}
+
+// Packer is implemented by operators that bring their parameters into another
+// order once per run, before anything else. PackLen returns how many elements
+// of Call.Packed that takes when the gradients of the wanted inputs are.
+type Packer interface {
+	PackLen(prepared any, want []bool) int
+	Pack(c *Call, want []bool)
 }
 
 // BatchOp is implemented by operators that need sums over the whole batch.
@@ -57,11 +65,15 @@ type BatchOp interface {
 // VJP; WideVJP adds piece item into the parameters' c.DIn, and sees the batch.
 type WideOp interface {
 	Op
-	WideItems(in []Arg, out []int) int
+	WideItems(prepared any, in []Arg) int
 	WideVJP(c *Call, item int)
-	// WideScratch is Scratcher's method for WideVJP.
-	WideScratch(in []Arg, out []int, n int) int
+	// WideScratch is Scratcher's method for WideVJP, with n samples in the batch.
+	WideScratch(prepared any, in []Arg, n int) int
 }
+
+// Preparer is implemented by operators that compute something from the shapes
+// once and find it in Call.Prepared.
+type Preparer interface{ Prepare(in []Arg) any }
 
 // Call is what an operator works on: N samples of the batch.
 type Call struct {
@@ -75,6 +87,8 @@ type Call struct {
 	DOut     []float32
 	Fresh    []bool // DIn[i] holds nothing of worth and must be overwritten
 	Scratch  []float32
+	Prepared any       // by a Preparer
+	Packed   []float32 // by a Packer
 	State    []float64 // of a BatchOp, for the whole batch
 
 	Train bool

@@ -1,6 +1,10 @@
 package graph
 
-import "math"
+import (
+	"math"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
 
 // elementwise has what all operators share that work element by element on
 // one input.
@@ -32,36 +36,12 @@ type ReLU struct{ fromOutput }
 
 // Forward implements Op.
 func (ReLU) Forward(c *Call) {
-	x, y := c.In[0], c.Out
-	x = x[:len(y)]
-	for i := range y {
-		v := x[i]
-		if v < 0 {
-			v = 0
-		}
-		y[i] = v
-	}
+	kernel.ReLU(c.Out, c.In[0])
 }
 
 // VJP implements Op.
 func (ReLU) VJP(c *Call) {
-	y, dy, dx := c.Out, c.DOut, c.DIn[0]
-	dy, y = dy[:len(dx)], y[:len(dx)]
-	if c.Fresh[0] {
-		for i := range dx {
-			v := dy[i]
-			if y[i] <= 0 {
-				v = 0
-			}
-			dx[i] = v
-		}
-		return
-	}
-	for i := range dx {
-		if y[i] > 0 {
-			dx[i] += dy[i]
-		}
-	}
+	reluVJP(c.Fresh[0], c.DIn[0], c.DOut, c.Out)
 }
 
 // mapOp runs f over the input.
@@ -89,10 +69,16 @@ type Sigmoid struct{ fromOutput }
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // Forward implements Op.
-func (Sigmoid) Forward(c *Call) { mapOp(c, sigmoid) }
+func (Sigmoid) Forward(c *Call) { kernel.Sigmoid(c.Out, c.In[0]) }
 
 // VJP implements Op.
-func (Sigmoid) VJP(c *Call) { mapVJP(c, c.Out, func(y float64) float64 { return y * (1 - y) }) }
+func (Sigmoid) VJP(c *Call) {
+	if c.Fresh[0] {
+		kernel.SigmoidGrad(c.DIn[0], c.DOut, c.Out)
+		return
+	}
+	mapVJP(c, c.Out, func(y float64) float64 { return y * (1 - y) })
+}
 
 // Tanh is the hyperbolic tangent.
 type Tanh struct{ fromOutput }
@@ -107,10 +93,14 @@ func (Tanh) VJP(c *Call) { mapVJP(c, c.Out, func(y float64) float64 { return 1 -
 type SiLU struct{ fromInput }
 
 // Forward implements Op.
-func (SiLU) Forward(c *Call) { mapOp(c, func(x float64) float64 { return x * sigmoid(x) }) }
+func (SiLU) Forward(c *Call) { kernel.SiLU(c.Out, c.In[0]) }
 
 // VJP implements Op.
 func (SiLU) VJP(c *Call) {
+	if c.Fresh[0] {
+		kernel.SiLUGrad(c.DIn[0], c.DOut, c.In[0])
+		return
+	}
 	mapVJP(c, c.In[0], func(x float64) float64 {
 		s := sigmoid(x)
 		return s * (1 + x*(1-s))

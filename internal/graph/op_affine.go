@@ -1,6 +1,10 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
 
 // Affine scales and shifts every channel (axis 0 of a sample): x·scale + shift.
 // Inputs: x, and the parameters scale and shift.
@@ -33,7 +37,7 @@ func (Affine) Reads(want []bool, _ bool) ([]bool, bool) {
 // Forward implements Op.
 func (Affine) Forward(c *Call) {
 	planes(c, func(ch, lo, hi int) {
-		affine(c.Out[lo:hi], c.In[0][lo:hi], 0, c.In[1][ch], c.In[2][ch])
+		kernel.ScaleShift(c.Out[lo:hi], c.In[0][lo:hi], c.In[1][ch], c.In[2][ch])
 	})
 }
 
@@ -42,11 +46,10 @@ func (Affine) VJP(c *Call) {
 	planes(c, func(ch, lo, hi int) {
 		dy := c.DOut[lo:hi]
 		if c.DIn[1] != nil {
-			_, d := dotSum(dy, c.In[0][lo:hi], 0)
-			c.DIn[1][ch] += float32(d)
+			c.DIn[1][ch] += float32(kernel.Dot32(dy, c.In[0][lo:hi]))
 		}
 		if c.DIn[2] != nil {
-			c.DIn[2][ch] += float32(sum(dy))
+			c.DIn[2][ch] += float32(kernel.Sum32(dy))
 		}
 		if c.DIn[0] != nil { // last: it may be in the place of dy
 			addScaled(c.Fresh[0], c.DIn[0][lo:hi], dy, c.In[1][ch])

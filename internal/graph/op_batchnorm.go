@@ -3,6 +3,8 @@ package graph
 import (
 	"fmt"
 	"math"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
 // BatchNorm normalises every channel (axis 0 of a sample) and applies a scale
@@ -75,7 +77,7 @@ func (op BatchNorm) stats(c *Call, ch int) (mean, inv float64) {
 func (op BatchNorm) Forward(c *Call) {
 	planes(c, func(ch, lo, hi int) {
 		mean, scale, shift := op.norm(c, ch)
-		affine(c.Out[lo:hi], c.In[0][lo:hi], float32(mean), float32(scale), float32(shift))
+		kernel.Normalise(c.Out[lo:hi], c.In[0][lo:hi], float32(mean), float32(scale), float32(shift))
 	})
 }
 
@@ -102,9 +104,10 @@ func (op BatchNorm) evalParams(c *Call, ch, lo, hi int, mean, inv float64) {
 	dy := c.DOut[lo:hi]
 	s, d := 0.0, 0.0
 	if c.DIn[1] == nil && c.DIn[4] == nil {
-		s = sum(dy)
+		s = kernel.Sum32(dy)
 	} else {
-		s, d = dotSum(dy, c.In[0][lo:hi], mean)
+		s, d = kernel.NormaliseSums(dy, c.In[0][lo:hi])
+		d -= mean * s
 	}
 	scale := float64(c.In[1][ch])
 	for i, g := range [4]float64{d * inv, s, -s * scale * inv, -d * scale * inv * inv * inv / 2} {
@@ -114,8 +117,7 @@ func (op BatchNorm) evalParams(c *Call, ch, lo, hi int, mean, inv float64) {
 	}
 }
 
-// Sizes implements BatchOp. A part is the number of elements of a channel, and
-// by channel its mean and its sum of squared deviations, or in
+// Sizes implements BatchOp. A part is, by channel, Σ x and Σ x², or in
 // back-propagation Σ dy and Σ dy(x − mean). The state is, by channel, the mean,
 // 1/√(var + Epsilon), the unbiased variance, and two coefficients for VJP.
 func (op BatchNorm) Sizes(in []Arg, train bool) (part, state int) {
@@ -123,72 +125,60 @@ func (op BatchNorm) Sizes(in []Arg, train bool) (part, state int) {
 		return 0, 0
 	}
 	channels := in[0].Shape[0]
-	return 1 + 2*channels, 5 * channels
+	return 2 * channels, 5 * channels
 }
 
-// Reduce implements BatchOp: mean and squared deviations of every plane, in two
-// passes over it, joined by the formula of Chan, Golub and LeVeque (The American
-// Statistician 37, 1983, equation 2.1).
+// Reduce implements BatchOp.
 func (op BatchNorm) Reduce(c *Call, part []float64) {
 	channels := c.OutShape[0]
-	n := float64(size(c.OutShape) / channels)
-	for s := range c.N {
-		for ch := range channels {
-			lo := (s*channels + ch) * int(n)
-			x := c.In[0][lo : lo+int(n)]
-			mean := sum(x) / n
-			join(&part[1+ch], &part[1+channels+ch], part[0], mean, squares(x, mean), n)
-		}
-		part[0] += n
-	}
+	planes(c, func(ch, lo, hi int) {
+		s, squares := kernel.Moments(c.In[0][lo:hi])
+		part[ch] += s
+		part[channels+ch] += squares
+	})
 }
 
-// join merges the mean and squared deviations of n more elements into those of
-// count.
-func join(mean, dev *float64, count, mean2, dev2, n float64) {
-	d := mean2 - *mean
-	*mean += d * n / (count + n)
-	*dev += dev2 + d*d*count*n/(count+n)
-}
-
-// Combine implements BatchOp.
+// Combine implements BatchOp. Squares of float32 are exact in float64, so that
+// the difference of the moments has a relative error of about
+// count·2⁻⁵³·(1 + mean²/variance).
 func (op BatchNorm) Combine(c *Call, parts []float64) {
 	channels := c.OutShape[0]
-	width := 1 + 2*channels
+	count := float64(c.N * size(c.OutShape) / channels)
 	for ch := range channels {
-		count, mean, dev := 0.0, 0.0, 0.0
-		for lo := 0; lo < len(parts); lo += width {
-			p := parts[lo : lo+width]
-			join(&mean, &dev, count, p[1+ch], p[1+channels+ch], p[0])
-			count += p[0]
-		}
+		s, squares := total(parts, channels, ch)
+		mean := s / count
+		dev := max(squares-mean*s, 0)
 		c.State[ch] = mean
 		c.State[channels+ch] = 1 / math.Sqrt(dev/count+op.Epsilon)
 		c.State[2*channels+ch] = dev / max(count-1, 1)
 	}
 }
 
+// total adds up the two sums of a channel over all parts, in order.
+func total(parts []float64, channels, ch int) (a, b float64) {
+	for ; len(parts) > 0; parts = parts[2*channels:] {
+		a += parts[ch]
+		b += parts[channels+ch]
+	}
+	return a, b
+}
+
 // ReduceVJP implements BatchOp.
 func (op BatchNorm) ReduceVJP(c *Call, part []float64) {
 	channels := c.OutShape[0]
 	planes(c, func(ch, lo, hi int) {
-		s, d := dotSum(c.DOut[lo:hi], c.In[0][lo:hi], c.State[ch])
-		part[1+ch] += s
-		part[1+channels+ch] += d
+		s, d := kernel.NormaliseSums(c.DOut[lo:hi], c.In[0][lo:hi])
+		part[ch] += s
+		part[channels+ch] += d - c.State[ch]*s
 	})
 }
 
 // CombineVJP implements BatchOp.
 func (op BatchNorm) CombineVJP(c *Call, parts []float64) {
 	channels := c.OutShape[0]
-	width := 1 + 2*channels
 	count := float64(c.N * size(c.OutShape) / channels)
 	for ch := range channels {
-		s, d := 0.0, 0.0
-		for lo := 0; lo < len(parts); lo += width {
-			s += parts[lo+1+ch]
-			d += parts[lo+1+channels+ch]
-		}
+		s, d := total(parts, channels, ch)
 		inv := c.State[channels+ch]
 		if c.DIn[1] != nil {
 			c.DIn[1][ch] += float32(d * inv)

@@ -1,6 +1,10 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
 
 // binary has what Add and Mul share: two inputs that broadcast by numpy's
 // rule, one sample at a time. A parameter may have the same number of axes as a
@@ -126,10 +130,7 @@ func (Add) Reads([]bool, bool) ([]bool, bool) { return none(2), false }
 func (Add) Forward(c *Call) {
 	a, b, y := c.In[0], c.In[1], c.Out
 	if plain(c) {
-		a, b = a[:len(y)], b[:len(y)]
-		for i := range y {
-			y[i] = a[i] + b[i]
-		}
+		kernel.Add32(y, a, b)
 		return
 	}
 	w := newWalk(c)
@@ -190,10 +191,7 @@ func (Mul) Reads(want []bool, _ bool) ([]bool, bool) { return []bool{want[1], wa
 func (Mul) Forward(c *Call) {
 	a, b, y := c.In[0], c.In[1], c.Out
 	if plain(c) {
-		a, b = a[:len(y)], b[:len(y)]
-		for i := range y {
-			y[i] = a[i] * b[i]
-		}
+		kernel.Mul32(y, a, b)
 		return
 	}
 	w := newWalk(c)

@@ -19,8 +19,9 @@ type convPlan struct {
 	geometry
 	m, group int // output channels, groups
 	mg, cg   int // of one group
-	k        int // rows of the matrix of windows of one group
-	direct   bool
+	k        int // elements of one output channel's weight
+	conv     *kernel.Conv
+	wide     *kernel.Conv // over wideChannels input channels, for WideVJP
 }
 
 func (op Conv) bind(x, w []int) (convPlan, error) {
@@ -37,17 +38,7 @@ func (op Conv) bind(x, w []int) (convPlan, error) {
 	}
 	p.mg, p.cg = p.m/p.group, g.c/p.group
 	p.k = p.cg * g.kh * g.kw
-	p.direct = g.kh == 1 && g.kw == 1 && g.sh == 1 && g.sw == 1 && op.Pad == [4]int{}
 	return p, nil
-}
-
-// mustBind is bind for shapes that Infer has accepted.
-func (op Conv) mustBind(x, w []int) convPlan {
-	p, err := op.bind(x, w)
-	if err != nil {
-		panic(err)
-	}
-	return p
 }
 
 // Infer implements Op.
@@ -77,191 +68,158 @@ func (Conv) Reads(want []bool, _ bool) ([]bool, bool) {
 	return in, false
 }
 
-// columnElements is how large a matrix of windows may be: 256 kB.
-const columnElements = 1 << 16
-
-// tileSize returns how many rows of the output, or where all rows fit, how many
-// samples, go into one matrix product.
-func (p *convPlan) tileSize(n int) (rows, samples int) {
-	if p.direct {
-		return p.oh, 1
+// Prepare implements Preparer.
+func (op Conv) Prepare(in []Arg) any {
+	p, err := op.bind(in[0].Shape, in[1].Shape)
+	if err != nil {
+		panic(err)
 	}
-	row := p.k * p.ow
-	rows = min(max(columnElements/row, 1), p.oh)
-	if rows < p.oh {
-		return rows, 1
+	p.conv = kernel.NewConv(p.window(p.cg), p.mg, p.group)
+	if p.isWide() {
+		p.wide = kernel.NewConv(p.window(min(p.c, wideChannels)), p.m, 1)
 	}
-	return rows, min(max(columnElements/(row*p.oh), 1), n)
+	return &p
 }
 
-// Scratch implements Scratcher: columns, a gathered output, and the product's
-// own.
-func (op Conv) Scratch(in []Arg, _ []int, n int) int {
-	p := op.mustBind(in[0].Shape, in[1].Shape)
-	rows, samples := p.tileSize(n)
-	cols := rows * p.ow * samples
-	gemm := 0
-	for _, c := range []int{cols, rows * p.ow, p.lastRows(rows) * p.ow} { // full and last tiles
-		gemm = max(gemm, kernel.SgemmScratch(p.mg, c, p.k), kernel.SgemmScratch(p.k, c, p.mg), kernel.SgemmScratch(p.mg, p.k, c))
-	}
-	return aligned(p.k*cols) + aligned(p.mg*cols) + gemm
+// window returns the geometry for the given number of channels.
+func (p *convPlan) window(channels int) kernel.Window {
+	return kernel.Window{Channels: channels, Height: p.h, Width: p.w, KernelH: p.kh, KernelW: p.kw,
+		StrideH: p.sh, StrideW: p.sw, DilationH: p.dh, DilationW: p.dw,
+		Top: p.top, Left: p.left, Bottom: p.bottom, Right: p.rt}
 }
 
-// lastRows returns the rows of the last tile.
-func (p *convPlan) lastRows(rows int) int { return p.oh - (p.oh-1)/rows*rows }
+// Scratch implements Scratcher.
+func (op Conv) Scratch(prepared any, _ []Arg, _ []int, n int) int {
+	return prepared.(*convPlan).conv.Scratch(n)
+}
+
+// PackLen implements Packer.
+func (op Conv) PackLen(prepared any, want []bool) int {
+	p := prepared.(*convPlan)
+	n := p.group * aligned(p.conv.PackedForward())
+	if want[0] {
+		n += p.group * aligned(p.conv.PackedInput())
+	}
+	return n
+}
+
+// Pack implements Packer: the weights as Forward and then as VJP reads them,
+// group by group.
+func (op Conv) Pack(c *Call, want []bool) {
+	p := c.Prepared.(*convPlan)
+	for g := range p.group {
+		w := c.In[1][g*p.mg*p.k : (g+1)*p.mg*p.k]
+		p.conv.PackForward(p.forwardPack(c, g), w)
+		if want[0] {
+			p.conv.PackInput(p.inputPack(c, g), w)
+		}
+	}
+}
+
+func (p *convPlan) forwardPack(c *Call, g int) []float32 {
+	return c.Packed[g*aligned(p.conv.PackedForward()):][:p.conv.PackedForward()]
+}
+
+func (p *convPlan) inputPack(c *Call, g int) []float32 {
+	at := p.group*aligned(p.conv.PackedForward()) + g*aligned(p.conv.PackedInput())
+	return c.Packed[at : at+p.conv.PackedInput()]
+}
+
+// x returns the input, or its gradient, from group g of the first sample on.
+func (p *convPlan) x(x []float32, g int) []float32 { return x[g*p.cg*p.h*p.w:] }
+
+// y returns the output, or its gradient, from group g of the first sample on.
+func (p *convPlan) y(y []float32, g int) []float32 { return y[g*p.mg*p.oh*p.ow:] }
 
 // Forward implements Op.
 func (op Conv) Forward(c *Call) {
-	p := op.mustBind(c.Shape[0], c.Shape[1])
-	p.each(c, func(t *tile) { t.forward(c) })
-	if len(c.In) == 3 {
-		n := p.oh * p.ow
-		for i := range c.N * p.m {
-			addConstant(c.Out[i*n:(i+1)*n], c.In[2][i%p.m])
+	p := c.Prepared.(*convPlan)
+	for g := range p.group {
+		var bias []float32
+		if len(c.In) == 3 {
+			bias = c.In[2][g*p.mg : (g+1)*p.mg]
 		}
+		p.conv.Forward(p.y(c.Out, g), p.x(c.In[0], g), p.forwardPack(c, g), bias, false, false, c.N, c.Scratch)
 	}
 }
 
 // VJP implements Op.
 func (op Conv) VJP(c *Call) {
-	p := op.mustBind(c.Shape[0], c.Shape[1])
-	if c.DIn[0] != nil && !p.direct {
-		c.Clear(0)
-	}
-	p.each(c, func(t *tile) {
+	p := c.Prepared.(*convPlan)
+	for g := range p.group {
 		if c.DIn[1] != nil {
-			t.weightGrad(c)
+			p.conv.BackwardWeight(c.DIn[1][g*p.mg*p.k:(g+1)*p.mg*p.k], p.y(c.DOut, g), p.x(c.In[0], g), c.N, c.Scratch)
 		}
 		if c.DIn[0] != nil {
-			t.inputGrad(c)
-		}
-	})
-	if len(c.In) == 3 && c.DIn[2] != nil {
-		n := p.oh * p.ow
-		for i := range c.N * p.m {
-			c.DIn[2][i%p.m] += float32(sum(c.DOut[i*n : (i+1)*n]))
+			p.conv.BackwardInput(p.x(c.DIn[0], g), p.y(c.DOut, g), p.inputPack(c, g), !c.Fresh[0], c.N, c.Scratch)
 		}
 	}
+	p.biasGrad(c)
 }
 
-// tile is the part of a convolution that one matrix product computes: one
-// group's output rows [r0, r1) of samples [s0, s1).
-type tile struct {
-	*convPlan
-	group          int
-	s0, s1, r0, r1 int
-	cols           []float32 // matrix of windows: k × ld
-	out            []float32 // output: mg × ld
-	gemm           []float32 // scratch of the product
-	ld             int
-}
-
-// each calls f for every tile. Where the image itself is the matrix of windows,
-// a tile is a sample.
-func (p *convPlan) each(c *Call, f func(t *tile)) {
-	rows, samples := p.tileSize(c.N)
-	most := rows * p.ow * samples
-	t := tile{convPlan: p, cols: c.Scratch[:p.k*most]}
-	rest := c.Scratch[aligned(p.k*most):]
-	t.out, t.gemm = rest[:p.mg*most], rest[aligned(p.mg*most):]
-	for t.group = range p.group {
-		for t.s0 = 0; t.s0 < c.N; t.s0 += samples {
-			t.s1 = min(t.s0+samples, c.N)
-			for t.r0 = 0; t.r0 < p.oh; t.r0 += rows {
-				t.r1 = min(t.r0+rows, p.oh)
-				t.ld = (t.s1 - t.s0) * (t.r1 - t.r0) * p.ow
-				f(&t)
-			}
-		}
-	}
-}
-
-// width returns the columns of one sample in the tile.
-func (t *tile) width() int { return (t.r1 - t.r0) * t.ow }
-
-// image returns the group's channels of sample s of x.
-func (t *tile) image(x []float32, s int) []float32 {
-	n := t.h * t.w
-	return x[(s*t.c+t.group*t.cg)*n : (s*t.c+(t.group+1)*t.cg)*n]
-}
-
-// part returns the group's channels of sample s of y from row r0 on; channels
-// are oh·ow apart.
-func (t *tile) part(y []float32, s int) []float32 {
-	n := t.oh * t.ow
-	return y[(s*t.m+t.group*t.mg)*n+t.r0*t.ow : (s*t.m+(t.group+1)*t.mg)*n]
-}
-
-// weight returns the group's mg×k part of the weight or of its gradient.
-func (t *tile) weight(w []float32) []float32 {
-	return w[t.group*t.mg*t.k : (t.group+1)*t.mg*t.k]
-}
-
-// windows returns the matrix of windows and the distance of its rows.
-func (t *tile) windows(x []float32) ([]float32, int) {
-	if t.direct {
-		return t.image(x, t.s0), t.oh * t.ow
-	}
-	for s := t.s0; s < t.s1; s++ {
-		t.im2col(t.cols[(s-t.s0)*t.width():], t.ld, t.image(x, s), 0, t.cg, t.r0, t.r1)
-	}
-	return t.cols, t.ld
-}
-
-// gathered returns the tile of y as a matrix and the distance of its rows,
-// copied together where it spans samples.
-func (t *tile) gathered(y []float32) ([]float32, int) {
-	if t.s1-t.s0 == 1 {
-		return t.part(y, t.s0), t.oh * t.ow
-	}
-	n := t.width()
-	for s := t.s0; s < t.s1; s++ {
-		part := t.part(y, s)
-		for m := range t.mg {
-			copy(t.out[m*t.ld+(s-t.s0)*n:], part[m*n:(m+1)*n])
-		}
-	}
-	return t.out, t.ld
-}
-
-func (t *tile) forward(c *Call) {
-	cols, ld := t.windows(c.In[0])
-	w := t.weight(c.In[1])
-	if t.s1-t.s0 == 1 {
-		kernel.Sgemm(false, false, t.mg, t.ld, t.k, 1, w, t.k, cols, ld, 0, t.part(c.Out, t.s0), t.oh*t.ow, t.gemm)
+func (p *convPlan) biasGrad(c *Call) {
+	if len(c.DIn) < 3 || c.DIn[2] == nil {
 		return
 	}
-	kernel.Sgemm(false, false, t.mg, t.ld, t.k, 1, w, t.k, cols, ld, 0, t.out, t.ld, t.gemm)
-	n := t.width()
-	for s := t.s0; s < t.s1; s++ {
-		part := t.part(c.Out, s)
-		for m := range t.mg {
-			copy(part[m*n:(m+1)*n], t.out[m*t.ld+(s-t.s0)*n:])
-		}
+	n := p.oh * p.ow
+	for i := range c.N * p.m {
+		c.DIn[2][i%p.m] += float32(kernel.Sum32(c.DOut[i*n : (i+1)*n]))
 	}
 }
 
-// weightGrad adds dY·colsᵀ.
-func (t *tile) weightGrad(c *Call) {
-	cols, ld := t.windows(c.In[0])
-	dy, ldy := t.gathered(c.DOut)
-	kernel.Sgemm(false, true, t.mg, t.k, t.ld, 1, dy, ldy, cols, ld, 1, t.weight(c.DIn[1]), t.k, t.gemm)
+// wideChannels is how many input channels one piece of WideVJP handles, and
+// wideSamples how many samples at a time.
+const (
+	wideChannels = 64
+	wideSamples  = 8
+)
+
+func (p *convPlan) isWide() bool { return p.group == 1 && p.m*p.k >= wideElements }
+
+// WideItems implements WideOp: blocks of input channels, and the bias.
+func (op Conv) WideItems(prepared any, _ []Arg) int {
+	if p := prepared.(*convPlan); p.isWide() {
+		return (p.c+wideChannels-1)/wideChannels + 1
+	}
+	return 0
 }
 
-// inputGrad adds the image of Wᵀ·dY.
-func (t *tile) inputGrad(c *Call) {
-	dy, ldy := t.gathered(c.DOut)
-	w := t.weight(c.In[1])
-	if t.direct {
-		beta := float32(1)
-		if c.Fresh[0] {
-			beta = 0
-		}
-		kernel.Sgemm(true, false, t.k, t.ld, t.mg, 1, w, t.k, dy, ldy, beta, t.image(c.DIn[0], t.s0), t.ld, t.gemm)
+// WideVJP implements WideOp. The block's channels are copied together, their
+// gradient is computed aside, over all samples, and added.
+func (op Conv) WideVJP(c *Call, item int) {
+	p := c.Prepared.(*convPlan)
+	channels := p.wide.Channels
+	c0 := item * wideChannels
+	switch {
+	case c0 >= p.c:
+		p.biasGrad(c)
+		return
+	case c.DIn[1] == nil:
 		return
 	}
-	kernel.Sgemm(true, false, t.k, t.ld, t.mg, 1, w, t.k, dy, ldy, 0, t.cols, t.ld, t.gemm)
-	for s := t.s0; s < t.s1; s++ {
-		t.col2im(t.image(c.DIn[0], s), t.cols[(s-t.s0)*t.width():], t.ld, 0, t.cg, t.r0, t.r1)
+	// The last block starts earlier where the channels do not divide; what it
+	// has in common with the one before is not added twice.
+	start := min(c0, p.c-channels)
+	block, plane := channels*p.kh*p.kw, p.h*p.w
+	dw, rest := c.Scratch[:p.m*block], c.Scratch[aligned(p.m*block):]
+	x, scratch := rest[:wideSamples*channels*plane], rest[aligned(wideSamples*channels*plane):]
+	clear(dw)
+	for s := 0; s < c.N; s += wideSamples {
+		n := min(wideSamples, c.N-s)
+		for i := range n {
+			copy(x[i*channels*plane:(i+1)*channels*plane], c.In[0][((s+i)*p.c+start)*plane:])
+		}
+		p.wide.BackwardWeight(dw, c.DOut[s*p.m*p.oh*p.ow:], x, n, scratch)
 	}
+	skip := (c0 - start) * p.kh * p.kw
+	for m := range p.m {
+		accumulate(false, c.DIn[1][m*p.k+start*p.kh*p.kw+skip:m*p.k+start*p.kh*p.kw+block], dw[m*block+skip:(m+1)*block])
+	}
+}
+
+// WideScratch implements WideOp.
+func (op Conv) WideScratch(prepared any, _ []Arg, _ int) int {
+	p := prepared.(*convPlan)
+	channels := p.wide.Channels
+	return aligned(p.m*channels*p.kh*p.kw) + aligned(wideSamples*channels*p.h*p.w) + p.wide.Scratch(wideSamples)
 }

@@ -53,7 +53,7 @@ func (Gemm) Reads(want []bool, _ bool) ([]bool, bool) {
 }
 
 // Scratch implements Scratcher.
-func (op Gemm) Scratch(in []Arg, _ []int, n int) int {
+func (op Gemm) Scratch(_ any, in []Arg, _ []int, n int) int {
 	k, m := op.dims(in[1].Shape)
 	most := 0
 	for i := 1; i <= n; i++ {
@@ -122,7 +122,7 @@ const wideElements = 1 << 16
 const wideRows = 64
 
 // WideItems implements WideOp: blocks of rows, and the bias.
-func (op Gemm) WideItems(in []Arg, _ []int) int {
+func (op Gemm) WideItems(_ any, in []Arg) int {
 	if size(in[1].Shape) < wideElements {
 		return 0
 	}
@@ -141,7 +141,7 @@ func (op Gemm) WideVJP(c *Call, item int) {
 }
 
 // WideScratch implements WideOp.
-func (op Gemm) WideScratch(in []Arg, _ []int, n int) int {
+func (op Gemm) WideScratch(_ any, in []Arg, n int) int {
 	cols, rows := in[1].Shape[1], in[1].Shape[0]
 	last := rows - (rows-1)/wideRows*wideRows
 	return max(kernel.SgemmScratch(min(wideRows, rows), cols, n), kernel.SgemmScratch(last, cols, n))

@@ -1,6 +1,10 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
 
 // MaxPool takes the maximum over windows, with ONNX's attributes. Padding never
 // wins; of equal elements the first one gets the gradient; NaN wins.
@@ -203,7 +207,7 @@ func (GlobalAveragePool) Reads([]bool, bool) ([]bool, bool) { return none(1), fa
 func (GlobalAveragePool) Forward(c *Call) {
 	n := len(c.In[0]) / len(c.Out)
 	for i := range c.Out {
-		c.Out[i] = float32(sum(c.In[0][i*n:(i+1)*n]) / float64(n))
+		c.Out[i] = float32(kernel.Sum32(c.In[0][i*n:(i+1)*n]) / float64(n))
 	}
 }
 

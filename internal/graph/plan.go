@@ -91,6 +91,10 @@ type nodePlan struct {
 	state, part int   // offsets
 	stateLen    int
 	partLen     int
+	prepared    any
+	pack        int // offset of the packed parameters
+	packLen     int
+	want        []bool  // gradients, for Pack
 	batchOp     BatchOp // nil unless it works on the whole batch in this mode
 }
 
@@ -113,6 +117,8 @@ type program struct {
 	partial  []partialGrad
 	gradLen  int // of one lane's partial gradients
 	order    []int
+	packers  []int // nodes
+	packLen  int
 	maxIn    int
 }
 
@@ -151,6 +157,7 @@ func (g *Graph) compile(req Request) (*program, error) {
 			return nil, fmt.Errorf("graph: tap %d is not the result of a node", v)
 		}
 	}
+	g.prepare()
 	p := &program{req: req.clone(), nodes: make([]nodePlan, len(g.nodes))}
 	c := &compiler{g: g, p: p}
 	c.mark()

@@ -24,6 +24,7 @@ type Run struct {
 
 	prog    *program
 	batch   []float32
+	packed  []float32
 	grads   []float32 // lanes × gradLen
 	parts   []float64 // by node, then by lane
 	state   []float64
@@ -35,7 +36,7 @@ type Run struct {
 	seg  *segment
 	part int // phase of a barrier
 
-	laneFunc, itemFunc, clearFunc, sumFunc func(worker, i int) // made once: no allocation in a step
+	laneFunc, itemFunc, clearFunc, sumFunc, packFunc func(worker, i int) // made once: no allocation in a step
 }
 
 type worker struct {
@@ -49,7 +50,8 @@ func newRun(p *program) *Run {
 	r := &Run{prog: p, batch: make([]float32, p.batchLen), state: make([]float64, p.stateLen)}
 	r.parts = make([]float64, p.partLen*p.lanes)
 	r.grads = make([]float32, p.gradLen*p.lanes)
-	r.laneFunc, r.itemFunc, r.clearFunc, r.sumFunc = r.lane, r.item, r.clearGrads, r.sumGrads
+	r.packed = make([]float32, p.packLen)
+	r.laneFunc, r.itemFunc, r.clearFunc, r.sumFunc, r.packFunc = r.lane, r.item, r.clearGrads, r.sumGrads, r.pack
 	return r
 }
 
@@ -68,6 +70,8 @@ func (r *Run) staff(n int) {
 func (r *Run) Forward(ctx context.Context, args Inputs) error {
 	r.args, r.ctx = args, ctx
 	r.stop.Store(false)
+	r.staff(max(r.prog.lanes, len(r.prog.packers)))
+	par.Each(len(r.prog.packers), r.packFunc)
 	if err := r.segments(r.prog.forward); err != nil {
 		return err
 	}
@@ -144,6 +148,12 @@ func (r *Run) segments(segs []segment) error {
 		}
 	}
 	return r.ctx.Err()
+}
+
+// pack runs one Packer.
+func (r *Run) pack(worker, i int) {
+	b := &r.prog.nodes[r.prog.packers[i]]
+	b.op.(Packer).Pack(r.call(&r.workers[worker], b, 0, 0, r.prog.req.Batch), b.want)
 }
 
 // lane runs the current segment for one lane.
@@ -226,6 +236,7 @@ func (r *Run) call(w *worker, b *nodePlan, lane, lo, hi int) *Call {
 	c := &w.call
 	c.N, c.First = hi-lo, lo
 	c.Shape, c.Param, c.OutShape, c.Fresh = b.shape, b.param, b.outShape, b.fresh
+	c.Prepared, c.Packed = b.prepared, r.packed[b.pack:b.pack+b.packLen]
 	c.Scratch, c.State = w.scratch, r.state[b.state:b.state+b.stateLen]
 	c.Train, c.Seed, c.Node = r.prog.req.Train, r.args.Seed, b.number
 	c.In, c.DIn, c.DOut = w.in[:len(b.in)], nil, nil
@@ -289,7 +300,7 @@ func (r *Run) sumGrads(_, i int) {
 	sum := r.grads[g.offset : g.offset+g.size]
 	for lane := 1; lane < r.prog.lanes; lane++ {
 		at := lane*r.prog.gradLen + g.offset
-		add(sum, r.grads[at:at+g.size])
+		accumulate(false, sum, r.grads[at:at+g.size])
 	}
-	add(dst, sum)
+	accumulate(false, dst, sum)
 }
