@@ -182,6 +182,7 @@ type run struct {
 	feat   []float64 // features of the batch
 	grad   []float64 // gradient of D in feat
 	clean  value     // of the unperturbed batch, where Detached
+	frozen bool      // the distance takes no more settings from the data
 }
 
 func (r *run) run(ctx context.Context, m feature.Differentiable, dst, clean feature.Tensor, labels []int, ref distance.Sample) (Trace, error) {
@@ -275,7 +276,11 @@ func (r *run) distance(v *value, feat, cot feature.Tensor, ref distance.Sample, 
 	if !gradient {
 		grad = nil
 	}
-	d, err := r.Distance.Eval(r.ws, grad, nil, distance.Sample{N: feat.Rows(), Dim: feat.RowLen(), X: r.feat}, ref)
+	sample := distance.Sample{N: feat.Rows(), Dim: feat.RowLen(), X: r.feat}
+	if err := r.freeze(sample, ref); err != nil {
+		return err
+	}
+	d, err := r.Distance.Eval(r.ws, grad, nil, sample, ref)
 	if errors.Is(err, distance.ErrNotConverged) {
 		v.notConverged, err = true, nil
 	}
@@ -286,5 +291,20 @@ func (r *run) distance(v *value, feat, cot feature.Tensor, ref distance.Sample, 
 	for i, g := range grad {
 		cot.Data[i] += float32(r.Weight * g)
 	}
+	return nil
+}
+
+// freeze fixes, at the first evaluation, the settings that the distance takes
+// from the data, so that all steps climb the same hill.
+func (r *run) freeze(x, y distance.Sample) error {
+	f, ok := r.Distance.(distance.Freezer)
+	if !ok || r.frozen {
+		return nil
+	}
+	d, err := f.Freeze(r.ws, x, y)
+	if err != nil {
+		return err
+	}
+	r.Distance, r.frozen = d, true
 	return nil
 }
