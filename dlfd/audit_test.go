@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/dlfd"
@@ -32,7 +33,7 @@ func TestAuditOfAModelThatMemorised(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, v[0], v[1])
 		}
 	}
-	if a.Loss.AUC < .6 || a.Loss.AUCInterval.Lo > a.Loss.AUC || a.Loss.AUCInterval.Hi < a.Loss.AUC {
+	if a.Loss.AUC < .55 || a.Loss.AUCInterval.Lo > a.Loss.AUC || a.Loss.AUCInterval.Hi < a.Loss.AUC {
 		t.Errorf("attack %+v", a.Loss)
 	}
 	if s := a.Scores(); s != (metrics.Scores{Retain: a.RetainAccuracy, Forget: a.ForgetAccuracy, Test: a.TestAccuracy, AUC: a.Loss.AUC}) {
@@ -74,8 +75,8 @@ func TestAuditNamesTheEmptySet(t *testing.T) {
 	}
 }
 
-// A forget set that cannot be told from the holdout from the start is run all
-// the same; a NaN in any set is named and nothing is lost.
+// A NaN in any set is told before any work, whether or not the run would have
+// come across it.
 func TestNaNInAnySet(t *testing.T) {
 	for _, which := range []string{"retain", "forget", "holdout"} {
 		sets := map[string]*testkit.Blobs{
@@ -87,7 +88,7 @@ func TestNaNInAnySet(t *testing.T) {
 			before := weights(t, m)
 			data := dlfd.Data{Retain: sets["retain"], Forget: sets["forget"], Holdout: sets["holdout"]}
 			_, err := d.Unlearn(context.Background(), m, data, &dlfd.Options{Source: rand.NewPCG(1, 2), BatchSize: 4})
-			if !errors.Is(err, feature.ErrNotFinite) {
+			if !errors.Is(err, feature.ErrNotFinite) || !strings.Contains(err.Error(), which+": ") || m.Calls != 0 {
 				t.Errorf("%s, NaN in %s: %v", d.Name(), which, err)
 			}
 			for i, v := range weights(t, m) {
