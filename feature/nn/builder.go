@@ -202,7 +202,10 @@ func (b *Builder) Build(logits Value) (*Network, error) {
 // finish is Build without weights.
 func (b *Builder) finish(logits Value) (*Network, error) {
 	saved := slices.Clone(b.taps)
-	features := b.features(logits)
+	var features Value
+	if b.err == nil {
+		features = b.features(logits)
+	}
 	b.Tap(logitsTap, logits)
 	b.Tap(featuresTap, features)
 	if b.err == nil && len(b.g.Shape(b.values[logits])) != 1 {
