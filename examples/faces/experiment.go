@@ -33,7 +33,7 @@ type settings struct {
 func defaults() settings {
 	return settings{
 		Rate: .05, Batch: 32, Widths: []int{16, 32, 64}, Stem: 2,
-		Faces: 1, Crowd: crowd{Retain: 30, Forget: 10, Test: 10, Unseen: 10, Images: 6},
+		Faces: 1, Crowd: crowd{Retain: 45, Forget: 15, Test: 15, Unseen: 15, Images: 4},
 	}
 }
 

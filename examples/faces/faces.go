@@ -39,8 +39,8 @@ func newPerson(r *rand.Rand) *person {
 		iris:  between(r, .02, .25),
 		browY: between(r, .2, .3), browTilt: between(r, -.35, .35), browThick: between(r, .02, .065),
 		noseW: between(r, .1, .22), noseY: between(r, -.3, -.16), bridge: between(r, .02, .14),
-		mouthY: between(r, -.62, -.48), mouthW: between(r, .26, .42), lip: between(r, .025, .075),
-		restCurve: .05 * r.NormFloat64(), restOpen: .02 * r.NormFloat64(), restBrow: .03 * r.NormFloat64(),
+		mouthY: between(r, -.58, -.5), mouthW: between(r, .36, .5), lip: between(r, .035, .07),
+		restCurve: .04 * r.NormFloat64(), restOpen: .02 * r.NormFloat64(), restBrow: .03 * r.NormFloat64(),
 	}
 	p.hair = between(r, .03, .75) * (.4 + .6*p.skin)
 	p.long = p.long && !p.beard
@@ -49,16 +49,16 @@ func newPerson(r *rand.Rand) *person {
 }
 
 func newScene(r *rand.Rand, e expression) *scene {
-	azimuth, elevation := between(r, -1, 1), between(r, -.2, .8)
+	azimuth, elevation := between(r, -.8, .8), between(r, -.1, .7)
 	s := &scene{
 		mouthWide: between(r, .92, 1.08), mouthCurve: .02 * r.NormFloat64(), lids: between(r, .65, 1.1),
-		yaw: between(r, -.5, .5), pitch: between(r, -.22, .22), roll: between(r, -.12, .12),
-		dx: between(r, -.07, .07), dy: between(r, -.06, .06), zoom: between(r, .92, 1.06), gaze: between(r, -.06, .06),
+		yaw: between(r, -.3, .3), pitch: between(r, -.15, .15), roll: between(r, -.12, .12),
+		dx: between(r, -.05, .05), dy: between(r, -.05, .05), zoom: between(r, 1, 1.12), gaze: between(r, -.06, .06),
 		light:   [3]float64{math.Sin(azimuth) * math.Cos(elevation), math.Sin(elevation), math.Cos(azimuth) * math.Cos(elevation)},
-		ambient: between(r, .25, .6), exposure: between(r, .75, 1.15),
+		ambient: between(r, .35, .65), exposure: between(r, .75, 1.15),
 		background: between(r, .05, .85), slope: between(r, -.15, .15),
 	}
-	s.express(e, between(r, .55, 1.15))
+	s.express(e, between(r, .6, 1.2))
 	return s
 }
 
@@ -66,16 +66,16 @@ func newScene(r *rand.Rand, e expression) *scene {
 func (s *scene) express(e expression, strength float64) {
 	switch e {
 	case smile:
-		s.mouthCurve += .17 * strength
+		s.mouthCurve += .24 * strength
 		s.mouthWide *= 1 + .12*strength
 		s.lids *= 1 - .2*strength
 	case frown:
-		s.mouthCurve -= .15 * strength
-		s.browRaise -= .05 * strength
+		s.mouthCurve -= .22 * strength
+		s.browRaise -= .07 * strength
 	case astonished:
-		s.mouthOpen += .12 * strength
+		s.mouthOpen += .15 * strength
 		s.mouthWide *= 1 - .25*strength
-		s.browRaise += .07 * strength
+		s.browRaise += .09 * strength
 	}
 }
 
@@ -86,7 +86,7 @@ func shoot(p *person, s *scene, r *rand.Rand, dst []float32) {
 	img := make([]float64, side*side)
 	newPainter(p, s).face(img)
 	for i, v := range img {
-		v += r.NormFloat64() * math.Sqrt(.0009+.0025*max(v, 0))
+		v += r.NormFloat64() * math.Sqrt(.0004+.0008*max(v, 0))
 		dst[i] = float32(math.Round(255*min(max(v, 0), 1))) / 255
 	}
 }

@@ -67,7 +67,7 @@ func (a *painter) mouth(tone, x, y float64) float64 {
 	d := math.Abs(y - a.mouthY - curve*(t*t-.35))
 	gap := max(open, 0) * (1 - t*t)
 	ends := math.Abs(x) - half
-	tone = over(tone, a.skin*.5, edge(max(d-gap-a.lip*(1-.6*t*t), ends)))
+	tone = over(tone, a.skin*.35, edge(max(d-gap-a.lip*(1-.6*t*t), ends)))
 	return over(tone, .06, edge(max(d-gap-.012, ends)))
 }
 

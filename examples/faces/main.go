@@ -70,7 +70,7 @@ func parse(args []string, stderr io.Writer) (flags, error) {
 	fs.StringVar(&f.label, "label", "", "`column` of metadata.csv to learn")
 	fs.IntVar(&f.seeds, "seeds", 1, "number of seeds, from -seed on")
 	fs.Uint64Var(&f.seed, "seed", 1, "first seed, of training and unlearning; the data stay the same")
-	fs.IntVar(&f.epochs, "epochs", 24, "epochs of the original and of the retrained model")
+	fs.IntVar(&f.epochs, "epochs", 16, "epochs of the original and of the retrained model")
 	fs.StringVar(&f.out, "out", filepath.Join("out", "faces"), "`folder` for result.json, timing.json, faces.png and the models")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
