@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"time"
 
 	"github.com/dlfd-go/unlearn/dlfd"
@@ -15,10 +16,12 @@ import (
 	"github.com/dlfd-go/unlearn/metrics"
 )
 
-// settings are what an experiment depends on beside the images. They go into
-// result.json.
+// settings are what an experiment depends on beside the images of a pack. They
+// go into result.json.
 type settings struct {
-	Label  string  `json:"label,omitempty"` // column of the pack; empty: drawn faces
+	Pack   string  `json:"pack,omitempty"`  // name of the folder; empty: drawn faces
+	Label  string  `json:"label,omitempty"` // column of the pack
+	Drawn  *crowd  `json:"drawn,omitempty"` // the drawn faces; nil with a pack
 	Seed   uint64  `json:"seed"`
 	Seeds  int     `json:"seeds"`
 	Epochs int     `json:"epochs"`
@@ -26,15 +29,29 @@ type settings struct {
 	Batch  int     `json:"batch"`
 	Widths []int   `json:"widths"` // channels of the network by stage
 	Stem   int     `json:"stem"`   // stride of its first convolution
-	Faces  uint64  `json:"faces"`  // seed of the drawn faces
-	Crowd  crowd   `json:"crowd"`
 }
 
+// defaults are the settings but for what the flags say.
 func defaults() settings {
 	return settings{
 		Rate: .05, Batch: 32, Widths: []int{16, 32, 64}, Stem: 2,
-		Faces: 1, Crowd: crowd{Retain: 45, Forget: 15, Test: 15, Unseen: 15, Images: 4},
+		Drawn: &crowd{Seed: 1, Retain: 45, Forget: 15, Test: 15, Unseen: 15, Images: 4},
 	}
+}
+
+// apply puts in what the flags say.
+func (s settings) apply(f flags) settings {
+	s.Seed, s.Seeds, s.Epochs = f.seed, f.seeds, f.epochs
+	if f.data != "" {
+		s.Pack, s.Label, s.Drawn = filepath.Base(f.data), f.label, nil
+	}
+	if s.Epochs == 0 {
+		s.Epochs = 16
+		if f.data != "" {
+			s.Epochs = 30
+		}
+	}
+	return s
 }
 
 // methods are the ways of forgetting that are compared.
@@ -68,13 +85,17 @@ type seedRun struct {
 	Models []outcome `json:"models"` // Original, Retrained, and the methods
 }
 
-func experiment(ctx context.Context, p *pack, set settings, b *bar) ([]seedRun, error) {
+// experiment runs one seed after the other and tells of each as it is done.
+func experiment(ctx context.Context, p *pack, set settings, b *bar, done func(seedRun) error) ([]seedRun, error) {
 	var runs []seedRun
 	for k := range set.Seeds {
 		r := trial{pack: p, settings: set, seed: set.Seed + uint64(k), bar: b}
 		run, err := r.run(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("seed %d: %w", r.seed, err)
+		}
+		if err := done(run); err != nil {
+			return nil, err
 		}
 		runs = append(runs, run)
 	}

@@ -14,8 +14,12 @@ import (
 // crowd says how many faces to draw: persons for every split, and images of a
 // person in every expression.
 type crowd struct {
-	Retain, Forget, Test, Unseen int
-	Images                       int
+	Seed   uint64 `json:"seed"`
+	Retain int    `json:"retain"`
+	Forget int    `json:"forget"`
+	Test   int    `json:"test"`
+	Unseen int    `json:"unseen"`
+	Images int    `json:"images"`
 }
 
 // stream returns the random numbers for a purpose and a position. Every person
@@ -95,13 +99,13 @@ func shoot(p *person, s *scene, r *rand.Rand, dst []float32) {
 type parts struct{ retain, forget, test, unseen *dataset.Set }
 
 // drawFaces draws the set. Every split has as many images of each expression.
-func drawFaces(seed uint64, c crowd) (p parts, err error) {
+func drawFaces(c crowd) (p parts, err error) {
 	first := 0
 	for _, split := range []struct {
 		set *(*dataset.Set)
 		n   int
 	}{{&p.retain, c.Retain}, {&p.forget, c.Forget}, {&p.test, c.Test}, {&p.unseen, c.Unseen}} {
-		if *split.set, err = dataset.Memory(drawPersons(seed, first, split.n, c.Images)); err != nil {
+		if *split.set, err = dataset.Memory(drawPersons(c.Seed, first, split.n, c.Images)); err != nil {
 			return p, err
 		}
 		first += split.n

@@ -23,7 +23,7 @@ type pack struct {
 // load reads the pack that the flags ask for, or draws the faces.
 func load(f flags, set settings) (*pack, error) {
 	if f.data == "" {
-		p, err := drawFaces(set.Faces, set.Crowd)
+		p, err := drawFaces(*set.Drawn)
 		if err != nil {
 			return nil, err
 		}

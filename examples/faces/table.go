@@ -41,24 +41,10 @@ func columnsOfTable() []column {
 
 // short writes a number from 0 to 1 as the tables of the field do, .876.
 func short(v float64) string {
-	return strings.Replace(fmt.Sprintf("%.3f", v), "0.", ".", 1)
+	return strings.TrimPrefix(fmt.Sprintf("%.3f", v), "0")
 }
 
 func thousands(n int64) string { return fmt.Sprintf("%.1fk", float64(n)/1000) }
-
-// printTables writes one table a seed and, for more than one seed, a table of
-// means and standard deviations over them.
-func printTables(w io.Writer, runs []seedRun) error {
-	for _, r := range runs {
-		if err := printSeed(w, r); err != nil {
-			return err
-		}
-	}
-	if len(runs) < 2 {
-		return nil
-	}
-	return printMeans(w, runs)
-}
 
 func newTable(w io.Writer, cols []column, last string) *tabwriter.Writer {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -70,6 +56,7 @@ func newTable(w io.Writer, cols []column, last string) *tabwriter.Writer {
 	return t
 }
 
+// printSeed writes the table of one seed.
 func printSeed(w io.Writer, r seedRun) error {
 	fmt.Fprintf(w, "\nseed %d\n", r.Seed)
 	cols := columnsOfTable()
@@ -88,7 +75,12 @@ func printSeed(w io.Writer, r seedRun) error {
 	return t.Flush()
 }
 
+// printMeans writes means and standard deviations over the seeds, if there is
+// more than one.
 func printMeans(w io.Writer, runs []seedRun) error {
+	if len(runs) < 2 {
+		return nil
+	}
 	fmt.Fprintf(w, "\nmean ± standard deviation over %d seeds\n", len(runs))
 	cols := columnsOfTable()
 	t := newTable(w, cols, "diverged")
