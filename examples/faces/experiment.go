@@ -65,6 +65,9 @@ func methods() []dlfd.Unlearner {
 	}
 }
 
+// divergedStop is the reason for stopping of a method that diverged.
+const divergedStop = "diverged: old weights kept"
+
 // outcome is one model of one seed and its judgement.
 type outcome struct {
 	Method string        `json:"method"`
@@ -181,7 +184,7 @@ func (t *trial) apply(ctx context.Context, name string, u dlfd.Unlearner, from *
 		o.Ledger, o.Stop, o.Best, o.Scores = res.Ledger, string(res.Stop), res.Best, res.Scores
 		o.Ledger.Wall = 0
 	case errors.Is(err, train.ErrDiverged) || errors.Is(err, feature.ErrNotFinite):
-		o.Stop = "diverged: old weights kept"
+		o.Stop = divergedStop
 	default:
 		return o, err
 	}

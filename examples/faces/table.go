@@ -83,13 +83,15 @@ func printMeans(w io.Writer, runs []seedRun) error {
 	}
 	fmt.Fprintf(w, "\nmean ± standard deviation over %d seeds\n", len(runs))
 	cols := columnsOfTable()
+	for i := range cols { // neither intervals nor floors are averaged
+		cols[i].title, _, _ = strings.Cut(cols[i].title, " ")
+	}
 	t := newTable(w, cols, "diverged")
 	for i, first := range runs[0].Models {
 		fmt.Fprint(t, first.Method)
 		for _, c := range cols {
-			title, _, _ := strings.Cut(c.title, " ")
 			mean, sd := moments(runs, i, c.value)
-			if title == "seconds" || title == "fwd" || title == "bwd" {
+			if c.title == "seconds" || c.title == "fwd" || c.title == "bwd" {
 				fmt.Fprintf(t, "\t%.1f ± %.1f", mean, sd)
 				continue
 			}
@@ -116,7 +118,7 @@ func moments(runs []seedRun, i int, value func(outcome) float64) (mean, sd float
 
 func diverged(runs []seedRun, i int) (n int) {
 	for _, r := range runs {
-		if r.Models[i].Ledger.Steps == 0 && strings.HasPrefix(r.Models[i].Stop, "diverged") {
+		if r.Models[i].Stop == divergedStop {
 			n++
 		}
 	}
