@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"image/png"
 	"io"
 	"math"
@@ -15,8 +16,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/nn"
+	"github.com/dlfd-go/unlearn/feature/train"
 )
 
 // tiny is an experiment of a second or two.
@@ -185,6 +188,32 @@ func TestInterruptLeavesTheFolderAlone(t *testing.T) {
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
 		t.Errorf("files were written: %v, %v", files, err)
+	}
+}
+
+// diverging is a method that fails as one whose loss became infinite.
+type diverging struct{}
+
+func (diverging) Unlearn(context.Context, feature.Trainable, dlfd.Data, *dlfd.Options) (*dlfd.Result, error) {
+	return nil, fmt.Errorf("step 3: %w", train.ErrDiverged)
+}
+
+func TestDivergenceIsAResult(t *testing.T) {
+	p, err := load(flags{}, tiny())
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := trial{pack: p, settings: tiny(), seed: 1, bar: &bar{}}
+	net, err := one.network(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := one.apply(context.Background(), "Bad", diverging{}, net, p.request)
+	if err != nil || o.Stop != divergedStop || o.Audit == nil {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if n := diverged([]seedRun{{Models: []outcome{o}}, {Models: []outcome{{Stop: "completed"}}}}, 0); n != 1 {
+		t.Errorf("%d of 2 runs diverged, want 1", n)
 	}
 }
 
