@@ -16,13 +16,13 @@ import (
 // samples draws n points of three overlapping classes.
 func samples(seed uint64, n int) feature.Dataset {
 	r := rand.New(rand.NewPCG(seed, 0))
-	s := dataset.Samples{X: feature.NewTensor(n, 8), Labels: make([]int, n)}
+	s := dataset.Samples{X: feature.NewTensor(n, 24), Labels: make([]int, n)}
 	for i := range n {
 		s.Labels[i] = i % 3
-		for k := range 8 {
+		for k := range 24 {
 			s.X.Row(i)[k] = float32(r.NormFloat64())
 		}
-		s.X.Row(i)[i%3] += 2
+		s.X.Row(i)[i%3] += 0.9
 	}
 	d, err := dataset.Memory(s)
 	if err != nil {
@@ -31,16 +31,16 @@ func samples(seed uint64, n int) feature.Dataset {
 	return d
 }
 
-// A classifier has learnt 100 samples by heart that it must forget.
+// A classifier has learnt 120 samples by heart that it must forget.
 func Example() {
 	ctx := context.Background()
-	retain, forget, holdout := samples(1, 300), samples(2, 100), samples(3, 100)
+	retain, forget, holdout := samples(1, 240), samples(2, 120), samples(3, 240)
 
 	all, err := feature.Concat(retain, forget)
 	if err != nil {
 		log.Fatal(err)
 	}
-	model, err := nn.MLP(nn.MLPConfig{Input: []int{8}, Classes: 3, Seed: 1})
+	model, err := nn.MLP(nn.MLPConfig{Input: []int{24}, Classes: 3, Seed: 1})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 func TestDefaults(t *testing.T) {
-	d, err := DLFD{}.resolve()
+	d, err := DLFD{}.resolve(17)
 	if err != nil {
 		t.Fatal(err)
 	}

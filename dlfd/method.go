@@ -47,7 +47,8 @@ type DLFD struct {
 	Distancing *Distancing
 
 	// Epochs is the number of passes over the retain set, beside which part 3
-	// makes as many over the forget set. If it is zero, 3 is used.
+	// makes as many over the forget set. If it is zero, 3 is used, or as many as
+	// make 50 steps.
 	Epochs int
 	// Rate is the first learning rate of SGD with momentum .9 and weight decay
 	// 5e-4. If it is zero, .03 is used.
@@ -89,7 +90,7 @@ func (d DLFD) Name() string {
 // forward pass over Forget and what Steering takes.
 func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error) {
 	return Run(ctx, d.Name(), m, data, opt, Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *Session) error {
-		r, err := d.resolve()
+		r, err := d.resolve(s.StepsPerEpoch(s.Data.Retain))
 		if err != nil {
 			return err
 		}
@@ -103,10 +104,10 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 }
 
 // resolve returns a copy of d with its defaults filled in.
-func (d DLFD) resolve() (DLFD, error) {
+func (d DLFD) resolve(stepsPerEpoch int) (DLFD, error) {
 	d.Shrink, d.Perturb, d.Match, d.Rate = orElse(d.Shrink, .4), orElse(d.Perturb, .4), orElse(d.Match, .5), orElse(d.Rate, .03)
 	if d.Epochs == 0 {
-		d.Epochs = 3
+		d.Epochs = max(3, (50+stepsPerEpoch-1)/stepsPerEpoch)
 	}
 	if d.Schedule == nil {
 		d.Schedule = train.Cosine

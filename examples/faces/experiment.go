@@ -59,7 +59,7 @@ func methods() []dlfd.Unlearner {
 	return []dlfd.Unlearner{
 		dlfd.Released(),
 		dlfd.Paper(),
-		// dlfd.DLFD{},
+		dlfd.DLFD{},
 		baseline.FineTune{},
 		baseline.NegGradPlus{},
 	}
