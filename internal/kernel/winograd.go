@@ -23,7 +23,7 @@ func newWinograd(channels, height, width, top, left, out, outH, outW int) *winog
 	w.pitch = w.tilesW + 1
 	// The transformed input and the products of a block, sixteen planes of all
 	// channels, are to stay in a second-level cache of 1 MiB.
-	w.columns = min(256, max(64, 1<<14/(channels+out)))
+	w.columns = min(256, max(96, 1<<14/(channels+out)))
 	return w
 }
 
@@ -31,10 +31,16 @@ func newWinograd(channels, height, width, top, left, out, outH, outW int) *winog
 // the columns that a sample takes.
 func (w *winograd) group(samples int) (rows, count, each int) {
 	if each = w.tilesH*w.pitch - 1; each <= w.columns {
-		return w.tilesH, min(samples, w.columns/each), each
+		return w.tilesH, evenly(samples, w.columns/each), each
 	}
-	rows = max(1, (w.columns+1)/w.pitch)
+	rows = evenly(w.tilesH, max(1, (w.columns+1)/w.pitch))
 	return rows, 1, rows*w.pitch - 1
+}
+
+// evenly returns the size of parts of n, as equal as can be, of at most limit.
+func evenly(n, limit int) int {
+	parts := max(1, (n+limit-1)/limit)
+	return (n + parts - 1) / parts
 }
 
 // stride returns the distance of the rows of the transformed matrices: whole
@@ -91,7 +97,7 @@ func (w *winograd) run(p planes, samples int, scratch []float32) {
 		for r := 0; r < w.tilesH; r += rows {
 			count, have := min(batch, samples-s), min(rows, w.tilesH-r)
 			w.input(&p, s, count, r, have, each)
-			w.multiply(g, &p)
+			w.multiply(g, &p, roundUp((count-1)*each+have*w.pitch-1, g.nr))
 			w.output(&p, s, count, r, have, each)
 		}
 	}
@@ -137,15 +143,16 @@ func (w *winograd) splitRows(split, plane []float32, r, rows int) {
 	}
 }
 
-// multiply computes m = packed·v for each of the sixteen elements.
-func (w *winograd) multiply(g *gemmKernel[float32], p *planes) {
+// multiply computes the first columns, whole panels, of m = packed·v for each
+// of the sixteen elements.
+func (w *winograd) multiply(g *gemmKernel[float32], p *planes, columns int) {
 	kc := g.blockK(w.channels)
 	for e := range 16 {
 		a := p.packed[e*w.packed()/16:]
 		v, m := p.v[e*w.channels*p.ld:], p.m[e*w.out*p.ld:]
 		for k0 := 0; k0 < w.channels; k0 += kc {
 			kb := min(kc, w.channels-k0)
-			g.block(a[k0*roundUp(w.out, mr):], nil, v[k0*p.ld:], p.ld, kb, w.out, p.ld, m, p.ld, k0 > 0)
+			g.block(a[k0*roundUp(w.out, mr):], nil, v[k0*p.ld:], p.ld, kb, w.out, columns, m, p.ld, k0 > 0)
 		}
 	}
 }
