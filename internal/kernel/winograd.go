@@ -126,20 +126,19 @@ func (w *winograd) input(p *planes, s, count, r, rows, each int) {
 	}
 }
 
-// splitRows copies the input under rows of tiles from r on to the four phases.
+// splitRows copies the input under rows of tiles from r on to the four phases,
+// whose other elements are zero.
 func (w *winograd) splitRows(split, plane []float32, r, rows int) {
 	size := w.phase(rows)
-	for i := range 2*rows + 2 {
-		y := 2*r + i - w.top
-		to := split[i%2*2*size+i/2*w.pitch:]
-		if y < 0 || y >= w.height {
-			clear(to[:w.pitch])
-			clear(to[size:][:w.pitch])
+	first, second := w.left, w.left+1
+	low, high := max(0, w.top-2*r), min(2*rows+2, w.height+w.top-2*r) // the rows that exist
+	for parity := range 2 {
+		i := low + (low+parity)%2
+		if i >= high {
 			continue
 		}
-		first, second := w.left, w.left+1
-		width := min(w.width, 2*w.pitch-w.left)
-		evenOdd(plane[y*w.width:][:width], to[first%2*size+first/2:], to[second%2*size+second/2:])
+		to := split[parity*2*size+i/2*w.pitch:]
+		evenOddRows((high-i+1)/2, w.width, plane[(2*r+i-w.top)*w.width:], 2*w.width, to[first%2*size+first/2:], to[second%2*size+second/2:], w.pitch)
 	}
 }
 
