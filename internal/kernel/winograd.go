@@ -50,14 +50,18 @@ func (w *winograd) stride(count, each, nr int) int {
 	return (panels | 1) * nr
 }
 
-// phases returns the elements of one of four planes: even or odd rows and
+// step returns the distance of the sixteen matrices of a transform with the
+// given rows, an odd number of cache lines as well.
+func step(rows, ld int) int { return (rows*ld/align | 1) * align }
+
+// phase returns the elements of one of four planes: even or odd rows and
 // columns.
 func (w *winograd) phase(rows int) int { return (rows + 1) * w.pitch }
 
 func (w *winograd) scratch(samples int) int {
 	rows, count, each := w.group(samples)
 	ld := w.stride(count, each, sgemmKernel().nr)
-	return 4*w.phase(rows) + 16*(w.channels+w.out)*ld + 4*(each+8) + 5*align
+	return 4*w.phase(rows) + 16*(step(w.channels, ld)+step(w.out, ld)) + 4*(each+8) + 5*align
 }
 
 // packed returns the number of elements of the packed transformed weights.
@@ -67,12 +71,12 @@ func (w *winograd) packed() int { return 16 * roundUp(w.out, mr) * w.channels }
 // w[o·perOut + c·perChannel + t], in reverse order with flip.
 func (w *winograd) pack(dst, weights []float32, perOut, perChannel int, flip bool) {
 	kc := sgemmKernel().blockK(w.channels)
-	step := w.packed() / 16
+	apart := w.packed() / 16
 	for k0 := 0; k0 < w.channels; k0 += kc {
 		kb := min(kc, w.channels-k0)
 		for o := 0; o < w.out; o += mr {
 			to := dst[k0*roundUp(w.out, mr)+o*kb:]
-			winogradWeights(kb, min(mr, w.out-o), weights[o*perOut+k0*perChannel:], perChannel, perOut, flip, to, step)
+			winogradWeights(kb, min(mr, w.out-o), weights[o*perOut+k0*perChannel:], perChannel, perOut, flip, to, apart)
 		}
 	}
 }
@@ -110,18 +114,18 @@ func (p *planes) take(w *winograd, rows, each int, scratch []float32) {
 		scratch = scratch[roundUp(n, align):]
 		return part
 	}
-	p.v, p.m = cut(16*w.channels*p.ld), cut(16*w.out*p.ld)
+	p.v, p.m = cut(16*step(w.channels, p.ld)), cut(16*step(w.out, p.ld))
 	p.split, p.wide = cut(4*w.phase(rows)), cut(4*(each+8))
 }
 
-// input fills v[16][channels][ld] with transformed tiles.
+// input fills the sixteen matrices v, channels×ld each, with transformed tiles.
 func (w *winograd) input(p *planes, s, count, r, rows, each int) {
-	step := w.channels * p.ld
+	apart := step(w.channels, p.ld)
 	clear(p.split)
 	for c := range w.channels {
 		for i := range count {
 			w.splitRows(p.split, p.x[(s+i)*p.xSample+c*w.height*w.width:], r, rows)
-			winogradInput(rows*w.pitch-1, p.split, w.phase(rows), w.pitch, p.v[c*p.ld+i*each:], step)
+			winogradInput(rows*w.pitch-1, p.split, w.phase(rows), w.pitch, p.v[c*p.ld+i*each:], apart)
 		}
 	}
 }
@@ -148,7 +152,7 @@ func (w *winograd) multiply(g *gemmKernel[float32], p *planes, columns int) {
 	kc := g.blockK(w.channels)
 	for e := range 16 {
 		a := p.packed[e*w.packed()/16:]
-		v, m := p.v[e*w.channels*p.ld:], p.m[e*w.out*p.ld:]
+		v, m := p.v[e*step(w.channels, p.ld):], p.m[e*step(w.out, p.ld):]
 		for k0 := 0; k0 < w.channels; k0 += kc {
 			kb := min(kc, w.channels-k0)
 			g.block(a[k0*roundUp(w.out, mr):], nil, v[k0*p.ld:], p.ld, kb, w.out, columns, m, p.ld, k0 > 0)
@@ -156,13 +160,13 @@ func (w *winograd) multiply(g *gemmKernel[float32], p *planes, columns int) {
 	}
 }
 
-// output transforms m[16][out][ld] and writes the rows of y.
+// output transforms the sixteen matrices m, out×ld each, and writes the rows of y.
 func (w *winograd) output(p *planes, s, count, r, rows, each int) {
 	half := len(p.wide) / 2
 	top, bottom := p.wide[:half], p.wide[half:]
 	for o := range w.out {
 		for i := range count {
-			winogradOutput(rows*w.pitch-1, p.m[o*p.ld+i*each:], w.out*p.ld, top, bottom)
+			winogradOutput(rows*w.pitch-1, p.m[o*p.ld+i*each:], step(w.out, p.ld), top, bottom)
 			plane := p.y[(s+i)*p.ySample+o*w.outH*w.outW:]
 			for y := range min(2*rows, w.outH-2*r) {
 				from := p.wide[y%2*half+y/2*2*w.pitch:][:w.outW]
