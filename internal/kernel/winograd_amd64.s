@@ -22,16 +22,15 @@ TEXT ·evenOddRowsF32(SB), NOSPLIT, $0-56
 	NEGQ    R11
 	VMOVDQU (R10)(R11*4), Y1
 	MOVQ    R9, R10
+	INCQ    R10
 	SHRQ    $0x01, R10
 	LEAQ    maskfloat32<>+64(SB), R11
 	NEGQ    R10
 	VMOVDQU (R11)(R10*4), Y2
-	MOVQ    R9, R10
-	INCQ    R10
-	SHRQ    $0x01, R10
-	LEAQ    maskfloat32<>+64(SB), R9
-	NEGQ    R10
-	VMOVDQU (R9)(R10*4), Y3
+	SHRQ    $0x01, R9
+	LEAQ    maskfloat32<>+64(SB), R10
+	NEGQ    R9
+	VMOVDQU (R10)(R9*4), Y3
 
 row:
 	TESTQ AX, AX
@@ -60,8 +59,8 @@ last:
 	VMASKMOVPS   (R9), Y1, Y4
 	VPERMPS      Y4, Y0, Y4
 	VEXTRACTF128 $0x01, Y4, X5
-	VMASKMOVPS   X4, X3, (R10)
-	VMASKMOVPS   X5, X2, (R11)
+	VMASKMOVPS   X4, X2, (R10)
+	VMASKMOVPS   X5, X3, (R11)
 
 end:
 	ADDQ DX, SI

@@ -26,19 +26,7 @@ func evenOdd() {
 	}
 	index := YMM()
 	VMOVDQU(order, index)
-	rest := GP64()
-	MOVQ(n, rest)
-	ANDQ(I32(7), rest)
-	mask := tailMask(f32, rest)
-	half := GP64()
-	MOVQ(rest, half)
-	SHRQ(Imm(1), half)
-	oddMask := tailMask(f32, half).AsX()
-	MOVQ(rest, half)
-	INCQ(half)
-	SHRQ(Imm(1), half)
-	evenMask := tailMask(f32, half).AsX()
-
+	mask, evenMask, oddMask := evenOddMasks(n)
 	Label("row")
 	TESTQ(rows, rows)
 	JLE(LabelRef("done"))
@@ -76,6 +64,22 @@ func evenOdd() {
 	JMP(LabelRef("row"))
 	Label("done")
 	finish()
+}
+
+// evenOddMasks returns the masks of the last n modulo 8 elements and of their
+// two halves.
+func evenOddMasks(n reg.Register) (all, even, odd reg.VecVirtual) {
+	rest, half := GP64(), GP64()
+	MOVQ(n, rest)
+	ANDQ(I32(7), rest)
+	all = tailMask(f32, rest)
+	MOVQ(rest, half)
+	INCQ(half)
+	SHRQ(Imm(1), half)
+	even = tailMask(f32, half).AsX().(reg.VecVirtual)
+	SHRQ(Imm(1), rest)
+	odd = tailMask(f32, rest).AsX().(reg.VecVirtual)
+	return all, even, odd
 }
 
 // winoInput: V = Bᵀ·d·B with Bᵀ = [1 0 −1 0; 0 1 1 0; 0 −1 1 0; 0 1 0 −1].
