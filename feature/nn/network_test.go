@@ -206,7 +206,7 @@ func TestTrainingBits(t *testing.T) {
 
 func TestNoAllocationInAStep(t *testing.T) {
 	n := small(t)["resnet"]
-	x := feature.NewTensor(append([]int{8}, n.Spec().Input...)...)
+	x := feature.NewTensor(append([]int{24}, n.Spec().Input...)...)
 	dp := feature.NewGradients(n.Spec())
 	taps := []string{"logits", "features"}
 	loss := func(_, cot []feature.Tensor) error { cot[0].Data[0]++; return nil }

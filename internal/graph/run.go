@@ -160,7 +160,7 @@ func (r *Run) pack(worker, i int) {
 func (r *Run) lane(worker, lane int) {
 	p, w := r.prog, &r.workers[worker]
 	end := min((lane+1)*p.lane, p.req.Batch)
-	for lo := lane * p.lane; lo < end; lo += p.sub {
+	for lo := lane * p.lane; lo < end; lo += r.seg.sub {
 		for k, ph := range r.seg.phases {
 			if r.stop.Load() {
 				return
@@ -169,7 +169,7 @@ func (r *Run) lane(worker, lane int) {
 				r.stop.Store(true)
 				return
 			}
-			r.step(w, ph, lane, lo, min(lo+p.sub, end))
+			r.step(w, ph, lane, lo, min(lo+r.seg.sub, end))
 		}
 	}
 }
