@@ -2043,14 +2043,13 @@ slimMaskedOverwrite:
 	RET
 
 // func packBRowsF32(kc int, src *float32, ld int, dst *float32, alpha float32)
-// Requires: AVX, AVX2, MMX+, SSE
+// Requires: AVX, MMX+
 TEXT ·packBRowsF32(SB), NOSPLIT, $0-36
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSS        alpha+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS alpha+32(FP), Y0
 	MOVQ         DX, SI
 	SHLQ         $0x03, SI
 
@@ -2115,14 +2114,13 @@ done:
 	RET
 
 // func packARowsF32(kc int, src *float32, ld int, dst *float32, alpha float32)
-// Requires: AVX, AVX2, MMX+, SSE
+// Requires: AVX, MMX+
 TEXT ·packARowsF32(SB), NOSPLIT, $0-36
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSS        alpha+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS alpha+32(FP), Y0
 	MOVQ         $+6, SI
 	LEAQ         maskfloat32<>+64(SB), DI
 	NEGQ         SI
@@ -2176,14 +2174,13 @@ done:
 	RET
 
 // func packBColsF32(kc int, src *float32, ld int, dst *float32, alpha float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·packBColsF32(SB), NOSPLIT, $0-36
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSS        alpha+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS alpha+32(FP), Y0
 
 square:
 	TESTQ      AX, AX
@@ -2311,14 +2308,13 @@ done:
 	RET
 
 // func packAColsF32(kc int, src *float32, ld int, dst *float32, alpha float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·packAColsF32(SB), NOSPLIT, $0-36
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSS        alpha+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS alpha+32(FP), Y0
 
 square:
 	TESTQ        AX, AX
@@ -4608,14 +4604,13 @@ slimMaskedOverwrite:
 	RET
 
 // func packBRowsF64(kc int, src *float64, ld int, dst *float64, alpha float64)
-// Requires: AVX, AVX2, MMX+, SSE2
+// Requires: AVX, MMX+
 TEXT ·packBRowsF64(SB), NOSPLIT, $0-40
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSD        alpha+32(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD alpha+32(FP), Y0
 	MOVQ         DX, SI
 	SHLQ         $0x03, SI
 
@@ -4680,14 +4675,13 @@ done:
 	RET
 
 // func packARowsF64(kc int, src *float64, ld int, dst *float64, alpha float64)
-// Requires: AVX, AVX2, MMX+, SSE2
+// Requires: AVX, MMX+
 TEXT ·packARowsF64(SB), NOSPLIT, $0-40
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSD        alpha+32(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD alpha+32(FP), Y0
 	MOVQ         $+2, SI
 	LEAQ         maskfloat64<>+64(SB), DI
 	NEGQ         SI
@@ -4756,14 +4750,13 @@ done:
 	RET
 
 // func packBColsF64(kc int, src *float64, ld int, dst *float64, alpha float64)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX
 TEXT ·packBColsF64(SB), NOSPLIT, $0-40
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSD        alpha+32(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD alpha+32(FP), Y0
 
 square:
 	TESTQ      AX, AX
@@ -4827,14 +4820,13 @@ done:
 	RET
 
 // func packAColsF64(kc int, src *float64, ld int, dst *float64, alpha float64)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX
 TEXT ·packAColsF64(SB), NOSPLIT, $0-40
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSD        alpha+32(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD alpha+32(FP), Y0
 
 square:
 	TESTQ      AX, AX
