@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/dlfd-go/unlearn/internal/par"
 )
@@ -27,7 +26,6 @@ type Run struct {
 
 	args Inputs
 	ctx  context.Context
-	stop atomic.Bool
 	seg  *segment
 	wide int // node of a WideVJP
 
@@ -47,7 +45,6 @@ func (r *Run) staff(n int) { r.memory.staff(r.prog, max(par.Workers(n), 1)) }
 // Forward runs the plan up to the taps. The only error is ctx's.
 func (r *Run) Forward(ctx context.Context, args Inputs) error {
 	r.args, r.ctx = args, ctx
-	r.stop.Store(false)
 	r.staff(max(r.prog.lanes, len(r.prog.packers)))
 	par.Each(len(r.prog.packers), r.packFunc)
 	if err := r.segments(r.prog.forward); err != nil {
@@ -136,13 +133,9 @@ func (r *Run) lane(worker, lane int) {
 	p, w := r.prog, &r.workers[worker]
 	end := min((lane+1)*p.lane, p.req.Batch)
 	for lo := lane * p.lane; lo < end; lo += r.seg.sub {
-		for k, ph := range r.seg.phases {
-			if r.stop.Load() {
-				return
-			}
-			if k%8 == 7 && r.ctx.Err() != nil {
-				r.stop.Store(true)
-				return
+		for _, ph := range r.seg.phases {
+			if r.ctx.Err() != nil {
+				return // segments finds it again
 			}
 			r.step(w, ph, lane, lo, min(lo+r.seg.sub, end))
 		}
