@@ -1,8 +1,11 @@
 package graph
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
+	"os"
+	"slices"
 	"testing"
 )
 
@@ -156,6 +159,53 @@ func TestPools(t *testing.T) {
 					n.check(mode{}, apart(n.src, batch*84))
 				}
 			})
+		}
+	}
+}
+
+// TestPoolsAgainstPyTorch compares with testdata/pool.json.
+func TestPoolsAgainstPyTorch(t *testing.T) {
+	raw, err := os.ReadFile("testdata/pool.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Kernel, Stride, Pad, Dilation [2]int
+		Ceil                          bool
+		Shape                         []int
+		Max, Avg, AvgPad              []float64
+	}
+	if err := json.Unmarshal(raw, &cases); err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float32, 42)
+	for i := range x {
+		x[i] = float32(math.Sin(float64(i*i) / 7))
+	}
+	for i, k := range cases {
+		w := Window{Stride: k.Stride, Dilation: k.Dilation, Pad: [4]int{k.Pad[0], k.Pad[1], k.Pad[0], k.Pad[1]}}
+		for _, op := range []struct {
+			Op
+			want []float64
+		}{
+			{MaxPool{w, k.Kernel, k.Ceil}, k.Max},
+			{AveragePool{w, k.Kernel, k.Ceil, false}, k.Avg},
+			{AveragePool{w, k.Kernel, k.Ceil, true}, k.AvgPad},
+		} {
+			if op.want == nil {
+				continue
+			}
+			n := newNet(t, 1, 1, 7, 6)
+			n.apply(op.Op, n.g.Input())
+			if shape := n.g.Shape(n.out)[1:]; !slices.Equal(shape, k.Shape) {
+				t.Errorf("case %d: %T gives %v, want %v", i, op.Op, shape, k.Shape)
+				continue
+			}
+			for j, v := range n.forward(mode{}, x, nil) {
+				if math.Abs(float64(v)-op.want[j]) > 1e-6 { // float32 sums of nine
+					t.Errorf("case %d: %T element %d is %v, want %v", i, op.Op, j, v, op.want[j])
+				}
+			}
 		}
 	}
 }

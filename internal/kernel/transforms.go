@@ -4,18 +4,20 @@ import "unsafe"
 
 // The transforms of F(2×2, 3×3), for winograd.go.
 
-// evenOdd copies every other element of x to even and odd, from the first on.
-func evenOdd(x, even, odd []float32) {
-	i := 0
+// evenOddRows copies every other element of rows of n elements to even and odd,
+// from the first on.
+func evenOddRows(rows, n int, x []float32, xStep int, even, odd []float32, step int) {
 	if useAsm {
-		i = len(x) &^ 7
-		evenOddF32(i, unsafe.SliceData(x), unsafe.SliceData(even), unsafe.SliceData(odd))
+		evenOddRowsF32(rows, n, unsafe.SliceData(x), 4*xStep, unsafe.SliceData(even), unsafe.SliceData(odd), 4*step)
+		return
 	}
-	for ; i < len(x); i++ {
-		if i%2 == 0 {
-			even[i/2] = x[i]
-		} else {
-			odd[i/2] = x[i]
+	for r := range rows {
+		for i, v := range x[r*xStep:][:n] {
+			if i%2 == 0 {
+				even[r*step+i/2] = v
+			} else {
+				odd[r*step+i/2] = v
+			}
 		}
 	}
 }

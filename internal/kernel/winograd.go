@@ -23,7 +23,7 @@ func newWinograd(channels, height, width, top, left, out, outH, outW int) *winog
 	w.pitch = w.tilesW + 1
 	// The transformed input and the products of a block, sixteen planes of all
 	// channels, are to stay in a second-level cache of 1 MiB.
-	w.columns = min(256, max(64, 1<<14/(channels+out)))
+	w.columns = min(256, max(96, 1<<14/(channels+out)))
 	return w
 }
 
@@ -31,10 +31,16 @@ func newWinograd(channels, height, width, top, left, out, outH, outW int) *winog
 // the columns that a sample takes.
 func (w *winograd) group(samples int) (rows, count, each int) {
 	if each = w.tilesH*w.pitch - 1; each <= w.columns {
-		return w.tilesH, min(samples, w.columns/each), each
+		return w.tilesH, evenly(samples, w.columns/each), each
 	}
-	rows = max(1, (w.columns+1)/w.pitch)
+	rows = evenly(w.tilesH, max(1, (w.columns+1)/w.pitch))
 	return rows, 1, rows*w.pitch - 1
+}
+
+// evenly returns the size of parts of n, as equal as can be, of at most limit.
+func evenly(n, limit int) int {
+	parts := max(1, (n+limit-1)/limit)
+	return (n + parts - 1) / parts
 }
 
 // stride returns the distance of the rows of the transformed matrices: whole
@@ -44,14 +50,18 @@ func (w *winograd) stride(count, each, nr int) int {
 	return (panels | 1) * nr
 }
 
-// phases returns the elements of one of four planes: even or odd rows and
+// step returns the distance of the sixteen matrices of a transform with the
+// given rows, an odd number of cache lines as well.
+func step(rows, ld int) int { return (rows*ld/align | 1) * align }
+
+// phase returns the elements of one of four planes: even or odd rows and
 // columns.
 func (w *winograd) phase(rows int) int { return (rows + 1) * w.pitch }
 
 func (w *winograd) scratch(samples int) int {
 	rows, count, each := w.group(samples)
 	ld := w.stride(count, each, sgemmKernel().nr)
-	return 4*w.phase(rows) + 16*(w.channels+w.out)*ld + 4*(each+8) + 5*align
+	return 4*w.phase(rows) + 16*(step(w.channels, ld)+step(w.out, ld)) + 4*(each+8) + 5*align
 }
 
 // packed returns the number of elements of the packed transformed weights.
@@ -61,12 +71,12 @@ func (w *winograd) packed() int { return 16 * roundUp(w.out, mr) * w.channels }
 // w[o·perOut + c·perChannel + t], in reverse order with flip.
 func (w *winograd) pack(dst, weights []float32, perOut, perChannel int, flip bool) {
 	kc := sgemmKernel().blockK(w.channels)
-	step := w.packed() / 16
+	apart := w.packed() / 16
 	for k0 := 0; k0 < w.channels; k0 += kc {
 		kb := min(kc, w.channels-k0)
 		for o := 0; o < w.out; o += mr {
 			to := dst[k0*roundUp(w.out, mr)+o*kb:]
-			winogradWeights(kb, min(mr, w.out-o), weights[o*perOut+k0*perChannel:], perChannel, perOut, flip, to, step)
+			winogradWeights(kb, min(mr, w.out-o), weights[o*perOut+k0*perChannel:], perChannel, perOut, flip, to, apart)
 		}
 	}
 }
@@ -91,7 +101,7 @@ func (w *winograd) run(p planes, samples int, scratch []float32) {
 		for r := 0; r < w.tilesH; r += rows {
 			count, have := min(batch, samples-s), min(rows, w.tilesH-r)
 			w.input(&p, s, count, r, have, each)
-			w.multiply(g, &p)
+			w.multiply(g, &p, roundUp((count-1)*each+have*w.pitch-1, g.nr))
 			w.output(&p, s, count, r, have, each)
 		}
 	}
@@ -104,59 +114,59 @@ func (p *planes) take(w *winograd, rows, each int, scratch []float32) {
 		scratch = scratch[roundUp(n, align):]
 		return part
 	}
-	p.v, p.m = cut(16*w.channels*p.ld), cut(16*w.out*p.ld)
+	p.v, p.m = cut(16*step(w.channels, p.ld)), cut(16*step(w.out, p.ld))
 	p.split, p.wide = cut(4*w.phase(rows)), cut(4*(each+8))
 }
 
-// input fills v[16][channels][ld] with transformed tiles.
+// input fills the sixteen matrices v, channels×ld each, with transformed tiles.
 func (w *winograd) input(p *planes, s, count, r, rows, each int) {
-	step := w.channels * p.ld
+	apart := step(w.channels, p.ld)
 	clear(p.split)
 	for c := range w.channels {
 		for i := range count {
 			w.splitRows(p.split, p.x[(s+i)*p.xSample+c*w.height*w.width:], r, rows)
-			winogradInput(rows*w.pitch-1, p.split, w.phase(rows), w.pitch, p.v[c*p.ld+i*each:], step)
+			winogradInput(rows*w.pitch-1, p.split, w.phase(rows), w.pitch, p.v[c*p.ld+i*each:], apart)
 		}
 	}
 }
 
-// splitRows copies the input under rows of tiles from r on to the four phases.
+// splitRows copies the input under rows of tiles from r on to the four phases,
+// whose other elements are zero.
 func (w *winograd) splitRows(split, plane []float32, r, rows int) {
 	size := w.phase(rows)
-	for i := range 2*rows + 2 {
-		y := 2*r + i - w.top
-		to := split[i%2*2*size+i/2*w.pitch:]
-		if y < 0 || y >= w.height {
-			clear(to[:w.pitch])
-			clear(to[size:][:w.pitch])
+	first, second := w.left, w.left+1
+	low, high := max(0, w.top-2*r), min(2*rows+2, w.height+w.top-2*r) // the rows that exist
+	for parity := range 2 {
+		i := low + (low+parity)%2
+		if i >= high {
 			continue
 		}
-		first, second := w.left, w.left+1
-		width := min(w.width, 2*w.pitch-w.left)
-		evenOdd(plane[y*w.width:][:width], to[first%2*size+first/2:], to[second%2*size+second/2:])
+		to := split[parity*2*size+i/2*w.pitch:]
+		evenOddRows((high-i+1)/2, w.width, plane[(2*r+i-w.top)*w.width:], 2*w.width, to[first%2*size+first/2:], to[second%2*size+second/2:], w.pitch)
 	}
 }
 
-// multiply computes m = packed·v for each of the sixteen elements.
-func (w *winograd) multiply(g *gemmKernel[float32], p *planes) {
+// multiply computes the first columns, whole panels, of m = packed·v for each
+// of the sixteen elements.
+func (w *winograd) multiply(g *gemmKernel[float32], p *planes, columns int) {
 	kc := g.blockK(w.channels)
 	for e := range 16 {
 		a := p.packed[e*w.packed()/16:]
-		v, m := p.v[e*w.channels*p.ld:], p.m[e*w.out*p.ld:]
+		v, m := p.v[e*step(w.channels, p.ld):], p.m[e*step(w.out, p.ld):]
 		for k0 := 0; k0 < w.channels; k0 += kc {
 			kb := min(kc, w.channels-k0)
-			g.block(a[k0*roundUp(w.out, mr):], nil, v[k0*p.ld:], p.ld, kb, w.out, p.ld, m, p.ld, k0 > 0)
+			g.block(a[k0*roundUp(w.out, mr):], nil, v[k0*p.ld:], p.ld, kb, w.out, columns, m, p.ld, k0 > 0)
 		}
 	}
 }
 
-// output transforms m[16][out][ld] and writes the rows of y.
+// output transforms the sixteen matrices m, out×ld each, and writes the rows of y.
 func (w *winograd) output(p *planes, s, count, r, rows, each int) {
 	half := len(p.wide) / 2
 	top, bottom := p.wide[:half], p.wide[half:]
 	for o := range w.out {
 		for i := range count {
-			winogradOutput(rows*w.pitch-1, p.m[o*p.ld+i*each:], w.out*p.ld, top, bottom)
+			winogradOutput(rows*w.pitch-1, p.m[o*p.ld+i*each:], step(w.out, p.ld), top, bottom)
 			plane := p.y[(s+i)*p.ySample+o*w.outH*w.outW:]
 			for y := range min(2*rows, w.outH-2*r) {
 				from := p.wide[y%2*half+y/2*2*w.pitch:][:w.outW]

@@ -4,10 +4,10 @@
 
 package kernel
 
-// evenOddF32 stores x[0], x[2], … in even and x[1], x[3], … in odd; n is a multiple of 8.
+// evenOddRowsF32 stores the elements 0, 2, … of rows of n elements in even, and 1, 3, … in odd. The rows of x are xStep bytes apart, the others step bytes.
 //
 //go:noescape
-func evenOddF32(n int, x *float32, even *float32, odd *float32)
+func evenOddRowsF32(rows int, n int, x *float32, xStep int, even *float32, odd *float32, step int)
 
 // winoInputF32 stores the sixteen transformed elements of n tiles in dst, step bytes apart. Tile i starts at even0[i]; the planes hold the even and odd columns of the even (0) and odd (1) rows, width bytes a row.
 //

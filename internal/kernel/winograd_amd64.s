@@ -4,27 +4,70 @@
 
 #include "textflag.h"
 
-// func evenOddF32(n int, x *float32, even *float32, odd *float32)
+// func evenOddRowsF32(rows int, n int, x *float32, xStep int, even *float32, odd *float32, step int)
 // Requires: AVX, AVX2
-TEXT ·evenOddF32(SB), NOSPLIT, $0-32
-	MOVQ    n+0(FP), AX
-	MOVQ    x+8(FP), CX
-	MOVQ    even+16(FP), DX
-	MOVQ    odd+24(FP), BX
+TEXT ·evenOddRowsF32(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    xStep+24(FP), DX
+	MOVQ    step+48(FP), BX
+	MOVQ    x+16(FP), SI
+	MOVQ    even+32(FP), DI
+	MOVQ    odd+40(FP), R8
 	VMOVDQU evenThenOdd<>+0(SB), Y0
+	MOVQ    CX, R9
+	ANDQ    $+7, R9
+	LEAQ    maskfloat32<>+64(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU (R10)(R11*4), Y1
+	MOVQ    R9, R10
+	INCQ    R10
+	SHRQ    $0x01, R10
+	LEAQ    maskfloat32<>+64(SB), R11
+	NEGQ    R10
+	VMOVDQU (R11)(R10*4), Y2
+	SHRQ    $0x01, R9
+	LEAQ    maskfloat32<>+64(SB), R10
+	NEGQ    R9
+	VMOVDQU (R10)(R9*4), Y3
+
+row:
+	TESTQ AX, AX
+	JLE   done
+	MOVQ  SI, R9
+	MOVQ  DI, R10
+	MOVQ  R8, R11
+	MOVQ  CX, R12
 
 next:
-	TESTQ        AX, AX
-	JLE          done
-	VPERMPS      (CX), Y0, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VMOVUPS      X1, (DX)
-	VMOVUPS      X2, (BX)
-	ADDQ         $+32, CX
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	SUBQ         $+8, AX
+	CMPQ         R12, $+8
+	JLT          last
+	VPERMPS      (R9), Y0, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VMOVUPS      X4, (R10)
+	VMOVUPS      X5, (R11)
+	ADDQ         $+32, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	SUBQ         $+8, R12
 	JMP          next
+
+last:
+	TESTQ        R12, R12
+	JLE          end
+	VMASKMOVPS   (R9), Y1, Y4
+	VPERMPS      Y4, Y0, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VMASKMOVPS   X4, X2, (R10)
+	VMASKMOVPS   X5, X3, (R11)
+
+end:
+	ADDQ DX, SI
+	ADDQ BX, DI
+	ADDQ BX, R8
+	DECQ AX
+	JMP  row
 
 done:
 	VZEROUPPER
@@ -39,6 +82,40 @@ DATA evenThenOdd<>+20(SB)/4, $0x00000003
 DATA evenThenOdd<>+24(SB)/4, $0x00000005
 DATA evenThenOdd<>+28(SB)/4, $0x00000007
 GLOBL evenThenOdd<>(SB), RODATA|NOPTR, $32
+
+DATA maskfloat32<>+0(SB)/4, $0xffffffff
+DATA maskfloat32<>+4(SB)/4, $0xffffffff
+DATA maskfloat32<>+8(SB)/4, $0xffffffff
+DATA maskfloat32<>+12(SB)/4, $0xffffffff
+DATA maskfloat32<>+16(SB)/4, $0xffffffff
+DATA maskfloat32<>+20(SB)/4, $0xffffffff
+DATA maskfloat32<>+24(SB)/4, $0xffffffff
+DATA maskfloat32<>+28(SB)/4, $0xffffffff
+DATA maskfloat32<>+32(SB)/4, $0xffffffff
+DATA maskfloat32<>+36(SB)/4, $0xffffffff
+DATA maskfloat32<>+40(SB)/4, $0xffffffff
+DATA maskfloat32<>+44(SB)/4, $0xffffffff
+DATA maskfloat32<>+48(SB)/4, $0xffffffff
+DATA maskfloat32<>+52(SB)/4, $0xffffffff
+DATA maskfloat32<>+56(SB)/4, $0xffffffff
+DATA maskfloat32<>+60(SB)/4, $0xffffffff
+DATA maskfloat32<>+64(SB)/4, $0x00000000
+DATA maskfloat32<>+68(SB)/4, $0x00000000
+DATA maskfloat32<>+72(SB)/4, $0x00000000
+DATA maskfloat32<>+76(SB)/4, $0x00000000
+DATA maskfloat32<>+80(SB)/4, $0x00000000
+DATA maskfloat32<>+84(SB)/4, $0x00000000
+DATA maskfloat32<>+88(SB)/4, $0x00000000
+DATA maskfloat32<>+92(SB)/4, $0x00000000
+DATA maskfloat32<>+96(SB)/4, $0x00000000
+DATA maskfloat32<>+100(SB)/4, $0x00000000
+DATA maskfloat32<>+104(SB)/4, $0x00000000
+DATA maskfloat32<>+108(SB)/4, $0x00000000
+DATA maskfloat32<>+112(SB)/4, $0x00000000
+DATA maskfloat32<>+116(SB)/4, $0x00000000
+DATA maskfloat32<>+120(SB)/4, $0x00000000
+DATA maskfloat32<>+124(SB)/4, $0x00000000
+GLOBL maskfloat32<>(SB), RODATA|NOPTR, $128
 
 // func winoInputF32(n int, even0 *float32, odd0 *float32, even1 *float32, odd1 *float32, width int, dst *float32, step int)
 // Requires: AVX
@@ -267,40 +344,6 @@ last:
 done:
 	VZEROUPPER
 	RET
-
-DATA maskfloat32<>+0(SB)/4, $0xffffffff
-DATA maskfloat32<>+4(SB)/4, $0xffffffff
-DATA maskfloat32<>+8(SB)/4, $0xffffffff
-DATA maskfloat32<>+12(SB)/4, $0xffffffff
-DATA maskfloat32<>+16(SB)/4, $0xffffffff
-DATA maskfloat32<>+20(SB)/4, $0xffffffff
-DATA maskfloat32<>+24(SB)/4, $0xffffffff
-DATA maskfloat32<>+28(SB)/4, $0xffffffff
-DATA maskfloat32<>+32(SB)/4, $0xffffffff
-DATA maskfloat32<>+36(SB)/4, $0xffffffff
-DATA maskfloat32<>+40(SB)/4, $0xffffffff
-DATA maskfloat32<>+44(SB)/4, $0xffffffff
-DATA maskfloat32<>+48(SB)/4, $0xffffffff
-DATA maskfloat32<>+52(SB)/4, $0xffffffff
-DATA maskfloat32<>+56(SB)/4, $0xffffffff
-DATA maskfloat32<>+60(SB)/4, $0xffffffff
-DATA maskfloat32<>+64(SB)/4, $0x00000000
-DATA maskfloat32<>+68(SB)/4, $0x00000000
-DATA maskfloat32<>+72(SB)/4, $0x00000000
-DATA maskfloat32<>+76(SB)/4, $0x00000000
-DATA maskfloat32<>+80(SB)/4, $0x00000000
-DATA maskfloat32<>+84(SB)/4, $0x00000000
-DATA maskfloat32<>+88(SB)/4, $0x00000000
-DATA maskfloat32<>+92(SB)/4, $0x00000000
-DATA maskfloat32<>+96(SB)/4, $0x00000000
-DATA maskfloat32<>+100(SB)/4, $0x00000000
-DATA maskfloat32<>+104(SB)/4, $0x00000000
-DATA maskfloat32<>+108(SB)/4, $0x00000000
-DATA maskfloat32<>+112(SB)/4, $0x00000000
-DATA maskfloat32<>+116(SB)/4, $0x00000000
-DATA maskfloat32<>+120(SB)/4, $0x00000000
-DATA maskfloat32<>+124(SB)/4, $0x00000000
-GLOBL maskfloat32<>(SB), RODATA|NOPTR, $128
 
 // func winoOutputF32(n int, m *float32, step int, top *float32, bottom *float32)
 // Requires: AVX

@@ -4,7 +4,9 @@
 
 package kernel
 
-func evenOddF32(n int, x, even, odd *float32) { panic(noAssembly) }
+func evenOddRowsF32(rows, n int, x *float32, xStep int, even, odd *float32, step int) {
+	panic(noAssembly)
+}
 
 func winoInputF32(n int, even0, odd0, even1, odd1 *float32, width int, dst *float32, step int) {
 	panic(noAssembly)

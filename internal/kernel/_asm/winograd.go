@@ -16,29 +16,70 @@ func winograd() {
 }
 
 func evenOdd() {
-	fn(f32, "evenOdd", "n int, x, even, odd *T", "", "stores x[0], x[2], … in even and x[1], x[3], … in odd; n is a multiple of 8.")
-	n, x, even, odd := Load(Param("n"), GP64()), Load(Param("x"), GP64()), Load(Param("even"), GP64()), Load(Param("odd"), GP64())
+	fn(f32, "evenOddRows", "rows, n int, x *T, xStep int, even, odd *T, step int", "",
+		"stores the elements 0, 2, … of rows of n elements in even, and 1, 3, … in odd. The rows of x are xStep bytes apart, the others step bytes.")
+	rows, n, xStep, step := Load(Param("rows"), GP64()), Load(Param("n"), GP64()), Load(Param("xStep"), GP64()), Load(Param("step"), GP64())
+	x, even, odd := Load(Param("x"), GP64()), Load(Param("even"), GP64()), Load(Param("odd"), GP64())
 	order := GLOBL("evenThenOdd", RODATA|NOPTR)
 	for i, v := range []uint32{0, 2, 4, 6, 1, 3, 5, 7} {
 		DATA(4*i, U32(v))
 	}
 	index := YMM()
 	VMOVDQU(order, index)
-	Label("next")
-	TESTQ(n, n)
+	mask, evenMask, oddMask := evenOddMasks(n)
+	Label("row")
+	TESTQ(rows, rows)
 	JLE(LabelRef("done"))
+	from, toEven, toOdd, left := GP64(), GP64(), GP64(), GP64()
+	MOVQ(x, from)
+	MOVQ(even, toEven)
+	MOVQ(odd, toOdd)
+	MOVQ(n, left)
 	v, high := YMM(), XMM()
-	VPERMPS(Mem{Base: x}, index, v)
+	Label("next")
+	CMPQ(left, I32(8))
+	JLT(LabelRef("last"))
+	VPERMPS(Mem{Base: from}, index, v)
 	VEXTRACTF128(Imm(1), v, high)
-	VMOVUPS(v.AsX(), Mem{Base: even})
-	VMOVUPS(high, Mem{Base: odd})
-	ADDQ(I32(32), x)
-	ADDQ(I32(16), even)
-	ADDQ(I32(16), odd)
-	SUBQ(I32(8), n)
+	VMOVUPS(v.AsX(), Mem{Base: toEven})
+	VMOVUPS(high, Mem{Base: toOdd})
+	ADDQ(I32(32), from)
+	ADDQ(I32(16), toEven)
+	ADDQ(I32(16), toOdd)
+	SUBQ(I32(8), left)
 	JMP(LabelRef("next"))
+	Label("last")
+	TESTQ(left, left)
+	JLE(LabelRef("end"))
+	VMASKMOVPS(Mem{Base: from}, mask, v)
+	VPERMPS(v, index, v)
+	VEXTRACTF128(Imm(1), v, high)
+	VMASKMOVPS(v.AsX(), evenMask, Mem{Base: toEven})
+	VMASKMOVPS(high, oddMask, Mem{Base: toOdd})
+	Label("end")
+	ADDQ(xStep, x)
+	ADDQ(step, even)
+	ADDQ(step, odd)
+	DECQ(rows)
+	JMP(LabelRef("row"))
 	Label("done")
 	finish()
+}
+
+// evenOddMasks returns the masks of the last n modulo 8 elements and of their
+// two halves.
+func evenOddMasks(n reg.Register) (all, even, odd reg.VecVirtual) {
+	rest, half := GP64(), GP64()
+	MOVQ(n, rest)
+	ANDQ(I32(7), rest)
+	all = tailMask(f32, rest)
+	MOVQ(rest, half)
+	INCQ(half)
+	SHRQ(Imm(1), half)
+	even = tailMask(f32, half).AsX().(reg.VecVirtual)
+	SHRQ(Imm(1), rest)
+	odd = tailMask(f32, rest).AsX().(reg.VecVirtual)
+	return all, even, odd
 }
 
 // winoInput: V = Bᵀ·d·B with Bᵀ = [1 0 −1 0; 0 1 1 0; 0 −1 1 0; 0 1 0 −1].
