@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"github.com/dlfd-go/unlearn/distance"
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/train"
 	"github.com/dlfd-go/unlearn/synth"
 )
 
@@ -18,13 +20,16 @@ import (
 // skipped. Hyper-parameters are those for age on MUFAC.
 func Released() DLFD {
 	return DLFD{
-		Synth: synth.Synthesizer{
-			Distance: distance.ReleasedSinkhorn{}, Detached: true,
-			Weight: 3, Steps: 15, StepSize: .4, Epsilon: math.Inf(1), Box: synth.UnitBox,
+		Shrink: 1, Perturb: Off, Match: Off,
+		Distancing: &Distancing{
+			Synth: synth.Synthesizer{
+				Distance: distance.ReleasedSinkhorn{}, Detached: true,
+				Weight: 3, Steps: 15, StepSize: .4, Epsilon: math.Inf(1), Box: synth.UnitBox,
+			},
+			Lambda:   [2]float64{0, 1},
+			Steering: Steering{Attack: Published, All: true, Every: 1, Threshold: .15, Cap: .09},
 		},
-		Lambda: [2]float64{0, 1},
-		Epochs: 1, Rate: .008,
-		Steering: Steering{Attack: Published, All: true, Every: 1, Threshold: .15, Cap: .09},
+		Epochs: 1, Rate: .008, Schedule: train.Constant,
 		released: true,
 		name:     "DLFD released",
 	}
@@ -39,13 +44,17 @@ func Released() DLFD {
 // clamping above.
 func Paper() DLFD {
 	return DLFD{
-		Synth: synth.Synthesizer{
-			Distance: distance.Sinkhorn{Epsilon: .05, Value: distance.Transport},
-			Weight:   3, Steps: 15, StepSize: 1. / 255, Epsilon: 8. / 255,
+		Shrink: 1, Perturb: Off, Match: Off,
+		Distancing: &Distancing{
+			Synth: synth.Synthesizer{
+				Distance: distance.Sinkhorn{Epsilon: .05, Value: distance.Transport},
+				Weight:   3, Steps: 15, StepSize: 1. / 255, Epsilon: 8. / 255,
+				Mode: feature.Mode{Train: true},
+			},
+			Lambda:   [2]float64{0, 1},
+			Steering: Steering{Attack: Balanced, Every: 4, Threshold: .15, Cap: .09},
 		},
-		Lambda: [2]float64{0, 1},
-		Epochs: 1, Rate: .002,
-		Steering: Steering{Attack: Balanced, Every: 4, Threshold: .15, Cap: .09},
-		name:     "DLFD paper",
+		Epochs: 1, Rate: .002, Schedule: train.Constant,
+		name: "DLFD paper",
 	}
 }

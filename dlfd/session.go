@@ -90,8 +90,9 @@ func newSession(name string, m feature.Trainable, data Data, opt *Options, needs
 	return s, nil
 }
 
-// check returns an error unless the datasets that are needed are there and
-// those that are there fit the model.
+// check returns an error unless the datasets that are needed are there, those
+// that are there fit the model, and every sample that is needed is finite and
+// has a label that the model knows.
 func (d Data) check(spec feature.Spec, needs Needs) error {
 	for _, c := range []struct {
 		name string
@@ -110,13 +111,40 @@ func (d Data) check(spec feature.Spec, needs Needs) error {
 		if c.set.Classes() > spec.Classes() {
 			return fmt.Errorf("%w: %s has %d classes, the model %d", feature.ErrLabel, c.name, c.set.Classes(), spec.Classes())
 		}
+		if !c.need {
+			continue
+		}
+		if err := checkSamples(c.set); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	return nil
+}
+
+// checkSamples reads a dataset once, so that a bad sample is told before any
+// work and not when, or if, a method comes across it.
+func checkSamples(d feature.Dataset) error {
+	for b, err := range feature.Batches(d, 256, nil) {
+		if err != nil {
+			return err
+		}
+		for i, label := range b.Labels {
+			if label < 0 || label >= d.Classes() {
+				return fmt.Errorf("%w: sample %d has label %d of %d classes", feature.ErrLabel, b.Index[i], label, d.Classes())
+			}
+			for j, v := range b.X.Row(i) {
+				if v-v != 0 {
+					return fmt.Errorf("%w: element %d of sample %d is %v", feature.ErrNotFinite, j, b.Index[i], v)
+				}
+			}
+		}
 	}
 	return nil
 }
 
 // checkOverlap reports identities that are both to be kept and forgotten.
 func (s *Session) checkOverlap() error {
-	both := Overlap(s.Data.Retain, s.Data.Forget)
+	both := feature.SharedIdentities(s.Data.Retain, s.Data.Forget)
 	if len(both) == 0 {
 		return nil
 	}
@@ -130,28 +158,6 @@ func (s *Session) checkOverlap() error {
 		shown, more = shown[:5], fmt.Sprintf(" and %d more", len(both)-5)
 	}
 	return fmt.Errorf("%w: %q%s; Options.AllowOverlap goes on all the same", ErrOverlap, shown, more)
-}
-
-// Overlap returns the identities that stand in both datasets, sorted. Samples
-// without an identity do not count; either dataset may be nil.
-func Overlap(a, b feature.Dataset) []string {
-	if a == nil || b == nil {
-		return nil
-	}
-	in := make(map[string]bool)
-	for i := range a.Len() {
-		in[feature.IdentityOf(a, i)] = true
-	}
-	delete(in, "")
-	var both []string
-	for i := range b.Len() {
-		if id := feature.IdentityOf(b, i); in[id] {
-			both = append(both, id)
-			delete(in, id)
-		}
-	}
-	slices.Sort(both)
-	return both
 }
 
 // checkWeights returns an error wrapping feature.ErrNotFinite if a parameter

@@ -33,8 +33,9 @@ const (
 )
 
 // Synthesizer perturbs samples. Its defaults are 15 sign steps of 1/255 in
-// an L∞ ball of 8/255; Distance, Loss or both must be set. A Synthesizer is
-// read-only configuration and safe for concurrent use.
+// an L∞ ball of 8/255. With neither Distance nor Loss there is nothing to climb,
+// and samples are only put into the box. A Synthesizer is read-only
+// configuration and safe for concurrent use.
 type Synthesizer struct {
 	// Distance is what grows. If it is nil, there is no distance term.
 	Distance distance.Distance
@@ -139,9 +140,6 @@ func (s *Synthesizer) resolve(spec feature.Spec) (*run, error) {
 	if r.Steps == 0 {
 		r.Steps = 15
 	}
-	if r.Distance == nil && r.Loss == 0 {
-		return nil, fmt.Errorf("synth: %w: neither Distance nor Loss is set", ErrParameter)
-	}
 	if r.Steps < 0 || !(r.StepSize > 0) || math.IsInf(r.StepSize, 0) || !(r.Epsilon > 0) {
 		return nil, fmt.Errorf("synth: %w: Steps %d, StepSize %v, Epsilon %v must be positive", ErrParameter, r.Steps, r.StepSize, r.Epsilon)
 	}
@@ -184,6 +182,7 @@ type run struct {
 	feat   []float64 // features of the batch
 	grad   []float64 // gradient of D in feat
 	clean  value     // of the unperturbed batch, where Detached
+	frozen bool      // the distance takes no more settings from the data
 }
 
 func (r *run) run(ctx context.Context, m feature.Differentiable, dst, clean feature.Tensor, labels []int, ref distance.Sample) (Trace, error) {
@@ -277,7 +276,11 @@ func (r *run) distance(v *value, feat, cot feature.Tensor, ref distance.Sample, 
 	if !gradient {
 		grad = nil
 	}
-	d, err := r.Distance.Eval(r.ws, grad, nil, distance.Sample{N: feat.Rows(), Dim: feat.RowLen(), X: r.feat}, ref)
+	sample := distance.Sample{N: feat.Rows(), Dim: feat.RowLen(), X: r.feat}
+	if err := r.freeze(sample, ref); err != nil {
+		return err
+	}
+	d, err := r.Distance.Eval(r.ws, grad, nil, sample, ref)
 	if errors.Is(err, distance.ErrNotConverged) {
 		v.notConverged, err = true, nil
 	}
@@ -288,5 +291,20 @@ func (r *run) distance(v *value, feat, cot feature.Tensor, ref distance.Sample, 
 	for i, g := range grad {
 		cot.Data[i] += float32(r.Weight * g)
 	}
+	return nil
+}
+
+// freeze fixes, at the first evaluation, the settings that the distance takes
+// from the data, so that all steps climb the same hill.
+func (r *run) freeze(x, y distance.Sample) error {
+	f, ok := r.Distance.(distance.Freezer)
+	if !ok || r.frozen {
+		return nil
+	}
+	d, err := f.Freeze(r.ws, x, y)
+	if err != nil {
+		return err
+	}
+	r.Distance, r.frozen = d, true
 	return nil
 }

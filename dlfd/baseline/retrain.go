@@ -16,8 +16,10 @@ type Retrain struct {
 	// is required.
 	Fresh func(seed uint64) (feature.Trainable, error)
 	// Train says how to train. BatchSize, Seed and Observer are those of the
-	// request. NewOptimizer, where not nil, makes the optimiser.
-	Train        train.Options
+	// request. Optimizer must be nil: an optimiser serves one run.
+	Train train.Options
+	// NewOptimizer makes the optimiser. If it is nil, that of train.Options is
+	// used.
 	NewOptimizer func() train.Optimizer
 }
 
@@ -31,6 +33,9 @@ func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 	return dlfd.Run(ctx, r.Name(), m, data, opt, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) error {
 		if r.Fresh == nil {
 			return fmt.Errorf("%w: Fresh is required", dlfd.ErrParameter)
+		}
+		if r.Train.Optimizer != nil {
+			return fmt.Errorf("%w: Train.Optimizer is set; NewOptimizer makes one for each run", dlfd.ErrParameter)
 		}
 		fresh, err := r.Fresh(s.Seed("fresh weights"))
 		if err != nil {

@@ -43,6 +43,8 @@ type mutant struct {
 	set     func(i int, src []float32) error
 	clone   func() (feature.Trainable, error)
 	spec    func(feature.Spec) feature.Spec
+
+	mu sync.Mutex // what is wrong is not meant to be a race
 }
 
 func (m *mutant) Spec() feature.Spec {
@@ -53,6 +55,8 @@ func (m *mutant) Spec() feature.Spec {
 }
 
 func (m *mutant) Forward(ctx context.Context, x feature.Tensor, taps []string, out []feature.Tensor) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.forward != nil {
 		return m.forward(ctx, x, taps, out)
 	}
@@ -64,6 +68,8 @@ func (m *mutant) Grad(ctx context.Context, x feature.Tensor, taps []string, loss
 }
 
 func (m *mutant) GradMode(ctx context.Context, mode feature.Mode, x feature.Tensor, taps []string, loss feature.LossFunc, dx []float32, dp [][]float32) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.grad != nil {
 		return m.grad(ctx, mode, x, taps, loss, dx, dp)
 	}
@@ -260,12 +266,9 @@ func otherMutants(n *nn.Network) map[string]*mutant {
 		}
 		return err
 	}}
-	var mu sync.Mutex
 	calls := float32(0)
 	ms["counts its calls"] = &mutant{forward: func(ctx context.Context, x feature.Tensor, taps []string, out []feature.Tensor) error {
 		err := n.Forward(ctx, x, taps, out)
-		mu.Lock()
-		defer mu.Unlock()
 		if calls++; err == nil {
 			out[0].Data[0] += calls * 1e-5
 		}

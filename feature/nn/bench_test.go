@@ -67,6 +67,16 @@ func BenchmarkResNet(b *testing.B) {
 	passes(b, net)
 }
 
+func BenchmarkResNet18(b *testing.B) {
+	for name, cifar := range map[string]bool{"torchvision": false, "cifar": true} {
+		net, err := ResNet18(ResNet18Config{Input: []int{3, 32, 32}, Classes: 8, CIFAR: cifar})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) { passes(b, net) })
+	}
+}
+
 func passes(b *testing.B, net *Network) {
 	b.Run("infer", func(b *testing.B) { benchmarkNet(b, net, feature.Mode{}, false, false) })
 	b.Run("input-grad", func(b *testing.B) { benchmarkNet(b, net, feature.Mode{}, true, false) })

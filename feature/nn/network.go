@@ -132,17 +132,20 @@ func (n *Network) GradMode(ctx context.Context, mode feature.Mode, x feature.Ten
 	return nil
 }
 
-// views returns the tensors of a run, made once.
+// views returns the tensors of a run.
 func (n *Network) views(run *graph.Run, taps []graph.Value, rows int) *views {
 	v, ok := run.User.(*views)
 	if !ok {
 		v = &views{}
-		for i, t := range taps {
+		for _, t := range taps {
 			shape := append([]int{rows}, n.g.Shape(t)...)
-			v.val = append(v.val, feature.Tensor{Shape: shape, Data: run.Value(i)})
-			v.cot = append(v.cot, feature.Tensor{Shape: slices.Clone(shape), Data: run.Cotangent(i)})
+			v.val = append(v.val, feature.Tensor{Shape: shape})
+			v.cot = append(v.cot, feature.Tensor{Shape: slices.Clone(shape)})
 		}
 		run.User = v
+	}
+	for i := range taps {
+		v.val[i].Data, v.cot[i].Data = run.Value(i), run.Cotangent(i)
 	}
 	return v
 }

@@ -4,7 +4,7 @@ import "fmt"
 
 // ResNetConfig describes a small residual network for images of some 16 to 64
 // pixels (He, Zhang, Ren, Sun, "Deep residual learning", CVPR 2016, section
-// 4.2). With one input channel, the defaults make 152,000 parameters plus 65
+// 4.2). With one input channel, the defaults make 151,088 parameters plus 65
 // per class, and features of 64 numbers.
 type ResNetConfig struct {
 	Input   []int   // channels×height×width

@@ -3,15 +3,6 @@ package graph
 // assign gives every class of values and gradients a place.
 func (c *compiler) assign() {
 	g, p := c.g, c.p
-	largest, partials := 1, false
-	for v, val := range g.values {
-		if c.need[v] && val.kind != paramValue {
-			largest = max(largest, val.size)
-		}
-		partials = partials || c.wants[v] && val.kind == paramValue
-	}
-	p.cut(largest, partials)
-
 	var batch []*span
 	local := make([][]*span, c.segOf[c.total-1]+1)
 	put := func(v Value, k *class) *span {
@@ -19,7 +10,7 @@ func (c *compiler) assign() {
 		seg := c.segOf[k.first]
 		if c.tap[v] == 0 && seg == c.segOf[k.last] && !c.barrierAt(k.first) {
 			k.ref = ref{space: inLocal}
-			s.size = aligned(g.values[v].size * p.sub)
+			s.size = aligned(g.values[v].size * c.subs[seg])
 			local[seg] = append(local[seg], s)
 			return s
 		}

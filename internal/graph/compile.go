@@ -13,6 +13,7 @@ type compiler struct {
 	wide   []bool // by node: a WideOp with wanted parameters
 
 	segOf  []int // by time
+	subs   []int // by segment: samples that pass through together
 	loss   int   // time of the loss
 	total  int   // number of times
 	values []class
@@ -102,6 +103,11 @@ func (c *compiler) wantsData(nd node, wide bool) bool {
 
 func (c *compiler) schedule() {
 	g, p := c.g, c.p
+	partials := false
+	for _, v := range g.params {
+		partials = partials || c.wants[v]
+	}
+	p.cut(partials)
 	var fwd, bwd []phase
 	for i, nd := range g.nodes {
 		if !c.need[nd.out] {
@@ -133,6 +139,21 @@ func (c *compiler) schedule() {
 	p.backward = c.segments(bwd)
 }
 
+// largest returns the size of the largest value that a phase touches.
+func (c *compiler) largest(ph phase) int {
+	if ph.kind == lossPhase {
+		return 1
+	}
+	nd := c.g.nodes[ph.node]
+	n := c.g.Size(nd.out)
+	for _, v := range nd.in {
+		if c.g.values[v].kind != paramValue {
+			n = max(n, c.g.Size(v))
+		}
+	}
+	return n
+}
+
 // segments groups phases and gives each a time and the number of its segment.
 func (c *compiler) segments(phases []phase) []segment {
 	var segs []segment
@@ -142,8 +163,10 @@ func (c *compiler) segments(phases []phase) []segment {
 	}
 	for _, ph := range phases {
 		last := len(segs) - 1
-		if last < 0 || ph.kind.barrier() || segs[last].barrier {
-			segs = append(segs, segment{barrier: ph.kind.barrier()})
+		sub := c.p.group(c.largest(ph))
+		if last < 0 || ph.kind.barrier() || segs[last].barrier || segs[last].sub != sub {
+			segs = append(segs, segment{barrier: ph.kind.barrier(), sub: sub})
+			c.subs = append(c.subs, sub)
 			last++
 		}
 		segs[last].phases = append(segs[last].phases, ph)

@@ -126,7 +126,7 @@ func (op GELU) Forward(c *Call) {
 		mapOp(c, func(x float64) float64 { return x / 2 * (1 + math.Tanh(geluScale*(x+geluCubic*x*x*x))) })
 		return
 	}
-	mapOp(c, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) })
+	kernel.GELU(c.Out, c.In[0])
 }
 
 // VJP implements Op.

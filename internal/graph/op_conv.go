@@ -21,7 +21,8 @@ type convPlan struct {
 	mg, cg   int // of one group
 	k        int // elements of one output channel's weight
 	conv     *kernel.Conv
-	wide     *kernel.Conv // over wideChannels input channels, for WideVJP
+	wide     *kernel.Conv      // over wideChannels input channels, for WideVJP
+	depth    *kernel.Depthwise // instead of conv
 }
 
 func (op Conv) bind(x, w []int) (convPlan, error) {
@@ -74,6 +75,10 @@ func (op Conv) Prepare(in []Arg) any {
 	if err != nil {
 		panic(err)
 	}
+	if p.isDepthwise() {
+		p.depth = kernel.NewDepthwise(p.window(1))
+		return &p
+	}
 	p.conv = kernel.NewConv(p.window(p.cg), p.mg, p.group)
 	if p.isWide() {
 		p.wide = kernel.NewConv(p.window(min(p.c, wideChannels)), p.m, 1)
@@ -90,12 +95,19 @@ func (p *convPlan) window(channels int) kernel.Window {
 
 // Scratch implements Scratcher.
 func (op Conv) Scratch(prepared any, _ []Arg, _ []int, n int) int {
-	return prepared.(*convPlan).conv.Scratch(n)
+	p := prepared.(*convPlan)
+	if p.depth != nil {
+		return p.depth.Scratch()
+	}
+	return p.conv.Scratch(n)
 }
 
 // PackLen implements Packer.
 func (op Conv) PackLen(prepared any, want []bool) int {
 	p := prepared.(*convPlan)
+	if p.depth != nil {
+		return 0
+	}
 	n := p.group * aligned(p.conv.PackedForward())
 	if want[0] {
 		n += p.group * aligned(p.conv.PackedInput())
@@ -107,6 +119,9 @@ func (op Conv) PackLen(prepared any, want []bool) int {
 // group by group.
 func (op Conv) Pack(c *Call, want []bool) {
 	p := c.Prepared.(*convPlan)
+	if p.depth != nil {
+		return
+	}
 	for g := range p.group {
 		w := c.In[1][g*p.mg*p.k : (g+1)*p.mg*p.k]
 		p.conv.PackForward(p.forwardPack(c, g), w)
@@ -134,6 +149,10 @@ func (p *convPlan) y(y []float32, g int) []float32 { return y[g*p.mg*p.oh*p.ow:]
 // Forward implements Op.
 func (op Conv) Forward(c *Call) {
 	p := c.Prepared.(*convPlan)
+	if p.depth != nil {
+		p.forwardDepthwise(c)
+		return
+	}
 	for g := range p.group {
 		var bias []float32
 		if len(c.In) == 3 {
@@ -146,6 +165,11 @@ func (op Conv) Forward(c *Call) {
 // VJP implements Op.
 func (op Conv) VJP(c *Call) {
 	p := c.Prepared.(*convPlan)
+	p.biasGrad(c)
+	if p.depth != nil {
+		p.vjpDepthwise(c)
+		return
+	}
 	for g := range p.group {
 		if c.DIn[1] != nil {
 			p.conv.BackwardWeight(c.DIn[1][g*p.mg*p.k:(g+1)*p.mg*p.k], p.y(c.DOut, g), p.x(c.In[0], g), c.N, c.Scratch)
@@ -154,7 +178,6 @@ func (op Conv) VJP(c *Call) {
 			p.conv.BackwardInput(p.x(c.DIn[0], g), p.y(c.DOut, g), p.inputPack(c, g), !c.Fresh[0], c.N, c.Scratch)
 		}
 	}
-	p.biasGrad(c)
 }
 
 func (p *convPlan) biasGrad(c *Call) {

@@ -93,13 +93,31 @@ func (op MaxPool) bind(c *Call) geometry {
 	return g
 }
 
+// Prepare implements Preparer. A window that Ceil lets reach beyond the padding
+// is one with more padding, which never wins.
+func (op MaxPool) Prepare(in []Arg) any {
+	g, err := op.Window.bind(in[0].Shape, op.Kernel[0], op.Kernel[1], op.Ceil)
+	if err != nil {
+		panic(err)
+	}
+	return kernel.NewMaxPool(kernel.Window{Channels: 1, Height: g.h, Width: g.w, KernelH: g.kh, KernelW: g.kw,
+		StrideH: g.sh, StrideW: g.sw, DilationH: g.dh, DilationW: g.dw, Top: g.top, Left: g.left,
+		Bottom: max(g.bottom, (g.oh-1)*g.sh+(g.kh-1)*g.dh+1-g.h-g.top),
+		Right:  max(g.rt, (g.ow-1)*g.sw+(g.kw-1)*g.dw+1-g.w-g.left)})
+}
+
+// Scratch implements Scratcher.
+func (op MaxPool) Scratch(prepared any, _ []Arg, _ []int, _ int) int {
+	return prepared.(*kernel.MaxPool).Scratch()
+}
+
 // Forward implements Op.
 func (op MaxPool) Forward(c *Call) {
-	g := op.bind(c)
-	x := c.In[0]
-	g.each(c.N*g.c, func(in, out int, ty, tx taps) {
-		c.Out[out] = x[in+best(x[in:in+g.h*g.w], g.w, ty, tx)]
-	})
+	pool := c.Prepared.(*kernel.MaxPool)
+	in, out := size(c.Shape[0][1:]), size(c.OutShape[1:])
+	for i := range c.N * c.OutShape[0] {
+		pool.Forward(plane(c.Out, i, out), nil, plane(c.In[0], i, in), c.Scratch)
+	}
 }
 
 // VJP implements Op.

@@ -48,10 +48,12 @@ type phase struct {
 	node int
 }
 
-// segment is a run of phases between barriers, or one barrier.
+// segment is a run of phases between barriers, for groups of one size, or one
+// barrier.
 type segment struct {
 	phases  []phase
 	barrier bool
+	sub     int // samples that pass through together
 }
 
 type space uint8
@@ -105,7 +107,7 @@ type program struct {
 	forward  []segment
 	backward []segment
 	lane     int // samples in a lane: the unit of parallel work
-	sub      int // samples that pass through a segment together
+	sub      int // samples that pass through a segment together, at most
 	lanes    int
 	taps     []ref // values
 	cots     []ref // cotangents
@@ -137,16 +139,19 @@ const (
 )
 
 // cut fixes how the batch is divided: by sizes alone.
-func (p *program) cut(largest int, partials bool) {
+func (p *program) cut(partials bool) {
 	n := p.req.Batch
-	p.sub = min(max(cacheElements/max(largest, 1), 1), maxSub, n)
-	p.lane = p.sub
-	if partials || n < p.sub*gradLanes {
-		p.lane = (n + gradLanes - 1) / gradLanes
+	p.lane = (n + gradLanes - 1) / gradLanes
+	if !partials {
+		p.lane = min(p.lane, maxSub)
 	}
-	p.sub = min(p.sub, p.lane)
+	p.sub = min(maxSub, p.lane)
 	p.lanes = (n + p.lane - 1) / p.lane
 }
+
+// group returns how many samples pass together through a phase whose largest
+// value has the given size.
+func (p *program) group(size int) int { return min(max(cacheElements/size, 1), p.sub) }
 
 func (g *Graph) compile(req Request) (*program, error) {
 	if req.Batch < 1 || len(req.Params) != 0 && len(req.Params) != len(g.params) {

@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/dlfd-go/unlearn/internal/par"
 )
@@ -22,54 +21,30 @@ type Run struct {
 	// User belongs to the caller.
 	User any
 
-	prog    *program
-	batch   []float32
-	packed  []float32
-	grads   []float32 // lanes × gradLen
-	parts   []float64 // by node, then by lane
-	state   []float64
-	workers []worker
+	prog *program
+	*memory
 
 	args Inputs
 	ctx  context.Context
-	stop atomic.Bool
 	seg  *segment
-	part int // phase of a barrier
+	wide int // node of a WideVJP
 
-	laneFunc, itemFunc, clearFunc, sumFunc, packFunc func(worker, i int) // made once: no allocation in a step
-}
-
-type worker struct {
-	local   []float32
-	scratch []float32
-	call    Call
-	in, din [][]float32
+	// Made once: no allocation in a step.
+	laneFunc, itemFunc, clearFunc, sumFunc, packFunc func(worker, i int)
 }
 
 func newRun(p *program) *Run {
-	r := &Run{prog: p, batch: make([]float32, p.batchLen), state: make([]float64, p.stateLen)}
-	r.parts = make([]float64, p.partLen*p.lanes)
-	r.grads = make([]float32, p.gradLen*p.lanes)
-	r.packed = make([]float32, p.packLen)
+	r := &Run{prog: p}
 	r.laneFunc, r.itemFunc, r.clearFunc, r.sumFunc, r.packFunc = r.lane, r.item, r.clearGrads, r.sumGrads, r.pack
 	return r
 }
 
 // staff makes sure that there are enough workers for n pieces.
-func (r *Run) staff(n int) {
-	p := r.prog
-	for w := par.Workers(n); len(r.workers) < w; {
-		r.workers = append(r.workers, worker{
-			local: make([]float32, p.localLen), scratch: make([]float32, p.scratch),
-			in: make([][]float32, p.maxIn), din: make([][]float32, p.maxIn),
-		})
-	}
-}
+func (r *Run) staff(n int) { r.memory.staff(r.prog, max(par.Workers(n), 1)) }
 
 // Forward runs the plan up to the taps. The only error is ctx's.
 func (r *Run) Forward(ctx context.Context, args Inputs) error {
 	r.args, r.ctx = args, ctx
-	r.stop.Store(false)
 	r.staff(max(r.prog.lanes, len(r.prog.packers)))
 	par.Each(len(r.prog.packers), r.packFunc)
 	if err := r.segments(r.prog.forward); err != nil {
@@ -90,7 +65,7 @@ func (r *Run) Forward(ctx context.Context, args Inputs) error {
 }
 
 // Value returns the value of tap i after Forward of a plan with Grad. It is
-// valid until the run is used again.
+// valid until Put.
 func (r *Run) Value(i int) []float32 { return r.whole(r.prog.taps[i]) }
 
 // Cotangent returns the cotangent of tap i, zero after Forward, for the caller
@@ -131,9 +106,6 @@ func (r *Run) Commit() {
 	}
 }
 
-// release forgets the caller's memory.
-func (r *Run) release() { r.args, r.ctx = Inputs{}, nil }
-
 func (r *Run) segments(segs []segment) error {
 	r.staff(r.prog.lanes)
 	for i := range segs {
@@ -160,16 +132,12 @@ func (r *Run) pack(worker, i int) {
 func (r *Run) lane(worker, lane int) {
 	p, w := r.prog, &r.workers[worker]
 	end := min((lane+1)*p.lane, p.req.Batch)
-	for lo := lane * p.lane; lo < end; lo += p.sub {
-		for k, ph := range r.seg.phases {
-			if r.stop.Load() {
-				return
+	for lo := lane * p.lane; lo < end; lo += r.seg.sub {
+		for _, ph := range r.seg.phases {
+			if r.ctx.Err() != nil {
+				return // segments finds it again
 			}
-			if k%8 == 7 && r.ctx.Err() != nil {
-				r.stop.Store(true)
-				return
-			}
-			r.step(w, ph, lane, lo, min(lo+p.sub, end))
+			r.step(w, ph, lane, lo, min(lo+r.seg.sub, end))
 		}
 	}
 }
@@ -217,7 +185,7 @@ func (r *Run) barrier(ph phase) {
 		r.bindGrads(w, b, b.din, 0, 0, n)
 		b.batchOp.CombineVJP(c, r.partsOf(b))
 	case widePhase:
-		r.part = ph.node
+		r.wide = ph.node
 		r.staff(b.items)
 		par.Each(b.items, r.itemFunc)
 	}
@@ -225,7 +193,7 @@ func (r *Run) barrier(ph phase) {
 
 // item runs one piece of a WideVJP.
 func (r *Run) item(worker, item int) {
-	w, b := &r.workers[worker], &r.prog.nodes[r.part]
+	w, b := &r.workers[worker], &r.prog.nodes[r.wide]
 	c := r.call(w, b, 0, 0, r.prog.req.Batch)
 	r.bindGrads(w, b, b.dwide, 0, 0, r.prog.req.Batch)
 	b.op.(WideOp).WideVJP(c, item)
@@ -283,7 +251,7 @@ func (r *Run) slice(w *worker, t ref, lane, lo, hi int) []float32 {
 // localSlice returns nil where the whole batch is asked for: barriers see no
 // local values.
 func (r *Run) localSlice(w *worker, t ref, lo, hi int) []float32 {
-	if n := t.size * (hi - lo); t.offset+n <= len(w.local) && hi-lo <= r.prog.sub {
+	if n := t.size * (hi - lo); t.offset+n <= r.prog.localLen {
 		return w.local[t.offset : t.offset+n]
 	}
 	return nil

@@ -1,5 +1,7 @@
 package kernel
 
+import "unsafe"
+
 // Conv is a convolution of NCHW tensors prepared for one geometry: NewConv
 // allocates its tables, the methods allocate nothing and may run at the same
 // time with scratch of their own.
@@ -10,17 +12,29 @@ package kernel
 //
 // The product runs without an im2col matrix in memory: panels of it are packed
 // straight from the padded image, of a few samples at a time, and planes
-// smaller than a panel share one with those of the next samples.
+// smaller than a panel share one with those of the next samples. Taps that only
+// ever meet padding, as eight of nine do for a 3×3 kernel on 1×1 planes, take no
+// part. At stride 1, 3×3 kernels between enough channels go through Winograd's
+// transforms, see winograd.go; an infinity then makes NaN of the outputs of its
+// tiles, where the direct sum would make an infinity of some.
+//
+// An element of Forward's and BackwardInput's results has the same bits however
+// many samples a call takes; BackwardWeight sums over the samples of a call.
+// Offsets are int32: the padded images of a block of samples, and their results,
+// have fewer than 2³¹ elements.
 type Conv struct {
 	Window
 	Out    int // output planes of the group
 	Groups int
 
-	forward lattice
+	forward lattice // of the taps that reach the input from some position
+	live    []int32 // their indices within a row of weights
 	x       padding // of the input, for forward and the weights' gradient
 	phases  []phase // of the input's gradient
 	dy      padding // of the output's gradient
 	partial bool    // some inputs lie under no tap
+
+	fast, fastInput *winograd // nil where it does not apply
 }
 
 // NewConv prepares a convolution.
@@ -28,7 +42,22 @@ func NewConv(g Window, out, groups int) *Conv {
 	c := &Conv{Window: g, Out: out, Groups: groups}
 	c.prepareForward()
 	c.prepareInput()
+	if c.suitsWinograd() {
+		outH, outW := g.OutHeight(), g.OutWidth()
+		c.fast = newWinograd(g.Channels, g.Height, g.Width, g.Top, g.Left, out, outH, outW)
+		if g.Top <= 2 && g.Left <= 2 {
+			c.fastInput = newWinograd(out, outH, outW, 2-g.Top, 2-g.Left, g.Channels, g.Height, g.Width)
+		}
+	}
 	return c
+}
+
+// suitsWinograd reports whether the transforms apply and are worth their cost,
+// which is shared by the channels of the other side.
+func (c *Conv) suitsWinograd() bool {
+	const fewest = 24
+	unit := c.StrideH == 1 && c.StrideW == 1 && c.DilationH == 1 && c.DilationW == 1
+	return unit && c.KernelH == 3 && c.KernelW == 3 && c.dense() && min(c.Channels, c.Out) >= fewest
 }
 
 // padding tells how planes are laid out in a padded image.
@@ -58,14 +87,19 @@ func (c *Conv) prepareForward() {
 	c.x = padding{g.Channels, g.Height, g.Width, g.Top, g.Left, g.Bottom, g.Right}
 	width := c.x.stride()
 	c.forward = lattice{rows: g.OutHeight(), cols: g.OutWidth(), stepY: g.StrideH * width, stepX: g.StrideW, downY: g.OutWidth(), rightX: 1}
-	for ch := range g.Channels {
-		for ky := range g.KernelH {
-			for kx := range g.KernelW {
-				c.forward.taps = append(c.forward.taps, int32(ch*c.x.plane()+ky*g.DilationH*width+kx*g.DilationW))
-			}
+	for t := range g.Taps() {
+		ch, ky, kx := t/(g.KernelH*g.KernelW), t/g.KernelW%g.KernelH*g.DilationH, t%g.KernelW*g.DilationW
+		low, high := span(g.Height, c.forward.rows, ky, g.StrideH, g.Top)
+		first, last := span(g.Width, c.forward.cols, kx, g.StrideW, g.Left)
+		if low < high && first < last {
+			c.forward.taps = append(c.forward.taps, int32(ch*c.x.plane()+ky*width+kx))
+			c.live = append(c.live, int32(t))
 		}
 	}
 }
+
+// dense reports whether every tap reaches the input.
+func (c *Conv) dense() bool { return len(c.live) == c.Taps() }
 
 // batch returns how many samples go together: enough positions to fill the
 // columns of a block.
@@ -80,22 +114,67 @@ func (c *Conv) Scratch(samples int) int {
 	k := sgemmKernel()
 	batch := c.batch(k, samples)
 	image := max(c.x.sample(), c.dy.sample()) * batch
-	return image + k.kc*(k.nc+roundUp(c.Out, mr)) + mr*k.nr + 4*align
+	weights := 0
+	if !c.dense() {
+		weights = c.Out * len(c.live)
+	}
+	direct := image + k.kc*(k.nc+roundUp(c.Out, mr)) + mr*k.nr + weights + 5*align
+	for _, w := range []*winograd{c.fast, c.fastInput} {
+		if w != nil {
+			direct = max(direct, w.scratch(samples))
+		}
+	}
+	return direct
 }
 
 // PackedForward returns the number of elements of PackForward's result.
-func (c *Conv) PackedForward() int { return roundUp(c.Out, mr) * len(c.forward.taps) }
+func (c *Conv) PackedForward() int {
+	if c.fast != nil {
+		return c.fast.packed()
+	}
+	return roundUp(c.Out, mr) * len(c.live)
+}
 
 // PackForward brings the weights into the order that Forward reads.
 func (c *Conv) PackForward(dst, w []float32) {
-	packAll(sgemmKernel(), c.Out, len(c.forward.taps), w, dst)
+	if c.fast != nil {
+		c.fast.pack(dst, w, c.Taps(), 9, false)
+		return
+	}
+	g, m, k := sgemmKernel(), c.Out, c.Taps()
+	kc := g.blockK(len(c.live))
+	for k0 := 0; k0 < len(c.live); k0 += kc {
+		kb := min(kc, len(c.live)-k0)
+		block := dst[k0*roundUp(m, mr):]
+		if c.dense() {
+			packA(g, false, w, k, 1, k0, kb, 0, m, block)
+		} else {
+			packTaps(m, k, w, c.live[k0:k0+kb], block)
+		}
+	}
 }
 
-// packAll packs a whole row-major m×k matrix by blocks of k.
-func packAll(g *gemmKernel[float32], m, k int, a, dst []float32) {
-	kc := g.blockK(k)
-	for k0 := 0; k0 < k; k0 += kc {
-		packA(g, false, a, k, 1, k0, min(kc, k-k0), 0, m, dst[k0*roundUp(m, mr):])
+// packTaps packs m rows of weights, stride apart, whose columns are at the
+// given offsets.
+func packTaps(m, stride int, w []float32, offsets []int32, dst []float32) {
+	for i := 0; i < m; i += mr {
+		packTapsPanel(min(mr, m-i), stride, w[i*stride:], offsets, dst[i*len(offsets):][:mr*len(offsets)])
+	}
+}
+
+func packTapsPanel(have, stride int, w []float32, offsets []int32, dst []float32) {
+	if have == mr && useAsm {
+		s := int32(stride)
+		lanes := [8]int32{0, s, 2 * s, 3 * s, 4 * s, 5 * s}
+		packGather6F32(len(offsets), unsafe.SliceData(w), unsafe.SliceData(offsets), &lanes[0], unsafe.SliceData(dst))
+		return
+	}
+	for k, at := range offsets {
+		to, from := dst[k*mr:][:mr], w[at:]
+		for r := range have {
+			to[r] = from[r*stride]
+		}
+		clear(to[have:])
 	}
 }
 
@@ -105,6 +184,10 @@ func (c *Conv) Forward(y, x, packed, bias []float32, relu, add bool, samples int
 	k := sgemmKernel()
 	l := &c.forward
 	inSample, outSample := c.Groups*c.Channels*c.Height*c.Width, c.Groups*c.Out*l.rows*l.cols
+	if c.fast != nil {
+		c.fast.run(planes{y: y, x: x, ySample: outSample, xSample: inSample, packed: packed, bias: bias, relu: relu, add: add}, samples, scratch)
+		return
+	}
 	p := implicit{m: c.Out, packed: packed, lattice: l, plane: l.rows * l.cols, outSample: outSample, add: add, bias: bias, relu: relu}
 	batch := c.batch(k, samples)
 	image, free := c.x.buffer(batch, scratch)

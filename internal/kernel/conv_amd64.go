@@ -24,7 +24,17 @@ func packRun4F32(n int, img0 *float32, img1 *float32, img2 *float32, img3 *float
 //go:noescape
 func packGatherF32(n int, img *float32, offsets *int32, lanes *int32, dst *float32)
 
+// packGather6F32 copies to dst, for each of n offsets, the 6 elements at w+offset+lanes[0:6]; lanes has 8 elements.
+//
+//go:noescape
+func packGather6F32(n int, w *float32, offsets *int32, lanes *int32, dst *float32)
+
 // tapsF32 stores in dst[i] the sum over the taps of w[t]·img[i+offsets[t]], for i below n.
 //
 //go:noescape
 func tapsF32(n int, img *float32, taps int, offsets *int32, w *float32, dst *float32)
+
+// maxTapsF32 stores in dst[i] the largest img[i+offsets[t]], −Inf if none is greater, and in places[i] the bits of its deltas[t], or of −1.
+//
+//go:noescape
+func maxTapsF32(n int, img *float32, taps int, offsets *int32, deltas *int32, dst *float32, places *float32)

@@ -120,6 +120,74 @@ done:
 	VZEROUPPER
 	RET
 
+// func packGather6F32(n int, w *float32, offsets *int32, lanes *int32, dst *float32)
+// Requires: AVX, AVX2
+TEXT ·packGather6F32(SB), NOSPLIT, $0-40
+	MOVQ    n+0(FP), AX
+	MOVQ    w+8(FP), CX
+	MOVQ    offsets+16(FP), DX
+	MOVQ    dst+32(FP), BX
+	MOVQ    lanes+24(FP), SI
+	VMOVDQU (SI), Y0
+	MOVQ    $+6, SI
+	LEAQ    maskfloat32<>+64(SB), DI
+	NEGQ    SI
+	VMOVDQU (DI)(SI*4), Y1
+
+next:
+	TESTQ        AX, AX
+	JLE          done
+	MOVLQSX      (DX), SI
+	LEAQ         (CX)(SI*4), SI
+	VMOVUPS      Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VGATHERDPS   Y2, (SI)(Y0*4), Y3
+	VMOVUPS      X3, (BX)
+	VEXTRACTF128 $0x01, Y3, X2
+	VMOVLPS      X2, 16(BX)
+	ADDQ         $+24, BX
+	ADDQ         $+4, DX
+	DECQ         AX
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
+DATA maskfloat32<>+0(SB)/4, $0xffffffff
+DATA maskfloat32<>+4(SB)/4, $0xffffffff
+DATA maskfloat32<>+8(SB)/4, $0xffffffff
+DATA maskfloat32<>+12(SB)/4, $0xffffffff
+DATA maskfloat32<>+16(SB)/4, $0xffffffff
+DATA maskfloat32<>+20(SB)/4, $0xffffffff
+DATA maskfloat32<>+24(SB)/4, $0xffffffff
+DATA maskfloat32<>+28(SB)/4, $0xffffffff
+DATA maskfloat32<>+32(SB)/4, $0xffffffff
+DATA maskfloat32<>+36(SB)/4, $0xffffffff
+DATA maskfloat32<>+40(SB)/4, $0xffffffff
+DATA maskfloat32<>+44(SB)/4, $0xffffffff
+DATA maskfloat32<>+48(SB)/4, $0xffffffff
+DATA maskfloat32<>+52(SB)/4, $0xffffffff
+DATA maskfloat32<>+56(SB)/4, $0xffffffff
+DATA maskfloat32<>+60(SB)/4, $0xffffffff
+DATA maskfloat32<>+64(SB)/4, $0x00000000
+DATA maskfloat32<>+68(SB)/4, $0x00000000
+DATA maskfloat32<>+72(SB)/4, $0x00000000
+DATA maskfloat32<>+76(SB)/4, $0x00000000
+DATA maskfloat32<>+80(SB)/4, $0x00000000
+DATA maskfloat32<>+84(SB)/4, $0x00000000
+DATA maskfloat32<>+88(SB)/4, $0x00000000
+DATA maskfloat32<>+92(SB)/4, $0x00000000
+DATA maskfloat32<>+96(SB)/4, $0x00000000
+DATA maskfloat32<>+100(SB)/4, $0x00000000
+DATA maskfloat32<>+104(SB)/4, $0x00000000
+DATA maskfloat32<>+108(SB)/4, $0x00000000
+DATA maskfloat32<>+112(SB)/4, $0x00000000
+DATA maskfloat32<>+116(SB)/4, $0x00000000
+DATA maskfloat32<>+120(SB)/4, $0x00000000
+DATA maskfloat32<>+124(SB)/4, $0x00000000
+GLOBL maskfloat32<>(SB), RODATA|NOPTR, $128
+
 // func tapsF32(n int, img *float32, taps int, offsets *int32, w *float32, dst *float32)
 // Requires: AVX, FMA3
 TEXT ·tapsF32(SB), NOSPLIT, $0-48
@@ -216,36 +284,83 @@ done:
 	VZEROUPPER
 	RET
 
-DATA maskfloat32<>+0(SB)/4, $0xffffffff
-DATA maskfloat32<>+4(SB)/4, $0xffffffff
-DATA maskfloat32<>+8(SB)/4, $0xffffffff
-DATA maskfloat32<>+12(SB)/4, $0xffffffff
-DATA maskfloat32<>+16(SB)/4, $0xffffffff
-DATA maskfloat32<>+20(SB)/4, $0xffffffff
-DATA maskfloat32<>+24(SB)/4, $0xffffffff
-DATA maskfloat32<>+28(SB)/4, $0xffffffff
-DATA maskfloat32<>+32(SB)/4, $0xffffffff
-DATA maskfloat32<>+36(SB)/4, $0xffffffff
-DATA maskfloat32<>+40(SB)/4, $0xffffffff
-DATA maskfloat32<>+44(SB)/4, $0xffffffff
-DATA maskfloat32<>+48(SB)/4, $0xffffffff
-DATA maskfloat32<>+52(SB)/4, $0xffffffff
-DATA maskfloat32<>+56(SB)/4, $0xffffffff
-DATA maskfloat32<>+60(SB)/4, $0xffffffff
-DATA maskfloat32<>+64(SB)/4, $0x00000000
-DATA maskfloat32<>+68(SB)/4, $0x00000000
-DATA maskfloat32<>+72(SB)/4, $0x00000000
-DATA maskfloat32<>+76(SB)/4, $0x00000000
-DATA maskfloat32<>+80(SB)/4, $0x00000000
-DATA maskfloat32<>+84(SB)/4, $0x00000000
-DATA maskfloat32<>+88(SB)/4, $0x00000000
-DATA maskfloat32<>+92(SB)/4, $0x00000000
-DATA maskfloat32<>+96(SB)/4, $0x00000000
-DATA maskfloat32<>+100(SB)/4, $0x00000000
-DATA maskfloat32<>+104(SB)/4, $0x00000000
-DATA maskfloat32<>+108(SB)/4, $0x00000000
-DATA maskfloat32<>+112(SB)/4, $0x00000000
-DATA maskfloat32<>+116(SB)/4, $0x00000000
-DATA maskfloat32<>+120(SB)/4, $0x00000000
-DATA maskfloat32<>+124(SB)/4, $0x00000000
-GLOBL maskfloat32<>(SB), RODATA|NOPTR, $128
+// func maxTapsF32(n int, img *float32, taps int, offsets *int32, deltas *int32, dst *float32, places *float32)
+// Requires: AVX, AVX2
+TEXT ·maxTapsF32(SB), NOSPLIT, $0-56
+	MOVQ taps+16(FP), AX
+	MOVQ offsets+24(FP), CX
+	MOVQ deltas+32(FP), DX
+	MOVQ img+8(FP), BX
+	XORQ SI, SI
+	MOVQ n+0(FP), DI
+	MOVQ dst+40(FP), R8
+	MOVQ places+48(FP), R9
+
+single:
+	CMPQ     DI, $+8
+	JLT      last
+	VMOVUPS  c32_ff800000<>+0(SB), Y0
+	VPCMPEQD Y1, Y1, Y1
+	XORQ     R10, R10
+
+wholeTap:
+	MOVLQSX      (CX)(R10*4), R11
+	LEAQ         (SI)(R11*4), R11
+	VMOVUPS      (BX)(R11*1), Y2
+	VBROADCASTSS (DX)(R10*4), Y3
+	VCMPPS       $0x1e, Y0, Y2, Y4
+	VCMPPS       $0x03, Y2, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y0, Y0
+	VBLENDVPS    Y4, Y3, Y1, Y1
+	INCQ         R10
+	CMPQ         R10, AX
+	JLT          wholeTap
+	ADDQ         $+32, SI
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, (R9)
+	ADDQ         $+32, R8
+	ADDQ         $+32, R9
+	SUBQ         $+8, DI
+	JMP          single
+
+last:
+	TESTQ    DI, DI
+	JLE      done
+	LEAQ     maskfloat32<>+64(SB), R10
+	NEGQ     DI
+	VMOVDQU  (R10)(DI*4), Y0
+	VMOVUPS  c32_ff800000<>+0(SB), Y1
+	VPCMPEQD Y2, Y2, Y2
+	XORQ     DI, DI
+
+lastTap:
+	MOVLQSX      (CX)(DI*4), R10
+	LEAQ         (SI)(R10*4), R10
+	VMASKMOVPS   (BX)(R10*1), Y0, Y3
+	VBROADCASTSS (DX)(DI*4), Y4
+	VCMPPS       $0x1e, Y1, Y3, Y5
+	VCMPPS       $0x03, Y3, Y3, Y6
+	VORPS        Y6, Y5, Y5
+	VBLENDVPS    Y5, Y3, Y1, Y1
+	VBLENDVPS    Y5, Y4, Y2, Y2
+	INCQ         DI
+	CMPQ         DI, AX
+	JLT          lastTap
+	ADDQ         $+32, SI
+	VMASKMOVPS   Y1, Y0, (R8)
+	VMASKMOVPS   Y2, Y0, (R9)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA c32_ff800000<>+0(SB)/4, $0xff800000
+DATA c32_ff800000<>+4(SB)/4, $0xff800000
+DATA c32_ff800000<>+8(SB)/4, $0xff800000
+DATA c32_ff800000<>+12(SB)/4, $0xff800000
+DATA c32_ff800000<>+16(SB)/4, $0xff800000
+DATA c32_ff800000<>+20(SB)/4, $0xff800000
+DATA c32_ff800000<>+24(SB)/4, $0xff800000
+DATA c32_ff800000<>+28(SB)/4, $0xff800000
+GLOBL c32_ff800000<>(SB), RODATA|NOPTR, $32

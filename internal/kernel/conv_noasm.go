@@ -4,6 +4,12 @@
 
 package kernel
 
+func maxTapsF32(n int, img *float32, taps int, offsets, deltas *int32, dst, places *float32) {
+	panic(noAssembly)
+}
+
+func packGather6F32(n int, w *float32, offsets, lanes *int32, dst *float32) { panic(noAssembly) }
+
 func packGatherF32(n int, img *float32, offsets, lanes *int32, dst *float32) { panic(noAssembly) }
 
 func packRun16F32(n int, img *float32, offsets *int32, dst *float32) { panic(noAssembly) }

@@ -83,17 +83,28 @@ func (d *convData) backwardInput(dx []float32, add bool) {
 }
 
 // touched reports the elements that belong to the first group.
-func touched(n, group, groups int) func(i int) bool {
+func touched(group, groups int) func(i int) bool {
 	return func(i int) bool { return i/group%groups == 0 }
 }
 
-func (d *convData) check(t *testing.T, what string, got, before []float32, mine func(int) bool, term func(add func(i int, v float64))) {
-	t.Helper()
-	want, size := make([]float64, len(got)), make([]float64, len(got))
+// expected is what a pass should compute, and the sum of absolute terms.
+type expected struct{ want, size []float64 }
+
+func expect(before []float32) expected {
+	e := expected{make([]float64, len(before)), make([]float64, len(before))}
 	for i, v := range before {
-		want[i], size[i] = float64(v), math.Abs(float64(v))
+		e.add(i, float64(v))
 	}
-	term(func(i int, v float64) { want[i] += v; size[i] += math.Abs(v) })
+	return e
+}
+
+func (e *expected) add(i int, v float64) {
+	e.want[i] += v
+	e.size[i] += math.Abs(v)
+}
+
+func (d *convData) check(t *testing.T, what string, got []float32, e expected, mine func(int) bool) {
+	t.Helper()
 	for i, v := range got {
 		if !mine(i) {
 			if v != guard {
@@ -101,8 +112,8 @@ func (d *convData) check(t *testing.T, what string, got, before []float32, mine 
 			}
 			continue
 		}
-		if !(math.Abs(float64(v)-want[i]) <= 1e-5*(size[i]+1e-3)) {
-			t.Fatalf("%s of %+v out=%d samples=%d: element %d is %v, want %v", what, d.c.Window, d.c.Out, d.samples, i, v, want[i])
+		if !(math.Abs(float64(v)-e.want[i]) <= 1e-5*(e.size[i]+1e-3)) {
+			t.Fatalf("%s of %+v out=%d samples=%d: element %d is %v, want %v", what, d.c.Window, d.c.Out, d.samples, i, v, e.want[i])
 		}
 	}
 	checkGuards(t, what+" scratch", d.wholeMargin, 3, len(d.scratch))
@@ -128,33 +139,32 @@ func prepared(r *rand.Rand, n int, mine func(int) bool, add bool) (s, before []f
 
 func (d *convData) checkAll(t *testing.T, r *rand.Rand) {
 	t.Helper()
-	c := d.c
-	inGroup, outGroup := c.Channels*c.Height*c.Width, c.Out*c.OutHeight()*c.OutWidth()
-	add := r.IntN(2) == 0
-	mine := touched(d.out, outGroup, c.Groups)
-	y, before := prepared(r, d.out, mine, add)
-	d.forward(y, nil, false, add)
-	d.check(t, "Forward", y, before, mine, func(sum func(int, float64)) {
-		naiveConv(c, d.samples, func(iy, iw, ix int) { sum(iy, float64(d.w[iw])*float64(d.x[ix])) })
-	})
-	mine = touched(d.in, inGroup, c.Groups)
-	dx, before := prepared(r, d.in, mine, add)
-	d.backwardInput(dx, add)
-	d.check(t, "BackwardInput", dx, before, mine, func(sum func(int, float64)) {
-		naiveConv(c, d.samples, func(iy, iw, ix int) { sum(ix, float64(d.w[iw])*float64(d.dy[iy])) })
-	})
+	c, add := d.c, r.IntN(2) == 0
+	mineY := touched(c.Out*c.OutHeight()*c.OutWidth(), c.Groups)
+	mineX := touched(c.Channels*c.Height*c.Width, c.Groups)
 	all := func(int) bool { return true }
-	dw, before := prepared(r, len(d.w), all, true)
-	c.BackwardWeight(dw, d.dy, d.x, d.samples, d.scratch)
-	d.check(t, "BackwardWeight", dw, before, all, func(sum func(int, float64)) {
-		naiveConv(c, d.samples, func(iy, iw, ix int) { sum(iw, float64(d.x[ix])*float64(d.dy[iy])) })
+	y, beforeY := prepared(r, d.out, mineY, add)
+	dx, beforeX := prepared(r, d.in, mineX, add)
+	dw, beforeW := prepared(r, len(d.w), all, true)
+	ey, ex, ew := expect(beforeY), expect(beforeX), expect(beforeW)
+	naiveConv(c, d.samples, func(iy, iw, ix int) {
+		x, w, dy := float64(d.x[ix]), float64(d.w[iw]), float64(d.dy[iy])
+		ey.add(iy, w*x)
+		ex.add(ix, w*dy)
+		ew.add(iw, x*dy)
 	})
+	d.forward(y, nil, false, add)
+	d.check(t, "Forward", y, ey, mineY)
+	d.backwardInput(dx, add)
+	d.check(t, "BackwardInput", dx, ex, mineX)
+	c.BackwardWeight(dw, d.dy, d.x, d.samples, d.scratch)
+	d.check(t, "BackwardWeight", dw, ew, all)
 }
 
 func TestConvMatchesNaive(t *testing.T) {
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(21, 22))
-		for range 150 {
+		for range 60 {
 			randomConv(r).checkAll(t, r)
 		}
 	})
@@ -173,18 +183,46 @@ func TestConvNetworkShapes(t *testing.T) {
 			NewConv(Window{16, 8, 8, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0}, 12, 1),
 			NewConv(Window{20, 8, 8, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 12, 1),
 			NewConv(Window{9, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 12, 1),
+			NewConv(Window{9, 2, 2, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 12, 1),
+			NewConv(Window{2, 1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1, 1}, 3, 1), // nothing but padding
 			NewConv(Window{3, 20, 20, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0}, 5, 1),
 		} {
-			newConvData(r, c, 5).checkAll(t, r)
+			newConvData(r, c, 3).checkAll(t, r)
 		}
+	})
+}
+
+// The transforms, for planes of even, odd and smallest sizes, several samples
+// in a block and several blocks in a sample, and any padding.
+func TestWinograd(t *testing.T) {
+	eachKernel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(29, 30))
+		for i, size := range [][2]int{{8, 8}, {7, 5}, {4, 4}, {2, 2}, {3, 20}, {1, 2}, {5, 12}} {
+			for pad := range 3 {
+				c := NewConv(Window{24 + i, size[0], size[1], 3, 3, 1, 1, 1, 1, pad, 1, 1, 2 - pad}, 24+i%3, 1+i%2)
+				if c.OutHeight() == 0 || c.OutWidth() == 0 || !c.dense() {
+					continue
+				}
+				if c.fast == nil {
+					t.Fatalf("%+v does not suit", c.Window)
+				}
+				newConvData(r, c, 1+pad%2).checkAll(t, r)
+			}
+		}
+		newConvData(r, NewConv(Window{24, 33, 34, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 24, 1), 1).checkAll(t, r) // rows in groups
+		newConvData(r, NewConv(Window{400, 2, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 24, 1), 2).checkAll(t, r)  // blocks of channels
+		newConvData(r, NewConv(Window{24, 2, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 24, 1), 300).checkAll(t, r) // groups of samples
 	})
 }
 
 func TestConvEpilogue(t *testing.T) {
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(25, 26))
-		for range 30 {
+		for i := range 30 {
 			d := randomConv(r)
+			if i%3 == 0 {
+				d = newConvData(r, NewConv(Window{24, 5 + i, 6, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 25, 1), 2)
+			}
 			bias := floats(r, d.c.Out)
 			plain, fused := make([]float32, d.out), make([]float32, d.out)
 			d.forward(plain, nil, false, false)
@@ -253,18 +291,23 @@ func BenchmarkConv(b *testing.B) {
 		fwd, in, y, dx, dw := make([]float32, c.PackedForward()), make([]float32, c.PackedInput()), make([]float32, d.out), make([]float32, d.in), make([]float32, len(d.w))
 		flops := 2 * float64(d.out) * float64(c.Taps())
 		for _, k := range []struct {
-			name string
-			run  func()
+			name  string
+			flops bool // of the direct sum, whatever the method
+			run   func()
 		}{
-			{"forward", func() { c.Forward(y, d.x, fwd, nil, false, false, s.samples, d.scratch) }},
-			{"input", func() { c.BackwardInput(dx, d.dy, in, false, s.samples, d.scratch) }},
-			{"weight", func() { c.BackwardWeight(dw, d.dy, d.x, s.samples, d.scratch) }},
+			{"packForward", false, func() { c.PackForward(fwd, d.w) }},
+			{"packInput", false, func() { c.PackInput(in, d.w) }},
+			{"forward", true, func() { c.Forward(y, d.x, fwd, nil, false, false, s.samples, d.scratch) }},
+			{"input", true, func() { c.BackwardInput(dx, d.dy, in, false, s.samples, d.scratch) }},
+			{"weight", true, func() { c.BackwardWeight(dw, d.dy, d.x, s.samples, d.scratch) }},
 		} {
 			b.Run(fmt.Sprintf("%d-%d-%dpx-%d/%d-%s", s.in, s.out, s.size, s.kernel, s.stride, k.name), func(b *testing.B) {
 				for b.Loop() {
 					k.run()
 				}
-				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				if k.flops {
+					b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				}
 			})
 		}
 	}

@@ -9,26 +9,29 @@ type phase struct {
 	start   int     // of its packed weights
 }
 
-// axis holds, for one phase of one axis, the taps k with k·dilation ≡ r modulo
-// stride, as k·dilation = stride·shift + r, and the positions stride·q + r − pad.
+// axis holds, for one phase of one axis, the positions stride·q + r − pad for q
+// from q0 on, and the taps k with k·dilation = stride·shift + r that connect some
+// of them to an output, which is q − shift.
 type axis struct {
 	taps, shifts []int
 	q0, count    int
 	first        int // position of q0
 }
 
-func newAxis(n, taps, stride, dilation, pad, r int) axis {
+func newAxis(n, out, taps, stride, dilation, pad, r int) axis {
 	var a axis
-	for k := range taps {
-		if k*dilation%stride == r {
-			a.taps, a.shifts = append(a.taps, k), append(a.shifts, k*dilation/stride)
-		}
-	}
 	for a.q0 = 0; stride*a.q0+r < pad; a.q0++ {
 	}
 	a.first = stride*a.q0 + r - pad
 	if a.first < n {
 		a.count = (n-1-a.first)/stride + 1
+	}
+	for k := range taps {
+		shift := k * dilation / stride
+		reaches := a.q0+a.count > shift && a.q0-shift < out
+		if k*dilation%stride == r && reaches {
+			a.taps, a.shifts = append(a.taps, k), append(a.shifts, shift)
+		}
 	}
 	return a
 }
@@ -46,10 +49,10 @@ func (c *Conv) prepareInput() {
 	g := &c.Window
 	var ys, xs []axis
 	for r := range g.StrideH {
-		ys = append(ys, newAxis(g.Height, g.KernelH, g.StrideH, g.DilationH, g.Top, r))
+		ys = append(ys, newAxis(g.Height, g.OutHeight(), g.KernelH, g.StrideH, g.DilationH, g.Top, r))
 	}
 	for r := range g.StrideW {
-		xs = append(xs, newAxis(g.Width, g.KernelW, g.StrideW, g.DilationW, g.Left, r))
+		xs = append(xs, newAxis(g.Width, g.OutWidth(), g.KernelW, g.StrideW, g.DilationW, g.Left, r))
 	}
 	c.dy = padding{planes: c.Out, height: g.OutHeight(), width: g.OutWidth()}
 	for _, a := range ys {
@@ -94,6 +97,9 @@ func (c *Conv) addPhase(y, x *axis, start int) int {
 
 // PackedInput returns the number of elements of PackInput's result.
 func (c *Conv) PackedInput() int {
+	if c.fastInput != nil {
+		return c.fastInput.packed()
+	}
 	size := 0
 	for i := range c.phases {
 		size += roundUp(c.Channels, mr) * len(c.phases[i].taps)
@@ -103,29 +109,21 @@ func (c *Conv) PackedInput() int {
 
 // PackInput brings the weights into the order that BackwardInput reads.
 func (c *Conv) PackInput(dst, w []float32) {
+	if c.fastInput != nil {
+		c.fastInput.pack(dst, w, 9, c.Taps(), true)
+		return
+	}
 	g := sgemmKernel()
 	for i := range c.phases {
 		c.phases[i].pack(g, dst[c.phases[i].start:], w, c.Channels, c.KernelH*c.KernelW)
 	}
 }
 
-// pack transposes the weights of a phase, mr channels at a time.
+// pack transposes the weights of a phase.
 func (p *phase) pack(g *gemmKernel[float32], dst, w []float32, channels, kernel int) {
 	kc := g.blockK(len(p.taps))
 	for k0 := 0; k0 < len(p.taps); k0 += kc {
-		taps := p.weights[k0:min(len(p.taps), k0+kc)]
-		block := dst[k0*roundUp(channels, mr):]
-		for i := 0; i < channels; i += mr {
-			panel := block[i*len(taps):][:mr*len(taps)]
-			have := min(mr, channels-i)
-			for k, at := range taps {
-				to, from := panel[k*mr:][:mr], w[int(at)+i*kernel:]
-				for r := range have {
-					to[r] = from[r*kernel]
-				}
-				clear(to[have:])
-			}
-		}
+		packTaps(channels, kernel, w, p.weights[k0:min(len(p.taps), k0+kc)], dst[k0*roundUp(channels, mr):])
 	}
 }
 
@@ -134,6 +132,10 @@ func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, sc
 	k := sgemmKernel()
 	plane := c.Height * c.Width
 	inSample, outSample := c.Groups*c.Channels*plane, c.Groups*c.Out*c.forward.rows*c.forward.cols
+	if c.fastInput != nil {
+		c.fastInput.run(planes{y: dx, x: dy, ySample: inSample, xSample: outSample, packed: packed, add: add}, samples, scratch)
+		return
+	}
 	if c.partial && !add {
 		for s := range samples {
 			clear(dx[s*inSample:][:c.Channels*plane])
@@ -159,15 +161,35 @@ func (c *Conv) BackwardWeight(dw, dy, x []float32, samples int, scratch []float3
 	inSample, outSample := c.Groups*c.Channels*c.Height*c.Width, c.Groups*c.Out*c.forward.rows*c.forward.cols
 	batch := c.batch(k, samples)
 	image, free := c.x.buffer(batch, scratch)
+	sums := dw
+	if !c.dense() {
+		size := c.Out * len(c.live)
+		sums, free = free[:size], free[roundUp(size, align):]
+		clear(sums)
+	}
 	for s := 0; s < samples; s += batch {
 		count := min(batch, samples-s)
 		img, imgSample := c.x.fill(image, x[s*inSample:], inSample, count)
-		c.weightBatch(k, dw, dy[s*outSample:], outSample, img, imgSample, count, free)
+		c.weightBatch(k, sums, dy[s*outSample:], outSample, img, imgSample, count, free)
+	}
+	if !c.dense() {
+		c.spread(dw, sums)
 	}
 }
 
-// weightBatch is a product over the positions of count samples.
-func (c *Conv) weightBatch(g *gemmKernel[float32], dw, dy []float32, outSample int, img []float32, imgSample, count int, scratch []float32) {
+// spread adds the sums of the live taps to their weights.
+func (c *Conv) spread(dw, sums []float32) {
+	for o := range c.Out {
+		row := dw[o*c.Taps():]
+		for k, at := range c.live {
+			row[at] += sums[o*len(c.live)+k]
+		}
+	}
+}
+
+// weightBatch adds to sums, Out rows of live taps, a product over the positions
+// of count samples.
+func (c *Conv) weightBatch(g *gemmKernel[float32], sums, dy []float32, outSample int, img []float32, imgSample, count int, scratch []float32) {
 	l := &c.forward
 	var from [maxPositions]int32
 	total, taps := count*l.rows*l.cols, len(l.taps)
@@ -182,7 +204,7 @@ func (c *Conv) weightBatch(g *gemmKernel[float32], dw, dy []float32, outSample i
 			for j := 0; j < jb; j += g.nr {
 				packLattice(img, from[:nb], l.taps[j0+j:j0+min(jb, j+g.nr)], pb[j*nb:])
 			}
-			g.block(pa, pb, nil, 0, nb, c.Out, jb, dw[j0:], taps, true)
+			g.block(pa, pb, nil, 0, nb, c.Out, jb, sums[j0:], taps, true)
 		}
 	}
 }

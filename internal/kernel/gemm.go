@@ -73,10 +73,11 @@ func roundUp(n, unit int) int { return (n + unit - 1) / unit * unit }
 // align is the slack in elements with which a panel can start at a cache line.
 const align = 64 / 4
 
-// blockK returns the length of k's blocks: equal, at most g.kc, a multiple of 8.
+// blockK returns the length of k's blocks: equal, at most g.kc, a multiple of 8,
+// not 0.
 func (g *gemmKernel[T]) blockK(k int) int {
 	blocks := max(1, (k+g.kc-1)/g.kc)
-	return roundUp((k+blocks-1)/blocks, 8)
+	return max(8, roundUp((k+blocks-1)/blocks, 8))
 }
 
 func (g *gemmKernel[T]) scratch(m, n, k int) int {
@@ -203,9 +204,12 @@ func (g *gemmKernel[T]) block(pa, pb, inPlace []T, ldb, kb, mb, nb int, c []T, l
 		end := min(mb, top+g.l2)
 		for j := 0; j < nb; j += g.nr {
 			cols := min(g.nr, nb-j)
-			b, ld := pb[j*kb:], g.nr
+			var b []T
+			ld := g.nr
 			if inPlace != nil && cols == g.nr {
 				b, ld = inPlace[j:], ldb
+			} else {
+				b = pb[j*kb:]
 			}
 			for i := top; i < end; i += mr {
 				g.tile(kb, pa[i*kb:], b, ld, c[i*ldc+j:], ldc, min(mr, mb-i), cols, add)

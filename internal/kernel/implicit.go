@@ -28,16 +28,20 @@ func (p *implicit) run(g *gemmKernel[float32], samples int, scratch []float32) {
 	total, taps := samples*l.rows*l.cols, len(l.taps)
 	kc := g.blockK(taps)
 	tmp, pb := scratch[:mr*g.nr], scratch[roundUp(mr*g.nr, align):]
+	packed := p.packed
+	if taps == 0 {
+		packed = tmp
+	}
 	for n0 := 0; n0 < total; n0 += g.nc {
 		nb := min(g.nc, total-n0)
 		l.positions(n0, from[:nb], l.base, p.imgSample, l.stepY, l.stepX)
 		l.positions(n0, to[:nb], l.first, p.outSample, l.downY, l.rightX)
-		for k0 := 0; k0 < taps; k0 += kc {
+		for k0 := 0; k0 == 0 || k0 < taps; k0 += kc { // once without taps: zeros
 			kb := min(kc, taps-k0)
 			for j := 0; j < nb; j += g.nr {
 				packLattice(p.img, l.taps[k0:k0+kb], from[j:min(nb, j+g.nr)], pb[j*kb:])
 			}
-			p.tiles(g, p.packed[k0*roundUp(p.m, mr):], pb, tmp, to[:nb], kb, p.add || k0 > 0)
+			p.tiles(g, packed[k0*roundUp(p.m, mr):], pb, tmp, to[:nb], kb, p.add || k0 > 0)
 		}
 		p.epilogue(to[:nb])
 	}

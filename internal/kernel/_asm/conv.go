@@ -11,7 +11,9 @@ import (
 func convolution() {
 	packRuns()
 	packGather()
+	packGatherRows()
 	taps()
+	maxTaps()
 }
 
 // eachOffset writes the loop over n offsets: body gets a register with the
@@ -91,6 +93,27 @@ func packGather() {
 	})
 }
 
+// packGatherRows packs mr weights for each tap.
+func packGatherRows() {
+	fn(f32, "packGather6", "n int, w *T, offsets, lanes *int32, dst *T", "", "copies to dst, for each of n offsets, the 6 elements at w+offset+lanes[0:6]; lanes has 8 elements.")
+	n, w, offsets, dst := Load(Param("n"), GP64()), Load(Param("w"), GP64()), Load(Param("offsets"), GP64()), Load(Param("dst"), GP64())
+	lanes := Load(Param("lanes"), GP64())
+	index := YMM()
+	VMOVDQU(Mem{Base: lanes}, index)
+	count := GP64()
+	MOVQ(I32(mr), count)
+	first := tailMask(f32, count)
+	eachOffset(n, offsets, func(at reg.Register) {
+		base, mask, v := GP64(), YMM(), YMM()
+		LEAQ(Mem{Base: w, Index: at, Scale: 4}, base)
+		VMOVUPS(first, mask)
+		VXORPS(v, v, v)
+		VGATHERDPS(mask, Mem{Base: base, Index: index, Scale: 4}, v)
+		storeLow(f32, v, mr, Mem{Base: dst})
+		ADDQ(I32(4*mr), dst)
+	})
+}
+
 // taps writes the direct convolution of one plane at stride 1.
 func taps() {
 	fn(f32, "taps", "n int, img *T, taps int, offsets *int32, w, dst *T", "", "stores in dst[i] the sum over the taps of w[t]·img[i+offsets[t]], for i below n.")
@@ -143,5 +166,52 @@ func taps() {
 	JLE(LabelRef("done"))
 	block("last", 1, tailMask(f32, n))
 	Label("done")
+	finish()
+}
+
+// maxTaps writes the maximum over the taps of one plane at stride 1, and where
+// it came from. NaN wins, and stays.
+func maxTaps() {
+	fn(f32, "maxTaps", "n int, img *T, taps int, offsets, deltas *int32, dst, places *T", "",
+		"stores in dst[i] the largest img[i+offsets[t]], −Inf if none is greater, and in places[i] the bits of its deltas[t], or of −1.")
+	count, offsets, deltas := Load(Param("taps"), GP64()), Load(Param("offsets"), GP64()), Load(Param("deltas"), GP64())
+	img := Load(Param("img"), GP64())
+	at := GP64() // the byte offset of the outputs
+	XORQ(at, at)
+	l := &loop{e: f32, unroll: 1, out: []string{"dst", "places"}}
+	l.body = func(_ int, _ []vec, mask vec) []vec {
+		name := "whole"
+		if mask != nil {
+			name = "last"
+		}
+		best, place := YMM(), YMM()
+		VMOVUPS(negInf(f32), best)
+		VPCMPEQD(place, place, place)
+		t := GP64()
+		XORQ(t, t)
+		Label(name + "Tap")
+		off, v, delta := GP64(), YMM(), YMM()
+		MOVLQSX(Mem{Base: offsets, Index: t, Scale: 4}, off)
+		LEAQ(Mem{Base: at, Index: off, Scale: 4}, off)
+		from := Mem{Base: img, Index: off, Scale: 1}
+		if mask == nil {
+			VMOVUPS(from, v)
+		} else {
+			VMASKMOVPS(from, mask, v)
+		}
+		VBROADCASTSS(Mem{Base: deltas, Index: t, Scale: 4}, delta)
+		greater, nan := YMM(), YMM()
+		VCMPPS(Imm(0x1e), best, v, greater) // greater than, quiet
+		VCMPPS(Imm(0x03), v, v, nan)        // unordered, quiet
+		VORPS(nan, greater, greater)
+		VBLENDVPS(greater, v, best, best)
+		VBLENDVPS(greater, delta, place, place)
+		INCQ(t)
+		CMPQ(t, count)
+		JLT(LabelRef(name + "Tap"))
+		ADDQ(I32(32), at)
+		return []vec{best, place}
+	}
+	l.emit()
 	finish()
 }

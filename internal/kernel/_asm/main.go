@@ -18,12 +18,13 @@ import (
 )
 
 var families = map[string]func(){
-	"cpu":     cpu,
-	"gemm":    gemm,
-	"vector":  vector,
-	"exp":     exponentials,
-	"float32": float32s,
-	"conv":    convolution,
+	"cpu":      cpu,
+	"gemm":     gemm,
+	"vector":   vector,
+	"exp":      exponentials,
+	"float32":  float32s,
+	"conv":     convolution,
+	"winograd": winograd,
 }
 
 // declared collects the signatures of the family, for the panicking twins.
