@@ -120,7 +120,7 @@ func (b *builder) model(data []byte) (*Model, error) {
 	if err := b.nodes(); err != nil {
 		return nil, err
 	}
-	m := &Model{data: data, folder: b.folder, g: b.g, cache: graph.NewCache(b.g), norms: b.norms, weights: b.weights, notes: b.allNotes()}
+	m := &Model{data: data, folder: b.folder, g: b.g, cache: graph.NewCache(b.g), norms: b.norms, weights: b.weights, notes: b.allNotes(), operators: b.f.countOperators(b.needed)}
 	m.spec = feature.Spec{Input: b.opt.Input}
 	for _, t := range b.taps {
 		m.spec.Taps = append(m.spec.Taps, feature.Tap{Name: t.name, Shape: slices.Clone(t.view)})

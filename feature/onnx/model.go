@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/dlfd-go/unlearn/feature"
@@ -17,14 +18,15 @@ import (
 // Work memory is kept for reuse: after the first call with given taps, mode,
 // batch size and wanted gradients, a call allocates next to nothing.
 type Model struct {
-	spec   feature.Spec
-	g      *graph.Graph
-	cache  *graph.Cache
-	taps   []graph.Value // by position in spec.Taps
-	norms  []string      // batch norms that cannot train on one sample
-	notes  []string
-	data   []byte // the file
-	folder string
+	spec      feature.Spec
+	g         *graph.Graph
+	cache     *graph.Cache
+	taps      []graph.Value // by position in spec.Taps
+	norms     []string      // batch norms that cannot train on one sample
+	notes     []string
+	operators []Operator
+	data      []byte // the file
+	folder    string
 
 	weights []*weight   // of the graph, with what the file has
 	data32  [][]float32 // of the graph, current
@@ -261,10 +263,35 @@ func (m *Model) checkParam(i, length int) error {
 // Clone implements feature.Cloner. The copy shares what does not change: the
 // graph, the file's bytes and idle work memory.
 func (m *Model) Clone() (feature.Trainable, error) {
-	c := &Model{spec: m.spec, g: m.g, cache: m.cache, taps: m.taps, norms: m.norms, notes: m.notes, data: m.data, folder: m.folder,
+	c := &Model{spec: m.spec, g: m.g, cache: m.cache, taps: m.taps, norms: m.norms, notes: m.notes, operators: m.operators, data: m.data, folder: m.folder,
 		weights: m.weights, exposed: m.exposed}
 	for _, w := range m.data32 {
 		c.data32 = append(c.data32, slices.Clone(w))
 	}
 	return c, nil
+}
+
+// Operator is an operator of a file and how often it takes part in the model.
+type Operator struct {
+	Name  string
+	Count int
+}
+
+// Operators lists the operators that the logits depend on, by name.
+func (m *Model) Operators() []Operator { return slices.Clone(m.operators) }
+
+// countOperators counts the operators of needed nodes.
+func (f *file) countOperators(needed []bool) []Operator {
+	var list []Operator
+	for i, n := range f.graph.nodes {
+		if !needed[i] {
+			continue
+		}
+		at, found := slices.BinarySearchFunc(list, n.op, func(o Operator, name string) int { return strings.Compare(o.Name, name) })
+		if !found {
+			list = slices.Insert(list, at, Operator{Name: n.op})
+		}
+		list[at].Count++
+	}
+	return list
 }
