@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -149,20 +150,24 @@ func fit(ctx context.Context, m *onnx.Model, d *data, f flags) error {
 	if err != nil {
 		return err
 	}
-	_, err = train.Fit(ctx, m, all, &train.Options{Epochs: f.fit})
+	_, err = train.Fit(ctx, m, all, &train.Options{Epochs: f.fit, Optimizer: &train.Adam{Rate: 1e-3}})
 	return err
 }
 
 // forget runs the method.
 func forget(ctx context.Context, m *onnx.Model, d *data, f flags, stderr io.Writer) (*dlfd.Result, error) {
 	var method dlfd.Unlearner
+	if hasNorm := func(o onnx.Operator) bool { return strings.HasSuffix(o.Name, "Normalization") }; f.shrink == 0 && !slices.ContainsFunc(m.Operators(), hasNorm) {
+		f.shrink = 1 // nothing would undo it: batch norm is folded into the weights
+	}
+	descent := baseline.Descent{Epochs: f.epochs, Rate: f.rate}
 	switch f.method {
 	case "dlfd":
-		method = dlfd.DLFD{Epochs: f.epochs}
+		method = dlfd.DLFD{Epochs: f.epochs, Rate: f.rate, Shrink: f.shrink}
 	case "finetune":
-		method = baseline.FineTune{Descent: baseline.Descent{Epochs: f.epochs}}
+		method = baseline.FineTune{Descent: descent}
 	case "neggrad+":
-		method = baseline.NegGradPlus{Descent: baseline.Descent{Epochs: f.epochs}}
+		method = baseline.NegGradPlus{Descent: descent}
 	default:
 		return nil, fmt.Errorf("-method %q is not dlfd, finetune or neggrad+", f.method)
 	}
