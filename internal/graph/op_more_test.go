@@ -238,3 +238,22 @@ func TestViews(t *testing.T) {
 		}
 	}
 }
+
+// TestMapValues compares functions with numbers computed by hand or, for erf, mish
+// and softplus, by mpmath.
+func TestMapValues(t *testing.T) {
+	for i, tc := range []struct {
+		op      Map
+		x, want float64
+	}{
+		{LeakyReLU(.1), -2, -.2}, {LeakyReLU(.1), 3, 3}, {ThresholdedReLU(1), 1, 0}, {ThresholdedReLU(1), 1.5, 1.5},
+		{ELU(2, 1, 1), -1, -1.2642411176571153}, {ELU(2, 3, 1), 2, 6}, {ELU(.5, 1, .5), -1, -.43233235838169365},
+		{HardSigmoid(.2, .5), 1, .7}, {HardSigmoid(.2, .5), 9, 1}, {HardSwish(), 1, 2. / 3}, {HardSwish(), -4, 0},
+		{Softplus(), 0, .6931471805599453}, {Softplus(), 1000, 1000}, {Softsign(), -3, -.75}, {Mish(), 1, .8650983882673103},
+		{Erf(), .5, .5204998778130465}, {Clip(-1, 2), 5, 2}, {Clip(3, 2), 0, 2}, {Power(3), -2, -8}, {Scale(2, 1), 3, 7}, {Reciprocal(), 4, .25},
+	} {
+		if got := tc.op.Value(tc.x); math.Abs(got-tc.want) > 1e-12 {
+			t.Errorf("case %d: f(%v) = %v, want %v", i, tc.x, got, tc.want)
+		}
+	}
+}
