@@ -20,6 +20,7 @@ type builder struct {
 	weights []*weight // in the order of the graph's parameters
 	fixed   int       // batch size that the file insists on, or 0
 	taps    []tapped
+	named   map[string]bool // names of nodes among them
 	notes   []string
 	folded  int // elements of constants so far
 	tables  int // elements of tables so far
@@ -238,8 +239,8 @@ func (b *builder) tap(n *node, name string, d dyn) {
 		return
 	}
 	b.taps = append(b.taps, tapped{name, d.v, tapShape(d)})
-	taken := func(t tapped) bool { return t.name == n.name }
-	if n.name != "" && len(n.out) > 0 && n.out[0] == name && !slices.ContainsFunc(b.taps, taken) && !b.isTensor(n.name) {
+	if n.name != "" && len(n.out) > 0 && n.out[0] == name && !b.named[n.name] && !b.isTensor(n.name) {
+		b.named[n.name] = true
 		b.taps = append(b.taps, tapped{n.name, d.v, tapShape(d)})
 	}
 }

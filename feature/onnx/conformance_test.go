@@ -167,7 +167,7 @@ func (c *conformance) try(axis int) error {
 	if err != nil {
 		return err
 	}
-	b := &builder{f: f, opt: opt, values: map[string]value{}, needed: slices.Repeat([]bool{true}, len(f.graph.nodes))}
+	b := &builder{f: f, opt: opt, values: map[string]value{}, named: map[string]bool{}, needed: slices.Repeat([]bool{true}, len(f.graph.nodes))}
 	x, err := c.bind(b, first, axis)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -95,6 +96,16 @@ func squares(val, cot []feature.Tensor) error {
 	return nil
 }
 
+// skipDeep leaves the deep models out of short tests, for the race detector's
+// sake.
+func skipDeep(t *testing.T, name string) {
+	t.Helper()
+	name, _, _ = strings.Cut(name, ".")
+	if deep := []string{"resnet18_tr", "mobilenet_v2_tr", "efficientnet_b0_tr", "densenet121_tr"}; testing.Short() && slices.Contains(deep, name) {
+		t.Skip("short")
+	}
+}
+
 // gradientLimit is 1e-3 but for one sample: there PyTorch's float32 has one
 // rectifier of densenet121 on the other side of zero (9e-7 before it) than
 // PyTorch's float64 has, from which ours differs by 6e-6 and PyTorch's
@@ -112,6 +123,7 @@ func TestGoldens(t *testing.T) {
 	dir := folder(t)
 	for _, name := range []string{"mlp", "cnn", "cnn_tr", "resnet18_tr", "mobilenet_v2_tr", "efficientnet_b0_tr", "densenet121_tr", "vit_tr"} {
 		t.Run(name, func(t *testing.T) {
+			skipDeep(t, name)
 			m := load(t, filepath.Join(dir, name+".dyn.onnx"))
 			x, want := readNPY(t, filepath.Join(dir, name+".x.npy")), readNPY(t, filepath.Join(dir, name+".y.npy"))
 			got := logits(t, m, x)
@@ -149,6 +161,7 @@ func TestDirections(t *testing.T) {
 	dir := folder(t)
 	for _, name := range []string{"mlp.dyn", "cnn_tr.dyn", "cnn.train", "resnet18_tr.dyn", "mobilenet_v2_tr.dyn", "efficientnet_b0_tr.dyn", "densenet121_tr.dyn", "vit_tr.dyn"} {
 		t.Run(name, func(t *testing.T) {
+			skipDeep(t, name)
 			m := smoothTwin(t, filepath.Join(dir, name+".onnx"))
 			x := feature.NewTensor(append([]int{2}, m.Spec().Input...)...)
 			src := rand.New(rand.NewPCG(1, 2))

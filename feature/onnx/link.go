@@ -173,6 +173,9 @@ func (f *file) checkOperators(needed []bool) error {
 			continue
 		}
 		at := slices.IndexFunc(e.Operators, func(o UnsupportedOperator) bool { return o.Name == n.op && o.Domain == n.domain })
+		if at < 0 && len(e.Operators) == 1000 {
+			break // enough to see that this is not a model
+		}
 		if at < 0 {
 			at = len(e.Operators)
 			e.Operators = append(e.Operators, UnsupportedOperator{Domain: n.domain, Name: n.op})

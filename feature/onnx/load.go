@@ -100,7 +100,7 @@ func read(r io.Reader, folder string, opt Options) (*Model, error) {
 	if err := f.link(); err != nil {
 		return nil, err
 	}
-	b := &builder{f: f, opt: opt, folder: folder, values: map[string]value{}}
+	b := &builder{f: f, opt: opt, folder: folder, values: map[string]value{}, named: map[string]bool{}}
 	return b.model(data)
 }
 
