@@ -13,11 +13,11 @@ import (
 )
 
 // inspect lists what is in a file.
-func inspect(path string, w io.Writer) error {
-	if err := onnx.Check(path); err != nil {
+func inspect(f flags, w io.Writer) error {
+	if err := onnx.Check(f.inspect); err != nil {
 		return err
 	}
-	m, err := onnx.Load(path, nil)
+	m, err := onnx.Load(f.inspect, &onnx.Options{Logits: f.logits})
 	if err != nil {
 		return err
 	}
@@ -52,8 +52,8 @@ func inspect(path string, w io.Writer) error {
 }
 
 // verify compares logits and input gradient with arrays in files.
-func verify(ctx context.Context, args []string, w io.Writer) error {
-	m, err := onnx.Load(args[0], nil)
+func verify(ctx context.Context, f flags, args []string, w io.Writer) error {
+	m, err := onnx.Load(args[0], &onnx.Options{Logits: f.logits})
 	if err != nil {
 		return err
 	}

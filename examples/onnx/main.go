@@ -24,7 +24,7 @@ import (
 type flags struct {
 	model, retain, forget, holdout, out string
 	method                              string
-	identity, classes                   string
+	identity, classes, logits           string
 	mean, std                           numbers
 	seed                                uint64
 	epochs, fit                         int
@@ -72,6 +72,7 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.StringVar(&f.out, "out", "", "`file` to write")
 	fs.StringVar(&f.method, "method", "dlfd", "dlfd, finetune or neggrad+")
 	fs.StringVar(&f.classes, "classes", "", "`names` of the subfolders in the order of the logits, with commas; empty: in the order of retain's names")
+	fs.StringVar(&f.logits, "logits", "", "`name` of the tensor or node that has them; empty: the output, or what a softmax there reads")
 	fs.StringVar(&f.identity, "identity", "", "regular `expression` whose first group is the person in an image's path")
 	fs.Var(&f.mean, "mean", "`numbers` that normalise the channels: (pixel in [0, 1] - mean)/std")
 	fs.Var(&f.std, "std", "`numbers`, see -mean")
@@ -115,9 +116,9 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	switch {
 	case f.inspect != "":
-		err = inspect(f.inspect, stdout)
+		err = inspect(f, stdout)
 	case f.verify:
-		err = verify(ctx, fs.Args(), stdout)
+		err = verify(ctx, f, fs.Args(), stdout)
 	default:
 		err = unlearn(ctx, f, stdout, stderr)
 	}

@@ -37,7 +37,7 @@ type receipt struct {
 func (f flags) options() map[string]string {
 	return map[string]string{
 		"method": f.method, "epochs": fmt.Sprint(f.epochs), "fit": fmt.Sprint(f.fit), "seed": fmt.Sprint(f.seed),
-		"rate": fmt.Sprint(f.rate), "shrink": fmt.Sprint(f.shrink), "classes": f.classes, "identity": f.identity, "mean": f.mean.String(), "std": f.std.String(), "allow-overlap": fmt.Sprint(f.overlap),
+		"rate": fmt.Sprint(f.rate), "shrink": fmt.Sprint(f.shrink), "logits": f.logits, "classes": f.classes, "identity": f.identity, "mean": f.mean.String(), "std": f.std.String(), "allow-overlap": fmt.Sprint(f.overlap),
 	}
 }
 

@@ -28,7 +28,7 @@ type data struct {
 
 // unlearn is the whole run.
 func unlearn(ctx context.Context, f flags, stdout, stderr io.Writer) error {
-	m, err := onnx.Load(f.model, nil)
+	m, err := onnx.Load(f.model, &onnx.Options{Logits: f.logits})
 	if err != nil {
 		return err
 	}

@@ -56,11 +56,19 @@ type param struct {
 // batch axis, whose length is the batch size times the entry there. The graph
 // keeps samples one after the other, each in the order of view; axis is -1 for
 // what is the same for every sample.
+//
+// The batch axis may hold more than the batch: of the view's entry n, outer (1 if
+// it is 0) counts what runs slower than the batch and n/outer what runs faster.
+// Attention of the form length×batch×channels reshapes its rows like that.
 type dyn struct {
-	v    graph.Value
-	view []int
-	axis int
+	v     graph.Value
+	view  []int
+	axis  int
+	outer int
 }
+
+// before returns how many elements lie before the batch: slower than it.
+func (d dyn) before() int { return sizeOf(d.view[:d.axis]) * max(d.outer, 1) }
 
 type tapped struct {
 	name string

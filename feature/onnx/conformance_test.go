@@ -209,7 +209,7 @@ func (c *conformance) bind(b *builder, first, axis int) (x []float32, err error)
 		return nil, err
 	}
 	if first >= 0 {
-		b.values[b.f.graph.inputs[first].name] = value{d: &dyn{b.g.Input(), view, axis}}
+		b.values[b.f.graph.inputs[first].name] = value{d: &dyn{v: b.g.Input(), view: view, axis: axis}}
 	}
 	for _, t := range b.f.graph.tensors {
 		v := value{p: &param{w: &weight{t: t, trainable: true}, shape: t.dims}}

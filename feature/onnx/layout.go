@@ -19,7 +19,7 @@ func (b *builder) apply(n *node, op graph.Op, view []int, axis int, in ...graph.
 	if v, err = b.as(v, canon(view, axis)); err != nil {
 		return dyn{}, err
 	}
-	return dyn{v, slices.Clone(view), axis}, nil
+	return dyn{v: v, view: slices.Clone(view), axis: axis}, nil
 }
 
 // room returns an error if a sample of the given shape is too large.
@@ -152,8 +152,19 @@ func (b *builder) weightInput(n *node, i int) (*param, error) {
 }
 
 // dyn returns input i as an activation; weights and constants are repeated for
-// every sample.
+// every sample. Where something runs slower than the batch in its axis, it is
+// refused: see rowwise.
 func (b *builder) dyn(n *node, i int) (dyn, error) {
+	d, err := b.rowwise(n, i)
+	if err == nil && d.outer > 1 {
+		err = fmt.Errorf("%w: input %d has its batch inside of axis %d", ErrUnsupported, i, d.axis)
+	}
+	return d, err
+}
+
+// rowwise is dyn for operators that do not care how the batch axis is made up;
+// they hand on outer.
+func (b *builder) rowwise(n *node, i int) (dyn, error) {
 	v := b.values[n.in[i]]
 	if v.d != nil {
 		return *v.d, nil
@@ -232,9 +243,17 @@ func (b *builder) images(n *node, i int) (dyn, error) {
 
 // common is the layout of several values that broadcast together.
 type common struct {
-	in   []graph.Value
-	view []int
-	axis int
+	in    []graph.Value
+	view  []int
+	axis  int
+	outer int
+}
+
+// aligned adds a node on values in one layout.
+func (b *builder) aligned(n *node, op graph.Op, c common, in ...graph.Value) (dyn, error) {
+	d, err := b.apply(n, op, c.view, c.axis, in...)
+	d.outer = c.outer
+	return d, err
 }
 
 // align brings values into one layout, so that the graph's broadcasting, which
@@ -300,10 +319,11 @@ func (b *builder) commonView(n *node, index []int) (common, error) {
 		view, axis := b.shapeOf(n, i)
 		if axis >= 0 {
 			at := axis + rank - len(view)
-			if c.axis >= 0 && (at != c.axis || view[axis] != part) {
+			outer := max(b.values[n.in[i]].d.outer, 1)
+			if c.axis >= 0 && (at != c.axis || view[axis] != part || outer != c.outer) {
 				return c, fmt.Errorf("%w: the inputs have their batch on different axes", ErrUnsupported)
 			}
-			c.axis, part = at, view[axis]
+			c.axis, part, c.outer = at, view[axis], outer
 		}
 		var err error
 		if c.view, err = broadcast(c.view, view); err != nil {
@@ -331,7 +351,7 @@ func (b *builder) operand(n *node, i int, c common, lift bool) (graph.Value, err
 			return b.weightOf(p)
 		}
 	}
-	d, err := b.dyn(n, i)
+	d, err := b.rowwise(n, i)
 	if err != nil {
 		return 0, err
 	}

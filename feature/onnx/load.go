@@ -152,7 +152,7 @@ func (b *builder) start() error {
 	if err := b.room(view); err != nil {
 		return fmt.Errorf("onnx: input %q: %w", in.name, err)
 	}
-	b.values[in.name] = value{d: &dyn{b.g.Input(), view, 0}}
+	b.values[in.name] = value{d: &dyn{v: b.g.Input(), view: view}}
 	for _, t := range b.f.graph.tensors {
 		v := value{p: &param{w: &weight{t: t, trainable: true}, shape: t.dims}}
 		if !isFloat(t.typ) {

@@ -61,11 +61,18 @@ func buildIdentity(b *builder, n *node) ([]value, error) {
 
 // copyOf returns the value under a new handle, so that it can be tapped.
 func (b *builder) copyOf(n *node, d dyn) (dyn, error) {
-	return b.apply(n, graph.Reshape{Shape: canon(d.view, d.axis)}, d.view, d.axis, d.v)
+	return b.alike(n, graph.Reshape{Shape: canon(d.view, d.axis)}, d)
+}
+
+// alike applies an elementwise operator.
+func (b *builder) alike(n *node, op graph.Op, d dyn) (dyn, error) {
+	out, err := b.apply(n, op, d.view, d.axis, d.v)
+	out.outer = d.outer
+	return out, err
 }
 
 func buildDropout(b *builder, n *node) ([]value, error) {
-	d, err := b.dyn(n, 0)
+	d, err := b.rowwise(n, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +82,7 @@ func buildDropout(b *builder, n *node) ([]value, error) {
 			return nil, err
 		}
 	}
-	return result(b.apply(n, graph.Dropout{Rate: rate}, d.view, d.axis, d.v))
+	return result(b.alike(n, graph.Dropout{Rate: rate}, d))
 }
 
 func buildCast(b *builder, n *node) ([]value, error) {
@@ -165,9 +172,9 @@ func buildMap(b *builder, n *node) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := b.dyn(n, 0)
+	d, err := b.rowwise(n, 0)
 	if err != nil {
 		return nil, err
 	}
-	return result(b.apply(n, op, d.view, d.axis, d.v))
+	return result(b.alike(n, op, d))
 }

@@ -37,7 +37,7 @@ func buildGemm(b *builder, n *node) ([]value, error) {
 
 // gemmRows returns the first matrix, its samples as rows.
 func (b *builder) gemmRows(n *node) (dyn, error) {
-	x, err := b.dyn(n, 0)
+	x, err := b.rowwise(n, 0)
 	if err != nil {
 		return x, err
 	}
@@ -45,6 +45,9 @@ func (b *builder) gemmRows(n *node) (dyn, error) {
 		return x, fmt.Errorf("%w: first input of shape %v, want a matrix", ErrFormat, x.view)
 	}
 	if n.int("transA", 0) != 0 {
+		if x, err = b.dyn(n, 0); err != nil {
+			return x, err
+		}
 		return b.transpose(n, x, []int{1, 0})
 	}
 	return x, nil
@@ -113,7 +116,9 @@ func (b *builder) rows(n *node, x dyn, op graph.Gemm, w *param, in ...graph.Valu
 	if len(b.g.Shape(x.v)) == 1 {
 		return b.apply(n, op, view, x.axis, in...)
 	}
-	return b.apply(n, graph.Rows{Gemm: op}, view, x.axis, in...)
+	y, err := b.apply(n, graph.Rows{Gemm: op}, view, x.axis, in...)
+	y.outer = x.outer
+	return y, err
 }
 
 // product is the plain matrix product with w, or with input 1 where w is nil.
@@ -126,6 +131,9 @@ func (b *builder) product(n *node, x dyn, w *param) (dyn, error) {
 		return b.rows(n, x, graph.Gemm{TransB: trans, Alpha: 1}, w, m)
 	}
 	y, err := b.dyn(n, 1)
+	if err == nil && x.outer > 1 {
+		_, err = b.dyn(n, 0) // says why not
+	}
 	if err == nil && len(y.view) != 2 {
 		err = fmt.Errorf("%w: second input of shape %v, want a matrix", ErrFormat, y.view)
 	}
@@ -143,7 +151,9 @@ func (b *builder) scale(n *node, x dyn, a float64) (dyn, error) {
 	if a == 1 {
 		return x, nil
 	}
-	return b.apply(n, graph.Scale(a, 0), x.view, x.axis, x.v)
+	y, err := b.apply(n, graph.Scale(a, 0), x.view, x.axis, x.v)
+	y.outer = x.outer
+	return y, err
 }
 
 // addBias returns alpha·y + beta·(input 2), which broadcasts.
@@ -161,7 +171,7 @@ func (b *builder) addBias(n *node, y dyn, alpha, beta float64) ([]value, error) 
 	if !slices.Equal(c.view, y.view) {
 		return nil, fmt.Errorf("%w: third input does not broadcast to %v", ErrFormat, y.view)
 	}
-	z, err := b.apply(n, graph.Add{}, c.view, c.axis, c.in...)
+	z, err := b.aligned(n, graph.Add{}, c, c.in...)
 	if err != nil {
 		return nil, err
 	}
@@ -293,5 +303,5 @@ func shiftAxis(axis, by int) int {
 // relabel returns the same numbers under another view.
 func (b *builder) relabel(d dyn, view []int, axis int) (dyn, error) {
 	v, err := b.as(d.v, canon(view, axis))
-	return dyn{v, slices.Clone(view), axis}, err
+	return dyn{v: v, view: slices.Clone(view), axis: axis}, err
 }

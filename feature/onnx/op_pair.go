@@ -28,7 +28,7 @@ func buildPair(b *builder, n *node) ([]value, error) {
 	}
 	d, err := b.fold(n, pairs[n.op])
 	if err == nil && n.op == "Mean" {
-		d, err = b.apply(n, graph.Scale(1/float64(len(n.in)), 0), d.view, d.axis, d.v)
+		d, err = b.alike(n, graph.Scale(1/float64(len(n.in)), 0), d)
 	}
 	return result(d, err)
 }
@@ -36,7 +36,7 @@ func buildPair(b *builder, n *node) ([]value, error) {
 // fold applies op to the inputs from left to right.
 func (b *builder) fold(n *node, op graph.Op) (dyn, error) {
 	if len(n.in) == 1 {
-		d, err := b.dyn(n, 0)
+		d, err := b.rowwise(n, 0)
 		if err != nil {
 			return d, err
 		}
@@ -50,12 +50,12 @@ func (b *builder) fold(n *node, op graph.Op) (dyn, error) {
 		if err != nil {
 			return d, err
 		}
-		if d, err = b.apply(n, op, c.view, c.axis, c.in...); err != nil {
+		if d, err = b.aligned(n, op, c, c.in...); err != nil {
 			return d, err
 		}
 		// No tensor has this name: they are not empty and hold no zero byte.
 		pair.in[0] = fmt.Sprintf("\x00%d.%d", n.number, i)
-		b.values[pair.in[0]] = value{d: &dyn{d.v, d.view, d.axis}}
+		b.values[pair.in[0]] = value{d: &dyn{d.v, d.view, d.axis, d.outer}}
 	}
 	return d, nil
 }
@@ -81,7 +81,7 @@ func (b *builder) withNumber(n *node) ([]value, bool, error) {
 	if op == nil {
 		return nil, false, nil
 	}
-	out, err := result(b.apply(n, op, d.view, d.axis, d.v))
+	out, err := result(b.alike(n, op, d))
 	return out, true, err
 }
 
@@ -114,5 +114,5 @@ func buildPRelu(b *builder, n *node) ([]value, error) {
 	if !slices.Equal(c.view, view) {
 		return nil, fmt.Errorf("%w: slope does not broadcast to %v", ErrFormat, view)
 	}
-	return result(b.apply(n, graph.PReLU(), c.view, c.axis, c.in...))
+	return result(b.aligned(n, graph.PReLU(), c, c.in...))
 }

@@ -44,16 +44,35 @@ func buildTranspose(b *builder, n *node) ([]value, error) {
 	return result(b.transpose(n, d, perm))
 }
 
-// reshaped gives an activation another view. The elements before the batch
-// axis must stay before it, else samples would mix.
+// reshaped gives an activation another view. As many elements must lie before
+// the batch as did: on other axes, or in the batch axis itself. Else samples
+// would mix.
 func (b *builder) reshaped(n *node, d dyn, view []int, axis int) ([]value, error) {
-	if d.axis >= 0 && (axis < 0 || sizeOf(view[:axis]) != sizeOf(d.view[:d.axis])) {
-		return nil, fmt.Errorf("%w: reshaping %v to %v would mix samples", ErrUnsupported, d.view, view)
-	}
 	if sizeOf(view) != sizeOf(d.view) {
-		return nil, fmt.Errorf("%w: %v cannot be reshaped to %v", ErrFormat, d.view, view)
+		return nil, fmt.Errorf("%w: %v cannot be reshaped to %v at every batch size", ErrUnsupported, d.view, view)
 	}
-	return result(b.apply(n, graph.Reshape{Shape: canon(view, axis)}, view, axis, d.v))
+	outer := 0
+	if d.axis >= 0 {
+		if outer = outerOf(d.before(), view, axis); outer == 0 {
+			return nil, fmt.Errorf("%w: reshaping %v to %v would mix samples", ErrUnsupported, d.view, view)
+		}
+	}
+	out, err := b.apply(n, graph.Reshape{Shape: canon(view, axis)}, view, axis, d.v)
+	out.outer = outer
+	return result(out, err)
+}
+
+// outerOf returns how much of the batch axis runs slower than the batch if before
+// elements lie before it, or 0 if that cannot be.
+func outerOf(before int, view []int, axis int) int {
+	if axis < 0 {
+		return 0
+	}
+	p := sizeOf(view[:axis])
+	if p == 0 || before%p != 0 || view[axis]%(before/p) != 0 {
+		return 0
+	}
+	return before / p
 }
 
 // reviewed gives input 0 another view of the same layout of samples: view[axis]
@@ -62,7 +81,7 @@ func (b *builder) reviewed(n *node, view []int, axis int) ([]value, error) {
 	if p := b.values[n.in[0]].p; p != nil && !p.trans {
 		return []value{{p: &param{p.w, view, false}}}, nil
 	}
-	d, err := b.dyn(n, 0)
+	d, err := b.rowwise(n, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +98,9 @@ func buildReshape(b *builder, n *node) ([]value, error) {
 	}
 	view, axis := b.shapeOf(n, 0)
 	from := dyn{view: view, axis: axis}
+	if d := b.values[n.in[0]].d; d != nil {
+		from = *d
+	}
 	var to []int
 	if b.fixed > 0 && axis >= 0 {
 		to, axis, err = b.resolveFixed(from, target.v, n.int("allowzero", 0) != 0)
@@ -92,7 +114,8 @@ func buildReshape(b *builder, n *node) ([]value, error) {
 }
 
 // resolveFixed resolves a target shape where the batch size is known, and
-// finds the batch axis: the one before which as many elements lie as did.
+// finds the batch axis: the one before which, or in whose slower part, as many
+// elements lie as did.
 func (b *builder) resolveFixed(d dyn, target []term, allowZero bool) ([]int, int, error) {
 	from, want := slices.Clone(d.view), make([]int, len(target))
 	from[d.axis] *= b.fixed
@@ -103,12 +126,19 @@ func (b *builder) resolveFixed(d dyn, target []term, allowZero bool) ([]int, int
 	if err != nil {
 		return nil, 0, err
 	}
-	before, at := 1, -1
+	at, best := -1, 0
 	for i, n := range to {
-		if before == sizeOf(d.view[:d.axis]) && n%b.fixed == 0 && (at < 0 || to[at] != b.fixed && n == b.fixed) {
-			at = i
+		view := slices.Clone(to)
+		view[i] = n / b.fixed
+		outer := outerOf(d.before(), view, i)
+		if n%b.fixed != 0 || outer == 0 {
+			continue
 		}
-		before *= n
+		// Rather an axis of its own than a part of one, rather the batch alone.
+		score := 1 + 2*truthInt(outer == 1) + truthInt(n == b.fixed)
+		if score > best {
+			at, best = i, score
+		}
 	}
 	if at < 0 {
 		return nil, 0, fmt.Errorf("%w: reshaping %v to %v would mix the %d samples of the fixed batch", ErrUnsupported, from, to, b.fixed)
@@ -225,6 +255,11 @@ func buildConcat(b *builder, n *node) ([]value, error) {
 	c, total := common{axis: -1, view: slices.Clone(view)}, 0
 	for i := range n.in {
 		v, batch := b.shapeOf(n, i)
+		if d := b.values[n.in[i]].d; d != nil {
+			if _, err := b.dyn(n, i); err != nil {
+				return nil, err
+			}
+		}
 		if len(v) != len(view) || batch == axis {
 			return nil, fmt.Errorf("%w: shape %v, batch axis %d, is joined along axis %d", ErrUnsupported, v, batch, axis)
 		}
@@ -359,5 +394,5 @@ func buildWhere(b *builder, n *node) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return result(b.apply(n, graph.Select{First: first}, c.view, c.axis, c.in[1:]...))
+	return result(b.aligned(n, graph.Select{First: first}, c, c.in[1:]...))
 }

@@ -3,6 +3,7 @@ package onnx
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -153,6 +154,9 @@ func TestArithmeticGradients(t *testing.T) {
 	lawful(t, "token put before", 13, []int64{3, 4}, random("c", 1, 1, 4), rawInts("i", 0), opOf("Shape", "s", x), opOf("Gather", "n", []string{"s", "i"}), rawInts("r", 1, 4),
 		opOf("Concat", "e", []string{"n", "r"}, intAttr("axis", 0)), opOf("Expand", "t", []string{"c", "e"}), opOf("Concat", "y", []string{"t", "x"}, intAttr("axis", 1)))
 	lawful(t, "choice", 13, []int64{4}, rawInts("i", 1, 0, 0, 1), opOf("Cast", "b", []string{"i"}, intAttr("to", typeBool)), random("w", 4), opOf("Where", "y", []string{"b", "x", "w"}))
+	lawful(t, "length before batch", 13, []int64{3, 4}, random("w", 4, 5), rawInts("s", -1, 4), rawInts("r", 3, -1, 5), opOf("Transpose", "h", x, intsAttr("perm", 1, 0, 2)),
+		opOf("Reshape", "f", []string{"h", "s"}), opOf("Tanh", "g", []string{"f"}), opOf("MatMul", "m", []string{"g", "w"}), opOf("Reshape", "u", []string{"m", "r"}),
+		opOf("Transpose", "y", []string{"u"}, intsAttr("perm", 1, 0, 2)))
 	lawful(t, "heads in the batch", 13, []int64{3, 4}, rawInts("s", -1, 3, 2), rawInts("r", -1, 12), opOf("Reshape", "h", []string{"x", "s"}),
 		opOf("Softmax", "a", []string{"h"}), opOf("Reshape", "y", []string{"a", "r"}))
 }
@@ -182,6 +186,22 @@ func TestFixedBatch(t *testing.T) {
 	mixing, err := Read(bytes.NewReader(modelBytes(rawInts("s", 1, 12), opOf("Reshape", "h", []string{"x", "s"}), opOf("Relu", "y", []string{"h"}), inputOf("x", 2, 6), outputOf("y"))), nil)
 	if err == nil {
 		t.Errorf("samples are joined without an error: %v", mixing.Spec())
+	}
+}
+
+// TestRowsOfSeveralSamplesStayApart reads what must not work on an axis in which
+// the batch runs faster than something else.
+func TestRowsOfSeveralSamplesStayApart(t *testing.T) {
+	rows := [][]byte{rawInts("s", -1, 4), opOf("Transpose", "h", x, intsAttr("perm", 1, 0, 2)), opOf("Reshape", "f", []string{"h", "s"}), inputOf("x", -1, 3, 4), outputOf("y")}
+	for name, parts := range map[string][][]byte{
+		"wrong way back": {rawInts("r", -1, 3, 4), opOf("Reshape", "y", []string{"f", "r"})},
+		"other rows":     {rawInts("r", 2, -1, 4), opOf("Reshape", "y", []string{"f", "r"})},
+		"joined":         {rawInts("r", -1, 12), opOf("Reshape", "g", []string{"x", "r"}), rawInts("q", -1, 4), opOf("Reshape", "k", []string{"g", "q"}), opOf("Add", "y", []string{"f", "k"})},
+		"transposed":     {opOf("Transpose", "y", []string{"f"})},
+	} {
+		if m, err := Read(bytes.NewReader(modelBytes(append(slices.Clone(rows), parts...)...)), nil); !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%s: %v, %v", name, m, err)
+		}
 	}
 }
 
