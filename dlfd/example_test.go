@@ -64,7 +64,8 @@ func Example() {
 	}
 
 	judge("before")
-	_, err = dlfd.DLFD{}.Unlearn(ctx, model,
+	method := dlfd.DLFD{Shrink: .4} // a network of few layers can be shrunk
+	_, err = method.Unlearn(ctx, model,
 		dlfd.Data{Retain: retain, Forget: forget, Holdout: holdout},
 		&dlfd.Options{Source: rand.NewPCG(1, 0)})
 	if err != nil {
@@ -73,5 +74,5 @@ func Example() {
 	judge("after")
 	// Output:
 	// before: accuracy 0.63 on test, 1.00 on forget; attack AUC 0.65
-	// after: accuracy 0.67 on test, 0.67 on forget; attack AUC 0.45
+	// after: accuracy 0.67 on test, 0.68 on forget; attack AUC 0.46
 }

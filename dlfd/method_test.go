@@ -152,7 +152,7 @@ func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
 		return a
 	}
 	before := judge()
-	res := unlearn(t, dlfd.DLFD{}, m, data)
+	res := unlearn(t, dlfd.DLFD{Shrink: .4}, m, data)
 	after := judge()
 	if before.Loss.AUC < .6 || before.ForgetAccuracy < .95 {
 		t.Fatalf("the model did not memorise (AUC %.3f, accuracy %.3f): the test shows nothing", before.Loss.AUC, before.ForgetAccuracy)
