@@ -183,6 +183,7 @@ func (s *Sinkhorn) term(ws *Workspace, which role, coef float64, r request, a, b
 		return 0, fmt.Errorf("%w: Epsilon %v is lost in rounding beside costs from %v to %v; use EMD", ErrParameter, s.Epsilon, lo, hi)
 	}
 	t := newTransport(ws, s, a, b, c)
+	t.span = hi - lo
 	s.run(ws, &t, which, x.same(y))
 	if s.Rho == 0 {
 		t.stats.DualityGap = t.gap(ws)

@@ -102,7 +102,7 @@ func (t *transport) sweep(tol float64, limit int, mayStop bool) {
 			continue
 		}
 		left := p.decide(err, tol)
-		if mayStop && t.newtonAt >= 0 && k+every > t.newtonAt && left > every {
+		if mayStop && t.newtonAt >= 0 && t.stats.Iterations+every > t.newtonAt && left > every-2 {
 			return
 		}
 	}
@@ -192,26 +192,25 @@ func (t *transport) solve(anneal bool) {
 }
 
 // annealFrom is the range of the costs in units of ε above which the problem is
-// first solved, roughly, for larger ε.
-const annealFrom = 1000
+// first solved, to the marginal error rough, for larger ε: where groups of
+// points have to exchange mass over long distances, neither sweeps nor Newton
+// steps at the final ε see them.
+const (
+	annealFrom = 60
+	rough      = .02
+)
 
 func (t *transport) anneal() {
-	const rough = .05
-	lo, hi := math.Inf(1), math.Inf(-1)
-	for _, v := range t.c {
-		lo, hi = min(lo, v), max(hi, v)
-	}
-	eps := t.eps
-	if hi-lo <= annealFrom*eps {
+	eps, kappa := t.eps, t.kappa
+	if t.span <= annealFrom*eps {
 		return
 	}
-	kappa := t.kappa
-	for e := (hi - lo) / 10; e > 1.5*eps; e /= 4 {
+	for e := t.span / 10; e > 1.5*eps; e /= 3 {
 		t.eps, t.kappa = e, kappa*(e/eps)
 		t.spread()
-		t.sweep(rough, 10, false)
+		t.sweep(rough, 4, false)
 		t.absorb()
-		if t.stats.MarginalError > rough {
+		if t.stats.MarginalError > rough && t.newtonAt >= 0 {
 			t.spread()
 			t.newton(rough, 20)
 		}

@@ -23,6 +23,8 @@ type transport struct {
 	u, v, next []float64
 	col, shift []float64
 	tol, scale float64 // scale is the mass that marginal errors are relative to
+	span       float64 // of the costs, from least to largest
+	damping    float64 // of Newton steps: added to S as a share of diag(Pᵀ1)
 	mass       float64 // of the plan, once finished
 	maxIter    int
 	newtonAt   int // sweeps before Newton steps; negative: never
@@ -100,7 +102,7 @@ func (t *transport) entries(row, c []float64, f, inv float64) float64 {
 		row[j] = (f + shift[j] - c[j]) * inv
 	}
 	kernel.Exp(row, row)
-	return sum(row)
+	return kernel.Sum(row)
 }
 
 // absorb moves the factors u and v into the potentials.

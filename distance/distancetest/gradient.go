@@ -115,7 +115,7 @@ func gradientLaw(c *checker, s Size) error {
 			return err
 		}
 		rnd := c.rng(s, 2)
-		floor := math.Abs(r.value) / (1 + rms(x.X) + rms(y.X))
+		floor := max(c.unit, math.Abs(r.value)) / (1 + rms(x.X) + rms(y.X))
 		ws := new(distance.Workspace)
 		if err := c.along("gx", rnd, r.gx, x, floor, func(z distance.Sample) (float64, error) { return d.Eval(ws, nil, nil, z, y) }); err != nil {
 			return err
