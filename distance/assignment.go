@@ -115,18 +115,3 @@ func (s *assignment) relax(row []float64, h float64, i, left int) (at int) {
 	}
 	return at
 }
-
-// gap returns by how much the cost of the assignment, per row, can exceed the
-// optimum: the difference to the dual value after the duals are made feasible.
-func assignmentGap(col []int, u, v, c []float64) float64 {
-	n := len(col)
-	var worst, primal, dual float64
-	for i, ui := range u {
-		for j, w := range c[i*n : i*n+n] {
-			worst = max(worst, ui+v[j]-w)
-		}
-		primal += c[i*n+col[i]]
-		dual += ui + v[i]
-	}
-	return math.Abs(primal-dual)/float64(n) + worst
-}
