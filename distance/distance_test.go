@@ -47,6 +47,17 @@ func TestConformance(t *testing.T) {
 		{"RationalQuadratic2", distance.MMD{Kernel: distance.RationalQuadratic{Alpha: 2.5, Sigma: 1}}},
 		{"IMQ", distance.MMD{Kernel: distance.InverseMultiquadric{}}},
 		{"EMDCityBlock", distance.EMD{Cost: distance.CityBlock{}}},
+		{"RandomFourier", distance.RandomFourier{}},
+		{"RandomFourierL1", distance.RandomFourier{Sigma: 3, L1: true, Features: 40, Seed: 7}},
+		{"Sliced", distance.SlicedWasserstein{}},
+		{"Sliced1", distance.SlicedWasserstein{P: 1, L: 5}},
+		{"Sliced3", distance.SlicedWasserstein{P: 3, L: 7, Seed: 3}},
+		{"MaxSliced", distance.SlicedWasserstein{Max: true}},
+		{"Bures", distance.Bures{}},
+		{"BuresUnbiased", distance.Bures{DDof: 1}},
+		{"BuresRidge", distance.Bures{Ridge: .1}},
+		{"CORAL", distance.CORAL{}},
+		{"CORALBiased", distance.CORAL{DDof: -1}},
 		{"ReleasedSinkhorn", distance.ReleasedSinkhorn{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -23,6 +23,7 @@ type Workspace struct {
 	marks   []mark
 	warm    map[warmKey][]float64
 	memos   map[warmKey]*memo
+	tables  map[draws][]float64
 }
 
 type mark struct{ floats, ints, singles position }
