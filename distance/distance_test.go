@@ -1,6 +1,7 @@
 package distance_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/distance"
@@ -58,6 +59,9 @@ func TestConformance(t *testing.T) {
 		{"BuresRidge", distance.Bures{Ridge: .1}},
 		{"CORAL", distance.CORAL{}},
 		{"CORALBiased", distance.CORAL{DDof: -1}},
+		{"Weighted", distance.Weighted{Terms: []distance.Term{{Weight: 2, D: distance.EMD{}}, {Weight: -.5, D: distance.MMD{}}}}},
+		{"W2", distance.Root{D: distance.EMD{Cost: distance.SqEuclidean{}}}},
+		{"RootMMD", distance.Root{D: distance.MMD{Kernel: distance.Energy{}}}},
 		{"ReleasedSinkhorn", distance.ReleasedSinkhorn{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -66,4 +70,52 @@ func TestConformance(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestStreaming(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		d    distance.Sinkhorn
+	}{
+		{"Cosine", distance.Sinkhorn{}},
+		{"Divergence", distance.Sinkhorn{Debiased: true, Epsilon: .2}},
+		{"Relative", distance.Sinkhorn{Cost: distance.SqEuclidean{}}},
+		{"Unbalanced", distance.Sinkhorn{Cost: distance.Euclidean{}, Rho: 1, Debiased: true, Epsilon: .3}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dense, streamed := tt.d, tt.d
+			dense.Tol, streamed.Tol = 1e-10, 1e-10
+			streamed.MaxEntries = 1
+			streamed.MaxIter = 20000
+			x, y := features(1, 50, 6, 0), features(2, 40, 6, .4)
+			want, wx, wy := evalAll(t, dense, x, y)
+			got, gx, gy := evalAll(t, streamed, x, y)
+			if math.Abs(got-want) > 1e-9 {
+				t.Errorf("value %v, want %v", got, want)
+			}
+			if d := maxDiff(gx, wx); d > 1e-7 {
+				t.Errorf("gx differs by %v", d)
+			}
+			if d := maxDiff(gy, wy); d > 1e-7 {
+				t.Errorf("gy differs by %v", d)
+			}
+		})
+	}
+}
+
+func evalAll(t *testing.T, d distance.Distance, x, y distance.Sample) (v float64, gx, gy []float64) {
+	t.Helper()
+	gx, gy = make([]float64, len(x.X)), make([]float64, len(y.X))
+	v, err := d.Eval(nil, gx, gy, x, y)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, gx, gy
+}
+
+func maxDiff(a, b []float64) (m float64) {
+	for i, v := range a {
+		m = max(m, math.Abs(v-b[i]))
+	}
+	return m
 }

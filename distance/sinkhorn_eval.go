@@ -166,6 +166,9 @@ func (s Sinkhorn) cachedSelf(ws *Workspace, r request, b []float64, y Sample) (f
 // term returns OT(x, y) and adds its gradients, times coef, to those wanted. It
 // sets s.Epsilon where it depends on the costs.
 func (s *Sinkhorn) term(ws *Workspace, which role, coef float64, r request, a, b []float64, x, y Sample) (float64, error) {
+	if r.plan == nil && x.N*y.N > s.MaxEntries {
+		return s.streamed(ws, coef, r, a, b, x, y)
+	}
 	ws = ws.Enter()
 	defer ws.Leave()
 	c := ws.Floats(x.N * y.N)
@@ -175,12 +178,12 @@ func (s *Sinkhorn) term(ws *Workspace, which role, coef float64, r request, a, b
 		return 0, err
 	}
 	if s.Epsilon == 0 {
-		if s.Epsilon, err = relativeEpsilon(a, b, c); err != nil {
+		if s.Epsilon, err = chooseEpsilon(costMoments(a, b, c)); err != nil {
 			return 0, err
 		}
 	}
 	if hi-lo > digits*s.Epsilon {
-		return 0, fmt.Errorf("%w: Epsilon %v is lost in rounding beside costs from %v to %v; use EMD", ErrParameter, s.Epsilon, lo, hi)
+		return 0, errDigits(s.Epsilon, lo, hi)
 	}
 	t := newTransport(ws, s, a, b, c)
 	t.span = hi - lo
