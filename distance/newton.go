@@ -149,7 +149,7 @@ func (t *transport) applySchur(dst, z []float64) {
 		dst[j] = z[j] * (s*(1+t.damping) + t.kappa*t.target(j))
 	}
 	for i, a := range t.a {
-		if a > 0 {
+		if a > 0 && t.rowMass(i) > 0 {
 			row := t.p[i*t.m : (i+1)*t.m]
 			kernel.Axpy(-kernel.Dot(row, z)/(t.rowMass(i)*(1+t.kappa)), row, dst)
 		}
@@ -163,7 +163,7 @@ func (t *transport) schurDiagonal(dst []float64) {
 		dst[j] = s*(1+t.damping) + t.kappa*t.target(j)
 	}
 	for i, a := range t.a {
-		if a == 0 {
+		if a == 0 || t.rowMass(i) == 0 {
 			continue
 		}
 		r := 1 / (t.rowMass(i) * (1 + t.kappa))

@@ -99,7 +99,7 @@ func (t *stream) raise() {
 		case b == 0:
 		case s > 1e-280:
 			t.g[j] = (t.g[j] + t.eps*math.Log(b/s)) / (1 + t.kappa)
-		default:
+		case t.target(j) > 1e-280:
 			lost = true
 		}
 	}
@@ -123,7 +123,7 @@ func (t *stream) lift() {
 				}
 				for j, c := range p.c[i*t.m : (i+1)*t.m] {
 					if t.col[j] <= 1e-280 && t.b[j] > 0 {
-						t.g[j] = min(t.g[j], c-f)
+						t.g[j] = min(t.g[j], (c-f)/(1+t.kappa))
 					}
 				}
 			}

@@ -116,9 +116,11 @@ func (t *transport) columns(r relaxation) bool {
 		switch {
 		case b == 0:
 		case !(s > 1e-280):
-			return false
+			if t.target(j) > 1e-280 {
+				return false
+			}
 		case t.kappa > 0:
-			t.v[j] = math.Pow(b*math.Exp(-t.g[j]/t.rho())/s, 1/(1+t.kappa))
+			t.v[j] = math.Pow(t.target(j)/s, 1/(1+t.kappa))
 		case r.roots == 0:
 			t.v[j] = b / s
 		default:
@@ -136,12 +138,12 @@ func (t *transport) rows(r relaxation) (err float64, wild bool) {
 	clear(t.col)
 	m := t.m
 	for i, a := range t.a {
-		if a == 0 {
+		row := t.p[i*m : i*m+m]
+		s := kernel.Dot(row, t.v)
+		if a == 0 || s == 0 && t.kappa > 0 { // a relaxed row may have no mass
 			t.next[i] = 1
 			continue
 		}
-		row := t.p[i*m : i*m+m]
-		s := kernel.Dot(row, t.v)
 		u := t.rowFactor(r, i, a, s)
 		best := a / s
 		if t.kappa > 0 {
@@ -179,7 +181,7 @@ func (t *transport) solve(anneal bool) {
 		t.anneal()
 	}
 	t.spread()
-	t.sweep(t.tol, t.maxIter, true)
+	t.sweep(t.tol, t.maxIter-t.stats.Iterations, true)
 	if t.newtonAt >= 0 && t.stats.MarginalError > t.tol && t.stats.Iterations < t.maxIter {
 		t.absorb()
 		t.spread()
@@ -205,10 +207,10 @@ func (t *transport) anneal() {
 	if t.span <= annealFrom*eps {
 		return
 	}
-	for e := t.span / 10; e > 1.5*eps; e /= 3 {
+	for e := t.span / 10; e > 1.5*eps && t.stats.Iterations < t.maxIter; e /= 3 {
 		t.eps, t.kappa = e, kappa*(e/eps)
 		t.spread()
-		t.sweep(rough, 4, false)
+		t.sweep(rough, min(4, t.maxIter-t.stats.Iterations), false)
 		t.absorb()
 		if t.stats.MarginalError > rough && t.newtonAt >= 0 {
 			t.spread()

@@ -140,7 +140,7 @@ func (t *transport) finish() {
 func (t *transport) lift() {
 	t.absorb()
 	for j, s := range t.col {
-		if s > 1e-280 || t.b[j] == 0 {
+		if s > 1e-280 || t.target(j) < 1e-280 {
 			continue
 		}
 		least := math.Inf(1)
@@ -149,7 +149,7 @@ func (t *transport) lift() {
 				least = min(least, t.c[i*t.m+j]-f)
 			}
 		}
-		t.g[j] = least
+		t.g[j] = least / (1 + t.kappa)
 	}
 	t.spread()
 }
