@@ -309,10 +309,9 @@ DATA maskfloat32<>+124(SB)/4, $0x00000000
 GLOBL maskfloat32<>(SB), RODATA|NOPTR, $128
 
 // func sumExpF32(n int, x *float32, top float32) float32
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·sumExpF32(SB), NOSPLIT, $0-28
-	MOVSS        top+16(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS top+16(FP), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
@@ -472,7 +471,7 @@ done:
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	MOVSS        X1, ret+24(FP)
+	VMOVSS       X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -783,10 +782,9 @@ DATA maskfloat64<>+120(SB)/8, $0x0000000000000000
 GLOBL maskfloat64<>(SB), RODATA|NOPTR, $128
 
 // func sumExpF64(n int, x *float64, top float64) float64
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·sumExpF64(SB), NOSPLIT, $0-32
-	MOVSD        top+16(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD top+16(FP), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
@@ -974,7 +972,7 @@ done:
 	VADDPD       X0, X1, X1
 	VUNPCKHPD    X1, X1, X0
 	VADDSD       X0, X1, X1
-	MOVSD        X1, ret+24(FP)
+	VMOVSD       X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -985,10 +983,9 @@ DATA c64_c086200000000000<>+24(SB)/8, $0xc086200000000000
 GLOBL c64_c086200000000000<>(SB), RODATA|NOPTR, $32
 
 // func maxDiffF64(n int, f *float64, c *float64, scale float64) float64
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX
 TEXT ·maxDiffF64(SB), NOSPLIT, $0-40
-	MOVSD        scale+24(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD scale+24(FP), Y0
 	VMOVUPS      c64_fff0000000000000<>+0(SB), Y1
 	VMOVUPS      c64_fff0000000000000<>+0(SB), Y2
 	VMOVUPS      c64_fff0000000000000<>+0(SB), Y3
@@ -1060,7 +1057,7 @@ done:
 	VMAXPD       X0, X1, X1
 	VUNPCKHPD    X1, X1, X0
 	VMAXSD       X0, X1, X1
-	MOVSD        X1, ret+32(FP)
+	VMOVSD       X1, ret+32(FP)
 	VZEROUPPER
 	RET
 
@@ -1071,12 +1068,10 @@ DATA c64_fff0000000000000<>+24(SB)/8, $0xfff0000000000000
 GLOBL c64_fff0000000000000<>(SB), RODATA|NOPTR, $32
 
 // func sumExpDiffF64(n int, f *float64, c *float64, scale float64, top float64) float64
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·sumExpDiffF64(SB), NOSPLIT, $0-48
-	MOVSD        scale+24(FP), X0
-	VBROADCASTSD X0, Y0
-	MOVSD        top+32(FP), X1
-	VBROADCASTSD X1, Y1
+	VBROADCASTSD scale+24(FP), Y0
+	VBROADCASTSD top+32(FP), Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
@@ -1091,8 +1086,7 @@ wide:
 	VMOVUPD      (CX), Y6
 	VMOVUPD      (DX), Y7
 	VSUBPD       Y7, Y6, Y6
-	VMULPD       Y0, Y6, Y6
-	VSUBPD       Y1, Y6, Y6
+	VFMSUB213PD  Y1, Y0, Y6
 	VMOVUPS      c64_c086200000000000<>+0(SB), Y7
 	VMAXPD       Y6, Y7, Y6
 	VMOVUPS      c64_3ff71547652b82fe<>+0(SB), Y8
@@ -1119,8 +1113,7 @@ wide:
 	VMOVUPD      32(CX), Y6
 	VMOVUPD      32(DX), Y7
 	VSUBPD       Y7, Y6, Y6
-	VMULPD       Y0, Y6, Y6
-	VSUBPD       Y1, Y6, Y6
+	VFMSUB213PD  Y1, Y0, Y6
 	VMOVUPS      c64_c086200000000000<>+0(SB), Y7
 	VMAXPD       Y6, Y7, Y6
 	VMOVUPS      c64_3ff71547652b82fe<>+0(SB), Y8
@@ -1147,8 +1140,7 @@ wide:
 	VMOVUPD      64(CX), Y6
 	VMOVUPD      64(DX), Y7
 	VSUBPD       Y7, Y6, Y6
-	VMULPD       Y0, Y6, Y6
-	VSUBPD       Y1, Y6, Y6
+	VFMSUB213PD  Y1, Y0, Y6
 	VMOVUPS      c64_c086200000000000<>+0(SB), Y7
 	VMAXPD       Y6, Y7, Y6
 	VMOVUPS      c64_3ff71547652b82fe<>+0(SB), Y8
@@ -1175,8 +1167,7 @@ wide:
 	VMOVUPD      96(CX), Y6
 	VMOVUPD      96(DX), Y7
 	VSUBPD       Y7, Y6, Y6
-	VMULPD       Y0, Y6, Y6
-	VSUBPD       Y1, Y6, Y6
+	VFMSUB213PD  Y1, Y0, Y6
 	VMOVUPS      c64_c086200000000000<>+0(SB), Y7
 	VMAXPD       Y6, Y7, Y6
 	VMOVUPS      c64_3ff71547652b82fe<>+0(SB), Y8
@@ -1211,8 +1202,7 @@ single:
 	VMOVUPD      (CX), Y6
 	VMOVUPD      (DX), Y7
 	VSUBPD       Y7, Y6, Y6
-	VMULPD       Y0, Y6, Y6
-	VSUBPD       Y1, Y6, Y6
+	VFMSUB213PD  Y1, Y0, Y6
 	VMOVUPS      c64_c086200000000000<>+0(SB), Y7
 	VMAXPD       Y6, Y7, Y6
 	VMOVUPS      c64_3ff71547652b82fe<>+0(SB), Y8
@@ -1250,8 +1240,7 @@ last:
 	VMASKMOVPD   (CX), Y6, Y7
 	VMASKMOVPD   (DX), Y6, Y8
 	VSUBPD       Y8, Y7, Y7
-	VMULPD       Y0, Y7, Y7
-	VSUBPD       Y1, Y7, Y7
+	VFMSUB213PD  Y1, Y0, Y7
 	VMOVUPS      c64_c086200000000000<>+0(SB), Y0
 	VMAXPD       Y7, Y0, Y7
 	VMOVUPS      c64_3ff71547652b82fe<>+0(SB), Y1
@@ -1285,6 +1274,6 @@ done:
 	VADDPD       X0, X2, X1
 	VUNPCKHPD    X1, X1, X0
 	VADDSD       X0, X1, X1
-	MOVSD        X1, ret+40(FP)
+	VMOVSD       X1, ret+40(FP)
 	VZEROUPPER
 	RET

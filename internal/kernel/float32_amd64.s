@@ -981,10 +981,9 @@ done:
 	RET
 
 // func expShiftedF32(n int, top float32, x *float32, dst *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·expShiftedF32(SB), NOSPLIT, $0-32
-	MOVSS        top+8(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS top+8(FP), Y0
 	MOVQ         n+0(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         dst+24(FP), DX
@@ -1137,12 +1136,10 @@ done:
 	RET
 
 // func scaleShiftF32(n int, a float32, b float32, x *float32, dst *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·scaleShiftF32(SB), NOSPLIT, $0-32
-	MOVSS        a+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+12(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+8(FP), Y0
+	VBROADCASTSS b+12(FP), Y1
 	MOVQ         n+0(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         dst+24(FP), DX
@@ -1193,14 +1190,11 @@ done:
 	RET
 
 // func normaliseF32(n int, mean float32, a float32, b float32, x *float32, dst *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·normaliseF32(SB), NOSPLIT, $0-40
-	MOVSS        mean+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        a+12(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        b+16(FP), X2
-	VBROADCASTSS X2, Y2
+	VBROADCASTSS mean+8(FP), Y0
+	VBROADCASTSS a+12(FP), Y1
+	VBROADCASTSS b+16(FP), Y2
 	MOVQ         n+0(FP), AX
 	MOVQ         x+24(FP), CX
 	MOVQ         dst+32(FP), DX
@@ -1257,12 +1251,10 @@ done:
 	RET
 
 // func scaleShiftReLUF32(n int, a float32, b float32, x *float32, dst *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·scaleShiftReLUF32(SB), NOSPLIT, $0-32
-	MOVSS        a+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+12(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+8(FP), Y0
+	VBROADCASTSS b+12(FP), Y1
 	MOVQ         n+0(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         dst+24(FP), DX
@@ -1325,14 +1317,11 @@ done:
 	RET
 
 // func normaliseReLUF32(n int, mean float32, a float32, b float32, x *float32, dst *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·normaliseReLUF32(SB), NOSPLIT, $0-40
-	MOVSS        mean+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        a+12(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        b+16(FP), X2
-	VBROADCASTSS X2, Y2
+	VBROADCASTSS mean+8(FP), Y0
+	VBROADCASTSS a+12(FP), Y1
+	VBROADCASTSS b+16(FP), Y2
 	MOVQ         n+0(FP), AX
 	MOVQ         x+24(FP), CX
 	MOVQ         dst+32(FP), DX
@@ -1401,16 +1390,12 @@ done:
 	RET
 
 // func normaliseGradF32(n int, mean float32, a float32, b float32, c float32, dy *float32, x *float32, dx *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·normaliseGradF32(SB), NOSPLIT, $0-48
-	MOVSS        mean+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        a+12(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        b+16(FP), X2
-	VBROADCASTSS X2, Y2
-	MOVSS        c+20(FP), X3
-	VBROADCASTSS X3, Y3
+	VBROADCASTSS mean+8(FP), Y0
+	VBROADCASTSS a+12(FP), Y1
+	VBROADCASTSS b+16(FP), Y2
+	VBROADCASTSS c+20(FP), Y3
 	MOVQ         n+0(FP), AX
 	MOVQ         dy+24(FP), CX
 	MOVQ         x+32(FP), DX
@@ -1470,16 +1455,12 @@ done:
 	RET
 
 // func normaliseGradReLUF32(n int, mean float32, a float32, b float32, c float32, dy *float32, x *float32, y *float32, dx *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·normaliseGradReLUF32(SB), NOSPLIT, $0-56
-	MOVSS        mean+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        a+12(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        b+16(FP), X2
-	VBROADCASTSS X2, Y2
-	MOVSS        c+20(FP), X3
-	VBROADCASTSS X3, Y3
+	VBROADCASTSS mean+8(FP), Y0
+	VBROADCASTSS a+12(FP), Y1
+	VBROADCASTSS b+16(FP), Y2
+	VBROADCASTSS c+20(FP), Y3
 	MOVQ         n+0(FP), AX
 	MOVQ         dy+24(FP), CX
 	MOVQ         x+32(FP), DX
@@ -1558,12 +1539,10 @@ done:
 	RET
 
 // func axpbyF32(n int, a float32, b float32, x *float32, y *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·axpbyF32(SB), NOSPLIT, $0-32
-	MOVSS        a+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        b+12(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS a+8(FP), Y0
+	VBROADCASTSS b+12(FP), Y1
 	MOVQ         n+0(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         y+24(FP), DX
@@ -1626,14 +1605,11 @@ done:
 	RET
 
 // func sgdF32(n int, lr float32, mu float32, wd float32, grad *float32, v *float32, w *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·sgdF32(SB), NOSPLIT, $0-48
-	MOVSS        lr+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        mu+12(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        wd+16(FP), X2
-	VBROADCASTSS X2, Y2
+	VBROADCASTSS lr+8(FP), Y0
+	VBROADCASTSS mu+12(FP), Y1
+	VBROADCASTSS wd+16(FP), Y2
 	MOVQ         n+0(FP), AX
 	MOVQ         grad+24(FP), CX
 	MOVQ         v+32(FP), DX
@@ -1838,7 +1814,7 @@ done:
 	RET
 
 // func sumWideF32(n int, x *float32) (r0 float64)
-// Requires: AVX, SSE2
+// Requires: AVX
 TEXT ·sumWideF32(SB), NOSPLIT, $0-24
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -1900,12 +1876,12 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, r0+16(FP)
+	VMOVSD       X0, r0+16(FP)
 	VZEROUPPER
 	RET
 
 // func dotWideF32(n int, x *float32, y *float32) (r0 float64)
-// Requires: AVX, FMA3, SSE2
+// Requires: AVX, FMA3
 TEXT ·dotWideF32(SB), NOSPLIT, $0-32
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -1986,12 +1962,12 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, r0+24(FP)
+	VMOVSD       X0, r0+24(FP)
 	VZEROUPPER
 	RET
 
 // func momentsWideF32(n int, x *float32) (r0 float64, r1 float64)
-// Requires: AVX, FMA3, SSE2
+// Requires: AVX, FMA3
 TEXT ·momentsWideF32(SB), NOSPLIT, $0-32
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -2065,7 +2041,7 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, r0+16(FP)
+	VMOVSD       X0, r0+16(FP)
 	VADDPD       Y6, Y2, Y2
 	VADDPD       Y7, Y3, Y3
 	VADDPD       Y3, Y2, Y2
@@ -2073,12 +2049,12 @@ done:
 	VADDPD       X0, X2, X1
 	VUNPCKHPD    X1, X1, X0
 	VADDSD       X0, X1, X1
-	MOVSD        X1, r1+24(FP)
+	VMOVSD       X1, r1+24(FP)
 	VZEROUPPER
 	RET
 
 // func sumDotWideF32(n int, x *float32, y *float32) (r0 float64, r1 float64)
-// Requires: AVX, FMA3, SSE2
+// Requires: AVX, FMA3
 TEXT ·sumDotWideF32(SB), NOSPLIT, $0-40
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -2171,7 +2147,7 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, r0+24(FP)
+	VMOVSD       X0, r0+24(FP)
 	VADDPD       Y6, Y2, Y2
 	VADDPD       Y7, Y3, Y3
 	VADDPD       Y3, Y2, Y2
@@ -2179,12 +2155,12 @@ done:
 	VADDPD       X0, X2, X1
 	VUNPCKHPD    X1, X1, X0
 	VADDSD       X0, X1, X1
-	MOVSD        X1, r1+32(FP)
+	VMOVSD       X1, r1+32(FP)
 	VZEROUPPER
 	RET
 
 // func sumDotReLUWideF32(n int, x *float32, y *float32, z *float32) (r0 float64, r1 float64)
-// Requires: AVX, FMA3, SSE2
+// Requires: AVX, FMA3
 TEXT ·sumDotReLUWideF32(SB), NOSPLIT, $0-48
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -2296,7 +2272,7 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, r0+32(FP)
+	VMOVSD       X0, r0+32(FP)
 	VADDPD       Y6, Y2, Y2
 	VADDPD       Y7, Y3, Y3
 	VADDPD       Y3, Y2, Y2
@@ -2304,6 +2280,6 @@ done:
 	VADDPD       X0, X2, X1
 	VUNPCKHPD    X1, X1, X0
 	VADDSD       X0, X1, X1
-	MOVSD        X1, r1+40(FP)
+	VMOVSD       X1, r1+40(FP)
 	VZEROUPPER
 	RET

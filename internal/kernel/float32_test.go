@@ -192,6 +192,8 @@ func TestActivationSpecialValues(t *testing.T) {
 			{"Exp32", Exp32, []float32{inf, 0, nan, 1, inf, 0, inf, 3.783506e-44, 20.085537}},
 			{"Sigmoid", Sigmoid, []float32{1, 0, nan, 0.5, 1, 0, 1, 0, 0.95257413}},
 			{"SiLU", SiLU, []float32{inf, nan, nan, 0, 1e30, 0, 100, 0, 2.8577224}},
+			{"Erf", Erf, []float32{1, -1, nan, 0, 1, -1, 1, -1, 0.99997791}},
+			{"GELU", GELU, []float32{inf, nan, nan, 0, 1e30, 0, 100, 0, 2.9959502}}, // 3·Φ(3) = 3·0.9986501
 			{"Softmax", Softmax, []float32{nan, nan, nan, nan, nan, nan, nan, nan, nan}},
 			{"Softmax of −Inf", func(dst, _ []float32) { Softmax(dst, []float32{-inf, 0, -inf, 0, 0, 0, -200, -inf, -inf}) }, []float32{0, .25, 0, .25, .25, .25, 0, 0, 0}},
 		} {
@@ -222,6 +224,7 @@ func TestActivationGradients(t *testing.T) {
 		{"ReLU", func(v float64) float64 { return max(0, v) }, func() { ReLU(y, x); ReLUGrad(dx, dy, y) }},
 		{"Sigmoid", sigm, func() { Sigmoid(y, x); SigmoidGrad(dx, dy, y) }},
 		{"SiLU", func(v float64) float64 { return v * sigm(v) }, func() { SiLUGrad(dx, dy, x) }},
+		{"GELU", func(v float64) float64 { return v * (1 + math.Erf(v/math.Sqrt2)) / 2 }, func() { GELUGrad(dx, dy, x) }},
 	} {
 		c.grad()
 		const h = 1e-5

@@ -73,10 +73,11 @@ func roundUp(n, unit int) int { return (n + unit - 1) / unit * unit }
 // align is the slack in elements with which a panel can start at a cache line.
 const align = 64 / 4
 
-// blockK returns the length of k's blocks: equal, at most g.kc, a multiple of 8.
+// blockK returns the length of k's blocks: equal, at most g.kc, a multiple of 8,
+// not 0.
 func (g *gemmKernel[T]) blockK(k int) int {
 	blocks := max(1, (k+g.kc-1)/g.kc)
-	return roundUp((k+blocks-1)/blocks, 8)
+	return max(8, roundUp((k+blocks-1)/blocks, 8))
 }
 
 func (g *gemmKernel[T]) scratch(m, n, k int) int {
@@ -189,16 +190,29 @@ func (p *product[T]) columns(g *gemmKernel[T], pa, scratch []T, k0, kb, i0, mb, 
 	direct := !p.tB && mb <= mr // each element of B is used once: read it in place
 	pb := scratch[:kb*roundUp(nb, g.nr)]
 	p.packB(g, direct, k0, kb, j0, nb, pb)
+	var inPlace []T
+	if direct {
+		inPlace = p.b[k0*p.ldb+j0:]
+	}
+	g.block(pa, pb, inPlace, p.ldb, kb, mb, nb, p.c[i0*p.ldc+j0:], p.ldc, add)
+}
+
+// block multiplies mb packed rows by nb packed columns; whole panels of
+// inPlace, unless it is nil, stand for those of pb.
+func (g *gemmKernel[T]) block(pa, pb, inPlace []T, ldb, kb, mb, nb int, c []T, ldc int, add bool) {
 	for top := 0; top < mb; top += g.l2 {
-		rows := min(g.l2, mb-top)
+		end := min(mb, top+g.l2)
 		for j := 0; j < nb; j += g.nr {
 			cols := min(g.nr, nb-j)
-			b, ldb := pb[j*kb:], g.nr
-			if direct && cols == g.nr {
-				b, ldb = p.b[k0*p.ldb+j0+j:], p.ldb
+			var b []T
+			ld := g.nr
+			if inPlace != nil && cols == g.nr {
+				b, ld = inPlace[j:], ldb
+			} else {
+				b = pb[j*kb:]
 			}
-			for i := top; i < top+rows; i += mr {
-				g.tile(kb, pa[i*kb:], b, ldb, p.c[(i0+i)*p.ldc+j0+j:], p.ldc, min(mr, mb-i), cols, add)
+			for i := top; i < end; i += mr {
+				g.tile(kb, pa[i*kb:], b, ld, c[i*ldc+j:], ldc, min(mr, mb-i), cols, add)
 			}
 		}
 	}

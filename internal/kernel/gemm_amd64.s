@@ -2043,14 +2043,13 @@ slimMaskedOverwrite:
 	RET
 
 // func packBRowsF32(kc int, src *float32, ld int, dst *float32, alpha float32)
-// Requires: AVX, AVX2, MMX+, SSE
+// Requires: AVX, MMX+
 TEXT ·packBRowsF32(SB), NOSPLIT, $0-36
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSS        alpha+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS alpha+32(FP), Y0
 	MOVQ         DX, SI
 	SHLQ         $0x03, SI
 
@@ -2115,14 +2114,13 @@ done:
 	RET
 
 // func packARowsF32(kc int, src *float32, ld int, dst *float32, alpha float32)
-// Requires: AVX, AVX2, MMX+, SSE
+// Requires: AVX, MMX+
 TEXT ·packARowsF32(SB), NOSPLIT, $0-36
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSS        alpha+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS alpha+32(FP), Y0
 	MOVQ         $+6, SI
 	LEAQ         maskfloat32<>+64(SB), DI
 	NEGQ         SI
@@ -2176,14 +2174,13 @@ done:
 	RET
 
 // func packBColsF32(kc int, src *float32, ld int, dst *float32, alpha float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·packBColsF32(SB), NOSPLIT, $0-36
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSS        alpha+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS alpha+32(FP), Y0
 
 square:
 	TESTQ      AX, AX
@@ -2311,14 +2308,13 @@ done:
 	RET
 
 // func packAColsF32(kc int, src *float32, ld int, dst *float32, alpha float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·packAColsF32(SB), NOSPLIT, $0-36
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSS        alpha+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS alpha+32(FP), Y0
 
 square:
 	TESTQ        AX, AX
@@ -2405,12 +2401,13 @@ done:
 // Requires: AVX, FMA3
 TEXT ·dot4F32(SB), NOSPLIT, $0-40
 	MOVQ   n+0(FP), AX
-	MOVQ   ld+16(FP), CX
 	MOVQ   x+24(FP), DX
+	MOVQ   ld+16(FP), CX
 	MOVQ   a+8(FP), BX
 	LEAQ   (BX)(CX*1), SI
 	LEAQ   (SI)(CX*1), DI
-	LEAQ   (DI)(CX*1), CX
+	LEAQ   (DI)(CX*1), R8
+	XORQ   CX, CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2419,54 +2416,51 @@ TEXT ·dot4F32(SB), NOSPLIT, $0-40
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	XORQ   R8, R8
 
 wide:
 	CMPQ        AX, $+16
 	JLT         single
-	VMOVUPS     (DX)(R8*1), Y8
-	VFMADD231PS (BX)(R8*1), Y8, Y0
-	VFMADD231PS (SI)(R8*1), Y8, Y2
-	VFMADD231PS (DI)(R8*1), Y8, Y4
-	VFMADD231PS (CX)(R8*1), Y8, Y6
-	VMOVUPS     32(DX)(R8*1), Y8
-	VFMADD231PS 32(BX)(R8*1), Y8, Y1
-	VFMADD231PS 32(SI)(R8*1), Y8, Y3
-	VFMADD231PS 32(DI)(R8*1), Y8, Y5
-	VFMADD231PS 32(CX)(R8*1), Y8, Y7
-	ADDQ        $+64, R8
+	VMOVUPS     (DX)(CX*1), Y8
+	VFMADD231PS (BX)(CX*1), Y8, Y0
+	VFMADD231PS (SI)(CX*1), Y8, Y2
+	VFMADD231PS (DI)(CX*1), Y8, Y4
+	VFMADD231PS (R8)(CX*1), Y8, Y6
+	VMOVUPS     32(DX)(CX*1), Y8
+	VFMADD231PS 32(BX)(CX*1), Y8, Y1
+	VFMADD231PS 32(SI)(CX*1), Y8, Y3
+	VFMADD231PS 32(DI)(CX*1), Y8, Y5
+	VFMADD231PS 32(R8)(CX*1), Y8, Y7
+	ADDQ        $+64, CX
 	SUBQ        $+16, AX
 	JMP         wide
 
 single:
 	CMPQ        AX, $+8
 	JLT         last
-	VMOVUPS     (DX)(R8*1), Y8
-	VFMADD231PS (BX)(R8*1), Y8, Y0
-	VFMADD231PS (SI)(R8*1), Y8, Y2
-	VFMADD231PS (DI)(R8*1), Y8, Y4
-	VFMADD231PS (CX)(R8*1), Y8, Y6
-	ADDQ        $+32, R8
+	VMOVUPS     (DX)(CX*1), Y8
+	VFMADD231PS (BX)(CX*1), Y8, Y0
+	VFMADD231PS (SI)(CX*1), Y8, Y2
+	VFMADD231PS (DI)(CX*1), Y8, Y4
+	VFMADD231PS (R8)(CX*1), Y8, Y6
+	ADDQ        $+32, CX
 	SUBQ        $+8, AX
+	JMP         single
 
 last:
 	TESTQ       AX, AX
 	JLE         done
 	LEAQ        maskfloat32<>+64(SB), R9
-	MOVQ        AX, R10
-	NEGQ        R10
-	VMOVDQU     (R9)(R10*4), Y8
-	VMASKMOVPS  (DX)(R8*1), Y8, Y9
-	VMASKMOVPS  (BX)(R8*1), Y8, Y10
+	NEGQ        AX
+	VMOVDQU     (R9)(AX*4), Y8
+	VMASKMOVPS  (DX)(CX*1), Y8, Y9
+	VMASKMOVPS  (BX)(CX*1), Y8, Y10
 	VFMADD231PS Y10, Y9, Y0
-	VMASKMOVPS  (SI)(R8*1), Y8, Y10
+	VMASKMOVPS  (SI)(CX*1), Y8, Y10
 	VFMADD231PS Y10, Y9, Y2
-	VMASKMOVPS  (DI)(R8*1), Y8, Y10
+	VMASKMOVPS  (DI)(CX*1), Y8, Y10
 	VFMADD231PS Y10, Y9, Y4
-	VMASKMOVPS  (CX)(R8*1), Y8, Y8
+	VMASKMOVPS  (R8)(CX*1), Y8, Y8
 	VFMADD231PS Y8, Y9, Y6
-	ADDQ        $+32, R8
-	SUBQ        $+8, AX
 
 done:
 	MOVQ         out+32(FP), AX
@@ -2509,60 +2503,60 @@ done:
 // Requires: AVX, FMA3
 TEXT ·axpy4F32(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
-	MOVQ         ld+16(FP), CX
 	MOVQ         y+32(FP), DX
-	MOVQ         coef+24(FP), BX
-	MOVQ         a+8(FP), SI
-	VBROADCASTSS (BX), Y0
+	MOVQ         ld+16(FP), CX
+	MOVQ         a+8(FP), BX
+	LEAQ         (BX)(CX*1), SI
 	LEAQ         (SI)(CX*1), DI
-	VBROADCASTSS 4(BX), Y1
 	LEAQ         (DI)(CX*1), R8
-	VBROADCASTSS 8(BX), Y2
-	LEAQ         (R8)(CX*1), CX
-	VBROADCASTSS 12(BX), Y3
-	XORQ         BX, BX
+	XORQ         CX, CX
+	MOVQ         coef+24(FP), R9
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS 8(R9), Y2
+	VBROADCASTSS 12(R9), Y3
 
 wide:
 	CMPQ        AX, $+32
 	JLT         single
-	VMOVUPS     (DX)(BX*1), Y4
-	VFMADD231PS (SI)(BX*1), Y0, Y4
-	VFMADD231PS (DI)(BX*1), Y1, Y4
-	VFMADD231PS (R8)(BX*1), Y2, Y4
-	VFMADD231PS (CX)(BX*1), Y3, Y4
-	VMOVUPS     Y4, (DX)(BX*1)
-	VMOVUPS     32(DX)(BX*1), Y4
-	VFMADD231PS 32(SI)(BX*1), Y0, Y4
-	VFMADD231PS 32(DI)(BX*1), Y1, Y4
-	VFMADD231PS 32(R8)(BX*1), Y2, Y4
-	VFMADD231PS 32(CX)(BX*1), Y3, Y4
-	VMOVUPS     Y4, 32(DX)(BX*1)
-	VMOVUPS     64(DX)(BX*1), Y4
-	VFMADD231PS 64(SI)(BX*1), Y0, Y4
-	VFMADD231PS 64(DI)(BX*1), Y1, Y4
-	VFMADD231PS 64(R8)(BX*1), Y2, Y4
-	VFMADD231PS 64(CX)(BX*1), Y3, Y4
-	VMOVUPS     Y4, 64(DX)(BX*1)
-	VMOVUPS     96(DX)(BX*1), Y4
-	VFMADD231PS 96(SI)(BX*1), Y0, Y4
-	VFMADD231PS 96(DI)(BX*1), Y1, Y4
-	VFMADD231PS 96(R8)(BX*1), Y2, Y4
-	VFMADD231PS 96(CX)(BX*1), Y3, Y4
-	VMOVUPS     Y4, 96(DX)(BX*1)
-	ADDQ        $+128, BX
+	VMOVUPS     (DX)(CX*1), Y4
+	VFMADD231PS (BX)(CX*1), Y0, Y4
+	VFMADD231PS (SI)(CX*1), Y1, Y4
+	VFMADD231PS (DI)(CX*1), Y2, Y4
+	VFMADD231PS (R8)(CX*1), Y3, Y4
+	VMOVUPS     Y4, (DX)(CX*1)
+	VMOVUPS     32(DX)(CX*1), Y4
+	VFMADD231PS 32(BX)(CX*1), Y0, Y4
+	VFMADD231PS 32(SI)(CX*1), Y1, Y4
+	VFMADD231PS 32(DI)(CX*1), Y2, Y4
+	VFMADD231PS 32(R8)(CX*1), Y3, Y4
+	VMOVUPS     Y4, 32(DX)(CX*1)
+	VMOVUPS     64(DX)(CX*1), Y4
+	VFMADD231PS 64(BX)(CX*1), Y0, Y4
+	VFMADD231PS 64(SI)(CX*1), Y1, Y4
+	VFMADD231PS 64(DI)(CX*1), Y2, Y4
+	VFMADD231PS 64(R8)(CX*1), Y3, Y4
+	VMOVUPS     Y4, 64(DX)(CX*1)
+	VMOVUPS     96(DX)(CX*1), Y4
+	VFMADD231PS 96(BX)(CX*1), Y0, Y4
+	VFMADD231PS 96(SI)(CX*1), Y1, Y4
+	VFMADD231PS 96(DI)(CX*1), Y2, Y4
+	VFMADD231PS 96(R8)(CX*1), Y3, Y4
+	VMOVUPS     Y4, 96(DX)(CX*1)
+	ADDQ        $+128, CX
 	SUBQ        $+32, AX
 	JMP         wide
 
 single:
 	CMPQ        AX, $+8
 	JLT         last
-	VMOVUPS     (DX)(BX*1), Y4
-	VFMADD231PS (SI)(BX*1), Y0, Y4
-	VFMADD231PS (DI)(BX*1), Y1, Y4
-	VFMADD231PS (R8)(BX*1), Y2, Y4
-	VFMADD231PS (CX)(BX*1), Y3, Y4
-	VMOVUPS     Y4, (DX)(BX*1)
-	ADDQ        $+32, BX
+	VMOVUPS     (DX)(CX*1), Y4
+	VFMADD231PS (BX)(CX*1), Y0, Y4
+	VFMADD231PS (SI)(CX*1), Y1, Y4
+	VFMADD231PS (DI)(CX*1), Y2, Y4
+	VFMADD231PS (R8)(CX*1), Y3, Y4
+	VMOVUPS     Y4, (DX)(CX*1)
+	ADDQ        $+32, CX
 	SUBQ        $+8, AX
 	JMP         single
 
@@ -2570,21 +2564,18 @@ last:
 	TESTQ       AX, AX
 	JLE         done
 	LEAQ        maskfloat32<>+64(SB), R9
-	MOVQ        AX, R10
-	NEGQ        R10
-	VMOVDQU     (R9)(R10*4), Y4
-	VMASKMOVPS  (DX)(BX*1), Y4, Y5
-	VMASKMOVPS  (SI)(BX*1), Y4, Y6
+	NEGQ        AX
+	VMOVDQU     (R9)(AX*4), Y4
+	VMASKMOVPS  (DX)(CX*1), Y4, Y5
+	VMASKMOVPS  (BX)(CX*1), Y4, Y6
 	VFMADD231PS Y6, Y0, Y5
-	VMASKMOVPS  (DI)(BX*1), Y4, Y0
+	VMASKMOVPS  (SI)(CX*1), Y4, Y0
 	VFMADD231PS Y0, Y1, Y5
-	VMASKMOVPS  (R8)(BX*1), Y4, Y0
+	VMASKMOVPS  (DI)(CX*1), Y4, Y0
 	VFMADD231PS Y0, Y2, Y5
-	VMASKMOVPS  (CX)(BX*1), Y4, Y0
+	VMASKMOVPS  (R8)(CX*1), Y4, Y0
 	VFMADD231PS Y0, Y3, Y5
-	VMASKMOVPS  Y5, Y4, (DX)(BX*1)
-	ADDQ        $+32, BX
-	SUBQ        $+8, AX
+	VMASKMOVPS  Y5, Y4, (DX)(CX*1)
 
 done:
 	VZEROUPPER
@@ -4613,14 +4604,13 @@ slimMaskedOverwrite:
 	RET
 
 // func packBRowsF64(kc int, src *float64, ld int, dst *float64, alpha float64)
-// Requires: AVX, AVX2, MMX+, SSE2
+// Requires: AVX, MMX+
 TEXT ·packBRowsF64(SB), NOSPLIT, $0-40
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSD        alpha+32(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD alpha+32(FP), Y0
 	MOVQ         DX, SI
 	SHLQ         $0x03, SI
 
@@ -4685,14 +4675,13 @@ done:
 	RET
 
 // func packARowsF64(kc int, src *float64, ld int, dst *float64, alpha float64)
-// Requires: AVX, AVX2, MMX+, SSE2
+// Requires: AVX, MMX+
 TEXT ·packARowsF64(SB), NOSPLIT, $0-40
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSD        alpha+32(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD alpha+32(FP), Y0
 	MOVQ         $+2, SI
 	LEAQ         maskfloat64<>+64(SB), DI
 	NEGQ         SI
@@ -4761,14 +4750,13 @@ done:
 	RET
 
 // func packBColsF64(kc int, src *float64, ld int, dst *float64, alpha float64)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX
 TEXT ·packBColsF64(SB), NOSPLIT, $0-40
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSD        alpha+32(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD alpha+32(FP), Y0
 
 square:
 	TESTQ      AX, AX
@@ -4832,14 +4820,13 @@ done:
 	RET
 
 // func packAColsF64(kc int, src *float64, ld int, dst *float64, alpha float64)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX
 TEXT ·packAColsF64(SB), NOSPLIT, $0-40
 	MOVQ         kc+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         ld+16(FP), DX
 	MOVQ         dst+24(FP), BX
-	MOVSD        alpha+32(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD alpha+32(FP), Y0
 
 square:
 	TESTQ      AX, AX
@@ -4902,12 +4889,13 @@ done:
 // Requires: AVX, FMA3
 TEXT ·dot4F64(SB), NOSPLIT, $0-40
 	MOVQ   n+0(FP), AX
-	MOVQ   ld+16(FP), CX
 	MOVQ   x+24(FP), DX
+	MOVQ   ld+16(FP), CX
 	MOVQ   a+8(FP), BX
 	LEAQ   (BX)(CX*1), SI
 	LEAQ   (SI)(CX*1), DI
-	LEAQ   (DI)(CX*1), CX
+	LEAQ   (DI)(CX*1), R8
+	XORQ   CX, CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -4916,54 +4904,51 @@ TEXT ·dot4F64(SB), NOSPLIT, $0-40
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	XORQ   R8, R8
 
 wide:
 	CMPQ        AX, $+8
 	JLT         single
-	VMOVUPD     (DX)(R8*1), Y8
-	VFMADD231PD (BX)(R8*1), Y8, Y0
-	VFMADD231PD (SI)(R8*1), Y8, Y2
-	VFMADD231PD (DI)(R8*1), Y8, Y4
-	VFMADD231PD (CX)(R8*1), Y8, Y6
-	VMOVUPD     32(DX)(R8*1), Y8
-	VFMADD231PD 32(BX)(R8*1), Y8, Y1
-	VFMADD231PD 32(SI)(R8*1), Y8, Y3
-	VFMADD231PD 32(DI)(R8*1), Y8, Y5
-	VFMADD231PD 32(CX)(R8*1), Y8, Y7
-	ADDQ        $+64, R8
+	VMOVUPD     (DX)(CX*1), Y8
+	VFMADD231PD (BX)(CX*1), Y8, Y0
+	VFMADD231PD (SI)(CX*1), Y8, Y2
+	VFMADD231PD (DI)(CX*1), Y8, Y4
+	VFMADD231PD (R8)(CX*1), Y8, Y6
+	VMOVUPD     32(DX)(CX*1), Y8
+	VFMADD231PD 32(BX)(CX*1), Y8, Y1
+	VFMADD231PD 32(SI)(CX*1), Y8, Y3
+	VFMADD231PD 32(DI)(CX*1), Y8, Y5
+	VFMADD231PD 32(R8)(CX*1), Y8, Y7
+	ADDQ        $+64, CX
 	SUBQ        $+8, AX
 	JMP         wide
 
 single:
 	CMPQ        AX, $+4
 	JLT         last
-	VMOVUPD     (DX)(R8*1), Y8
-	VFMADD231PD (BX)(R8*1), Y8, Y0
-	VFMADD231PD (SI)(R8*1), Y8, Y2
-	VFMADD231PD (DI)(R8*1), Y8, Y4
-	VFMADD231PD (CX)(R8*1), Y8, Y6
-	ADDQ        $+32, R8
+	VMOVUPD     (DX)(CX*1), Y8
+	VFMADD231PD (BX)(CX*1), Y8, Y0
+	VFMADD231PD (SI)(CX*1), Y8, Y2
+	VFMADD231PD (DI)(CX*1), Y8, Y4
+	VFMADD231PD (R8)(CX*1), Y8, Y6
+	ADDQ        $+32, CX
 	SUBQ        $+4, AX
+	JMP         single
 
 last:
 	TESTQ       AX, AX
 	JLE         done
 	LEAQ        maskfloat64<>+64(SB), R9
-	MOVQ        AX, R10
-	NEGQ        R10
-	VMOVDQU     (R9)(R10*8), Y8
-	VMASKMOVPD  (DX)(R8*1), Y8, Y9
-	VMASKMOVPD  (BX)(R8*1), Y8, Y10
+	NEGQ        AX
+	VMOVDQU     (R9)(AX*8), Y8
+	VMASKMOVPD  (DX)(CX*1), Y8, Y9
+	VMASKMOVPD  (BX)(CX*1), Y8, Y10
 	VFMADD231PD Y10, Y9, Y0
-	VMASKMOVPD  (SI)(R8*1), Y8, Y10
+	VMASKMOVPD  (SI)(CX*1), Y8, Y10
 	VFMADD231PD Y10, Y9, Y2
-	VMASKMOVPD  (DI)(R8*1), Y8, Y10
+	VMASKMOVPD  (DI)(CX*1), Y8, Y10
 	VFMADD231PD Y10, Y9, Y4
-	VMASKMOVPD  (CX)(R8*1), Y8, Y8
+	VMASKMOVPD  (R8)(CX*1), Y8, Y8
 	VFMADD231PD Y8, Y9, Y6
-	ADDQ        $+32, R8
-	SUBQ        $+4, AX
 
 done:
 	MOVQ         out+32(FP), AX
@@ -4998,60 +4983,60 @@ done:
 // Requires: AVX, FMA3
 TEXT ·axpy4F64(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
-	MOVQ         ld+16(FP), CX
 	MOVQ         y+32(FP), DX
-	MOVQ         coef+24(FP), BX
-	MOVQ         a+8(FP), SI
-	VBROADCASTSD (BX), Y0
+	MOVQ         ld+16(FP), CX
+	MOVQ         a+8(FP), BX
+	LEAQ         (BX)(CX*1), SI
 	LEAQ         (SI)(CX*1), DI
-	VBROADCASTSD 8(BX), Y1
 	LEAQ         (DI)(CX*1), R8
-	VBROADCASTSD 16(BX), Y2
-	LEAQ         (R8)(CX*1), CX
-	VBROADCASTSD 24(BX), Y3
-	XORQ         BX, BX
+	XORQ         CX, CX
+	MOVQ         coef+24(FP), R9
+	VBROADCASTSD (R9), Y0
+	VBROADCASTSD 8(R9), Y1
+	VBROADCASTSD 16(R9), Y2
+	VBROADCASTSD 24(R9), Y3
 
 wide:
 	CMPQ        AX, $+16
 	JLT         single
-	VMOVUPD     (DX)(BX*1), Y4
-	VFMADD231PD (SI)(BX*1), Y0, Y4
-	VFMADD231PD (DI)(BX*1), Y1, Y4
-	VFMADD231PD (R8)(BX*1), Y2, Y4
-	VFMADD231PD (CX)(BX*1), Y3, Y4
-	VMOVUPD     Y4, (DX)(BX*1)
-	VMOVUPD     32(DX)(BX*1), Y4
-	VFMADD231PD 32(SI)(BX*1), Y0, Y4
-	VFMADD231PD 32(DI)(BX*1), Y1, Y4
-	VFMADD231PD 32(R8)(BX*1), Y2, Y4
-	VFMADD231PD 32(CX)(BX*1), Y3, Y4
-	VMOVUPD     Y4, 32(DX)(BX*1)
-	VMOVUPD     64(DX)(BX*1), Y4
-	VFMADD231PD 64(SI)(BX*1), Y0, Y4
-	VFMADD231PD 64(DI)(BX*1), Y1, Y4
-	VFMADD231PD 64(R8)(BX*1), Y2, Y4
-	VFMADD231PD 64(CX)(BX*1), Y3, Y4
-	VMOVUPD     Y4, 64(DX)(BX*1)
-	VMOVUPD     96(DX)(BX*1), Y4
-	VFMADD231PD 96(SI)(BX*1), Y0, Y4
-	VFMADD231PD 96(DI)(BX*1), Y1, Y4
-	VFMADD231PD 96(R8)(BX*1), Y2, Y4
-	VFMADD231PD 96(CX)(BX*1), Y3, Y4
-	VMOVUPD     Y4, 96(DX)(BX*1)
-	ADDQ        $+128, BX
+	VMOVUPD     (DX)(CX*1), Y4
+	VFMADD231PD (BX)(CX*1), Y0, Y4
+	VFMADD231PD (SI)(CX*1), Y1, Y4
+	VFMADD231PD (DI)(CX*1), Y2, Y4
+	VFMADD231PD (R8)(CX*1), Y3, Y4
+	VMOVUPD     Y4, (DX)(CX*1)
+	VMOVUPD     32(DX)(CX*1), Y4
+	VFMADD231PD 32(BX)(CX*1), Y0, Y4
+	VFMADD231PD 32(SI)(CX*1), Y1, Y4
+	VFMADD231PD 32(DI)(CX*1), Y2, Y4
+	VFMADD231PD 32(R8)(CX*1), Y3, Y4
+	VMOVUPD     Y4, 32(DX)(CX*1)
+	VMOVUPD     64(DX)(CX*1), Y4
+	VFMADD231PD 64(BX)(CX*1), Y0, Y4
+	VFMADD231PD 64(SI)(CX*1), Y1, Y4
+	VFMADD231PD 64(DI)(CX*1), Y2, Y4
+	VFMADD231PD 64(R8)(CX*1), Y3, Y4
+	VMOVUPD     Y4, 64(DX)(CX*1)
+	VMOVUPD     96(DX)(CX*1), Y4
+	VFMADD231PD 96(BX)(CX*1), Y0, Y4
+	VFMADD231PD 96(SI)(CX*1), Y1, Y4
+	VFMADD231PD 96(DI)(CX*1), Y2, Y4
+	VFMADD231PD 96(R8)(CX*1), Y3, Y4
+	VMOVUPD     Y4, 96(DX)(CX*1)
+	ADDQ        $+128, CX
 	SUBQ        $+16, AX
 	JMP         wide
 
 single:
 	CMPQ        AX, $+4
 	JLT         last
-	VMOVUPD     (DX)(BX*1), Y4
-	VFMADD231PD (SI)(BX*1), Y0, Y4
-	VFMADD231PD (DI)(BX*1), Y1, Y4
-	VFMADD231PD (R8)(BX*1), Y2, Y4
-	VFMADD231PD (CX)(BX*1), Y3, Y4
-	VMOVUPD     Y4, (DX)(BX*1)
-	ADDQ        $+32, BX
+	VMOVUPD     (DX)(CX*1), Y4
+	VFMADD231PD (BX)(CX*1), Y0, Y4
+	VFMADD231PD (SI)(CX*1), Y1, Y4
+	VFMADD231PD (DI)(CX*1), Y2, Y4
+	VFMADD231PD (R8)(CX*1), Y3, Y4
+	VMOVUPD     Y4, (DX)(CX*1)
+	ADDQ        $+32, CX
 	SUBQ        $+4, AX
 	JMP         single
 
@@ -5059,21 +5044,18 @@ last:
 	TESTQ       AX, AX
 	JLE         done
 	LEAQ        maskfloat64<>+64(SB), R9
-	MOVQ        AX, R10
-	NEGQ        R10
-	VMOVDQU     (R9)(R10*8), Y4
-	VMASKMOVPD  (DX)(BX*1), Y4, Y5
-	VMASKMOVPD  (SI)(BX*1), Y4, Y6
+	NEGQ        AX
+	VMOVDQU     (R9)(AX*8), Y4
+	VMASKMOVPD  (DX)(CX*1), Y4, Y5
+	VMASKMOVPD  (BX)(CX*1), Y4, Y6
 	VFMADD231PD Y6, Y0, Y5
-	VMASKMOVPD  (DI)(BX*1), Y4, Y0
+	VMASKMOVPD  (SI)(CX*1), Y4, Y0
 	VFMADD231PD Y0, Y1, Y5
-	VMASKMOVPD  (R8)(BX*1), Y4, Y0
+	VMASKMOVPD  (DI)(CX*1), Y4, Y0
 	VFMADD231PD Y0, Y2, Y5
-	VMASKMOVPD  (CX)(BX*1), Y4, Y0
+	VMASKMOVPD  (R8)(CX*1), Y4, Y0
 	VFMADD231PD Y0, Y3, Y5
-	VMASKMOVPD  Y5, Y4, (DX)(BX*1)
-	ADDQ        $+32, BX
-	SUBQ        $+4, AX
+	VMASKMOVPD  Y5, Y4, (DX)(CX*1)
 
 done:
 	VZEROUPPER

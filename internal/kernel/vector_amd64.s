@@ -5,10 +5,9 @@
 #include "textflag.h"
 
 // func axpyF32(n int, alpha float32, x *float32, y *float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·axpyF32(SB), NOSPLIT, $0-32
-	MOVSS        alpha+8(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS alpha+8(FP), Y0
 	MOVQ         n+0(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         y+24(FP), DX
@@ -99,10 +98,9 @@ DATA maskfloat32<>+124(SB)/4, $0x00000000
 GLOBL maskfloat32<>(SB), RODATA|NOPTR, $128
 
 // func scaleF32(n int, alpha float32, x *float32, dst *float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·scaleF32(SB), NOSPLIT, $0-32
-	MOVSS        alpha+8(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS alpha+8(FP), Y0
 	MOVQ         n+0(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         dst+24(FP), DX
@@ -275,7 +273,7 @@ done:
 	RET
 
 // func sumF32(n int, x *float32) float32
-// Requires: AVX, SSE
+// Requires: AVX
 TEXT ·sumF32(SB), NOSPLIT, $0-20
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -327,12 +325,12 @@ done:
 	VADDPS       X1, X0, X0
 	VMOVSHDUP    X0, X1
 	VADDSS       X1, X0, X0
-	MOVSS        X0, ret+16(FP)
+	VMOVSS       X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func dotF32(n int, x *float32, y *float32) float32
-// Requires: AVX, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·dotF32(SB), NOSPLIT, $0-28
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -393,12 +391,12 @@ done:
 	VADDPS       X1, X0, X0
 	VMOVSHDUP    X0, X1
 	VADDSS       X1, X0, X0
-	MOVSS        X0, ret+24(FP)
+	VMOVSS       X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func sqDistF32(n int, x *float32, y *float32) float32
-// Requires: AVX, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·sqDistF32(SB), NOSPLIT, $0-28
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -465,12 +463,12 @@ done:
 	VADDPS       X1, X0, X0
 	VMOVSHDUP    X0, X1
 	VADDSS       X1, X0, X0
-	MOVSS        X0, ret+24(FP)
+	VMOVSS       X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func maxF32(n int, x *float32) float32
-// Requires: AVX, SSE
+// Requires: AVX
 TEXT ·maxF32(SB), NOSPLIT, $0-20
 	VMOVUPS c32_ff800000<>+0(SB), Y0
 	VMOVUPS c32_ff800000<>+0(SB), Y1
@@ -524,7 +522,7 @@ done:
 	VMAXPS       X1, X0, X0
 	VMOVSHDUP    X0, X1
 	VMAXSS       X1, X0, X0
-	MOVSS        X0, ret+16(FP)
+	VMOVSS       X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
@@ -539,10 +537,9 @@ DATA c32_ff800000<>+28(SB)/4, $0xff800000
 GLOBL c32_ff800000<>(SB), RODATA|NOPTR, $32
 
 // func axpyF64(n int, alpha float64, x *float64, y *float64)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, FMA3
 TEXT ·axpyF64(SB), NOSPLIT, $0-32
-	MOVSD        alpha+8(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD alpha+8(FP), Y0
 	MOVQ         n+0(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         y+24(FP), DX
@@ -617,10 +614,9 @@ DATA maskfloat64<>+120(SB)/8, $0x0000000000000000
 GLOBL maskfloat64<>(SB), RODATA|NOPTR, $128
 
 // func scaleF64(n int, alpha float64, x *float64, dst *float64)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX
 TEXT ·scaleF64(SB), NOSPLIT, $0-32
-	MOVSD        alpha+8(FP), X0
-	VBROADCASTSD X0, Y0
+	VBROADCASTSD alpha+8(FP), Y0
 	MOVQ         n+0(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         dst+24(FP), DX
@@ -793,7 +789,7 @@ done:
 	RET
 
 // func sumF64(n int, x *float64) float64
-// Requires: AVX, SSE2
+// Requires: AVX
 TEXT ·sumF64(SB), NOSPLIT, $0-24
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -843,12 +839,12 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, ret+16(FP)
+	VMOVSD       X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func dotF64(n int, x *float64, y *float64) float64
-// Requires: AVX, FMA3, SSE2
+// Requires: AVX, FMA3
 TEXT ·dotF64(SB), NOSPLIT, $0-32
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -907,12 +903,12 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, ret+24(FP)
+	VMOVSD       X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func sqDistF64(n int, x *float64, y *float64) float64
-// Requires: AVX, FMA3, SSE2
+// Requires: AVX, FMA3
 TEXT ·sqDistF64(SB), NOSPLIT, $0-32
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -977,12 +973,12 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	MOVSD        X0, ret+24(FP)
+	VMOVSD       X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func maxF64(n int, x *float64) float64
-// Requires: AVX, SSE2
+// Requires: AVX
 TEXT ·maxF64(SB), NOSPLIT, $0-24
 	VMOVUPS c64_fff0000000000000<>+0(SB), Y0
 	VMOVUPS c64_fff0000000000000<>+0(SB), Y1
@@ -1034,7 +1030,7 @@ done:
 	VMAXPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VMAXSD       X1, X0, X0
-	MOVSD        X0, ret+16(FP)
+	VMOVSD       X0, ret+16(FP)
 	VZEROUPPER
 	RET
 

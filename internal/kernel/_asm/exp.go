@@ -141,7 +141,7 @@ func sumExp(e *elem) {
 		return nil
 	}
 	l.emit()
-	Store(sum(e, acc), ReturnIndex(0))
+	result(e, sum(e, acc), 0)
 	finish()
 }
 
@@ -163,7 +163,7 @@ func maxDiff(e *elem) {
 		return nil
 	}
 	l.emit()
-	Store(maxLanes(e, acc), ReturnIndex(0))
+	result(e, maxLanes(e, acc), 0)
 	finish()
 }
 
@@ -175,14 +175,13 @@ func sumExpDiff(e *elem) {
 	l := &loop{e: e, unroll: 4, in: []string{"f", "c"}}
 	l.body = func(u int, in []vec, mask vec) []vec {
 		e.sub(in[1], in[0], in[0])
-		e.mul(scale, in[0], in[0])
-		e.sub(top, in[0], in[0])
+		e.fmsub213(top, scale, in[0]) // may exceed 0 by a rounding error
 		v := expNegative(e, in[0])
 		clearOutside(e, v, mask)
 		e.add(v, acc[u], acc[u])
 		return nil
 	}
 	l.emit()
-	Store(sum(e, acc), ReturnIndex(0))
+	result(e, sum(e, acc), 0)
 	finish()
 }

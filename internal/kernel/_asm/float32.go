@@ -242,11 +242,11 @@ func sumDotTerms(acc []vec, in []vec) {
 // widenedSums writes a kernel that returns count sums; term adds to 2·count
 // accumulators and nothing where all inputs are 0.
 func widenedSums(name, params, doc string, in []string, count int, term func(acc []vec, in []vec)) {
-	result := "(r0 float64)"
+	returns := "(r0 float64)"
 	if count == 2 {
-		result = "(r0, r1 float64)"
+		returns = "(r0, r1 float64)"
 	}
-	fn(f32, name+"Wide", "n int, "+params, result, doc)
+	fn(f32, name+"Wide", "n int, "+params, returns, doc)
 	acc := [][]vec{zeros(2 * count), zeros(2 * count)}
 	l := &loop{e: f32, unroll: 2, in: in}
 	l.body = func(u int, in []vec, _ vec) []vec {
@@ -256,7 +256,7 @@ func widenedSums(name, params, doc string, in []string, count int, term func(acc
 	l.emit()
 	for c := range count {
 		s := sum(f64, []vec{acc[0][2*c], acc[0][2*c+1], acc[1][2*c], acc[1][2*c+1]})
-		Store(s, ReturnIndex(c))
+		result(f64, s, c)
 	}
 	finish()
 }

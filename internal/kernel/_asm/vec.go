@@ -20,15 +20,15 @@ type elem struct {
 	mask                           func(a, b, c Op)
 	fma231, fma213                 func(...Op) // dst += a*b; dst = a*dst + b
 	fnma231                        func(...Op)
-	broadcast                      func(...Op)
+	fmsub213                       func(...Op) // dst = a*dst - b
 	bcastMem                       func(...Op)
 }
 
 var f32 = &elem{"float32", 4, 8, VADDPS, VSUBPS, VMULPS, VDIVPS, VMAXPS, VMINPS, VANDPS, VXORPS, VORPS, VMOVUPS, VMASKMOVPS,
-	VFMADD231PS, VFMADD213PS, VFNMADD231PS, VBROADCASTSS, VBROADCASTSS}
+	VFMADD231PS, VFMADD213PS, VFNMADD231PS, VFMSUB213PS, VBROADCASTSS}
 
 var f64 = &elem{"float64", 8, 4, VADDPD, VSUBPD, VMULPD, VDIVPD, VMAXPD, VMINPD, VANDPD, VXORPD, VORPD, VMOVUPD, VMASKMOVPD,
-	VFMADD231PD, VFMADD213PD, VFNMADD231PD, VBROADCASTSD, VBROADCASTSD}
+	VFMADD231PD, VFMADD213PD, VFNMADD231PD, VFMSUB213PD, VBROADCASTSD}
 
 // consts holds the constants already written, by name.
 var consts = map[string]Mem{}
@@ -183,12 +183,30 @@ func (l *loop) vector(ptr map[string]reg.Register, u int, mask reg.VecVirtual) {
 	}
 }
 
-// scalar loads the parameter and repeats it in every lane.
+// scalar loads the parameter and repeats it in every lane. It uses no SSE
+// instruction: with the upper halves of YMM registers in use, one such costs
+// over 100 ns on some CPUs.
 func scalar(e *elem, name string) reg.VecVirtual {
-	x, y := XMM(), YMM()
-	Load(Param(name), x)
-	e.broadcast(x, y)
+	p, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	y := YMM()
+	e.bcastMem(p.Addr, y)
 	return y
+}
+
+// result stores the low element of v as return value i, without SSE as well.
+func result(e *elem, v reg.VecVirtual, i int) {
+	r, err := ReturnIndex(i).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	if e == f32 {
+		VMOVSS(v, r.Addr)
+	} else {
+		VMOVSD(v, r.Addr)
+	}
 }
 
 // zeros returns count cleared registers.

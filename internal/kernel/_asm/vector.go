@@ -73,7 +73,7 @@ func reduce(e *elem, name, params string, in []string, what string, term func(ac
 	}
 	l.emit()
 	s := sum(e, acc)
-	Store(s, ReturnIndex(0))
+	result(e, s, 0)
 	finish()
 }
 
@@ -92,7 +92,7 @@ func maximum(e *elem) {
 		return nil
 	}
 	l.emit()
-	Store(maxLanes(e, acc), ReturnIndex(0))
+	result(e, maxLanes(e, acc), 0)
 	finish()
 }
 
