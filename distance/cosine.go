@@ -74,7 +74,10 @@ func (Cosine) Matrix(ws *Workspace, dst []float64, x, y Sample) {
 			if s++; s < nearCos && ix[i] > 0 && iy[j] > 0 {
 				s = sqDiff(ux[i*d:i*d+d], uy[j*d:j*d+d]) / 2
 			}
-			row[j] = min(s, 2)
+			if s > 2 {
+				s = 2
+			}
+			row[j] = s
 		}
 	}
 }

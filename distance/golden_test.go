@@ -2,6 +2,7 @@ package distance_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/distance"
@@ -29,7 +30,8 @@ func goldenPair() (x, y distance.Sample) {
 
 // TestGolden compares with values of POT 0.8.2 (emd2, sinkhorn with
 // method sinkhorn_log and stopThr 1e-14, emd2_1d) and of plain numpy and scipy
-// (kernel means by cdist, sqrtm, cov), all in float64.
+// (kernel means by cdist, sqrtm, cov; the unbalanced problem as a minimisation
+// over log P by L-BFGS-B, good to 2e-9), all in float64.
 func TestGolden(t *testing.T) {
 	sq, eu := distance.SqEuclidean{}, distance.Euclidean{}
 	type sinkhorn = distance.Sinkhorn
@@ -51,6 +53,9 @@ func TestGolden(t *testing.T) {
 		{"sharp cos .5", sinkhorn{Value: distance.Transport, Epsilon: .5, Tol: 1e-12}, 0.6682348581036175},
 		{"Shannon sq .05", sinkhorn{Value: distance.Shannon, Cost: sq, Epsilon: .05, Tol: 1e-12}, 1.6180230867455572},
 		{"Shannon cos .5", sinkhorn{Value: distance.Shannon, Epsilon: .5, Tol: 1e-12}, -0.8888523195099558},
+		{"unbalanced sq", sinkhorn{Cost: sq, Epsilon: .1, Rho: .5, Tol: 1e-12}, 0.6196276745825293},
+		{"unbalanced eu", sinkhorn{Cost: eu, Epsilon: .1, Rho: .5, Tol: 1e-12}, 0.6666185381188743},
+		{"unbalanced cos", sinkhorn{Epsilon: .1, Rho: .5, Tol: 1e-12}, 0.3667270055463525},
 		{"Gaussian", distance.MMD{Kernel: distance.Gaussian{Sigma: .7}}, 0.4082354838371412},
 		{"Laplacian", distance.MMD{Kernel: distance.Laplacian{Sigma: 1.3}}, 0.3101247311001295},
 		{"Laplacian L1", distance.MMD{Kernel: distance.Laplacian{Sigma: 1.3, L1: true}}, 0.35007903071216867},
@@ -61,7 +66,7 @@ func TestGolden(t *testing.T) {
 	} {
 		x, y := goldenPair()
 		got, err := tt.d.Eval(nil, nil, nil, x, y)
-		if err != nil || math.Abs(got-tt.want) > 1e-10 {
+		if err != nil || math.Abs(got-tt.want) > 1e-10 && !strings.HasPrefix(tt.name, "unbalanced") || math.Abs(got-tt.want) > 3e-9 {
 			t.Errorf("%s: got %v, %v, want %v", tt.name, got, err, tt.want)
 		}
 	}

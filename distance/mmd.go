@@ -157,7 +157,9 @@ func (d MMD) quadratic(ws *Workspace, q *pairs, gx, gy, a, b []float64, x, y Sam
 		}
 	}
 	q.self = true
-	value := q.mean(ws, sx, gx, nil, a, a, x, x) + q.mean(ws, sy, gy, nil, b, b, y, y)
+	value := q.mean(ws, sx, gx, nil, a, a, x, x)
+	q.self = true
+	value += q.mean(ws, sy, gy, nil, b, b, y, y)
 	q.self = false
 	value += q.mean(ws, -2, gx, gy, a, b, x, y)
 	if d.Estimator == Biased && value < 0 && value > -1e-12*q.scale {
@@ -187,9 +189,9 @@ func (d MMD) EvalWeights(ws *Workspace, ga, gb []float64, x, y Sample) (float64,
 	}
 	clear(ga)
 	clear(gb)
-	q.ga, q.gb, q.self = ga, nil, true
+	q.ga, q.self = ga, true
 	value := q.mean(ws, 1, nil, nil, a, a, x, x)
-	q.ga = gb
+	q.ga, q.self = gb, true
 	value += q.mean(ws, 1, nil, nil, b, b, y, y)
 	q.ga, q.gb, q.self = ga, gb, false
 	value += q.mean(ws, -2, nil, nil, a, b, x, y)

@@ -1,6 +1,8 @@
 package distance
 
 import (
+	"math"
+
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
@@ -18,28 +20,56 @@ type pairs struct {
 const panel = 1 << 22
 
 // mean returns coef Σ aᵢbⱼ k(xᵢ, yⱼ) and adds its gradients to gx and gy, and
-// those in the weights to q.ga and q.gb. Of a self term, gy is nil and gx gets
-// the gradient in both arguments; so does q.ga.
-func (q *pairs) mean(ws *Workspace, coef float64, gx, gy, a, b []float64, x, y Sample) float64 {
-	rows := max(1, min(x.N, panel/y.N))
-	var value float64
-	for lo := 0; lo < x.N; lo += rows {
-		hi := min(lo+rows, x.N)
-		var g, ga []float64
-		if gx != nil {
-			g = gx[lo*x.Dim : hi*x.Dim]
-		}
-		if q.ga != nil {
-			ga = q.ga[lo:hi]
-		}
-		value += q.panel(ws, coef, g, gy, ga, a[lo:hi], b, x.slice(lo, hi), y, lo)
+// those in the weights to q.ga and q.gb. Of a self term, gy and q.gb are nil,
+// and gx and q.ga get the gradients in both arguments.
+func (q *pairs) mean(ws *Workspace, coef float64, gx, gy, a, b []float64, x, y Sample) (value float64) {
+	if q.self {
+		value = coef * q.selfMean(ws, coef, gx, a, x)
+	} else {
+		value = coef * q.rect(ws, coef, gx, gy, q.ga, q.gb, a, b, x, y)
 	}
-	q.scale = max(q.scale, coef*value, -coef*value)
-	return coef * value
+	q.scale = max(q.scale, math.Abs(value))
+	return value
 }
 
-// panel is mean, less the factor coef, for the rows of x from first on.
-func (q *pairs) panel(ws *Workspace, coef float64, gx, gy, ga, a, b []float64, x, y Sample, first int) (value float64) {
+// selfMean goes through the blocks on the diagonal and, since the matrix is
+// symmetric, those above it.
+func (q *pairs) selfMean(ws *Workspace, coef float64, g, a []float64, x Sample) (value float64) {
+	rows := min(max(64, (x.N+7)/8), 2048)
+	for lo := 0; lo < x.N; lo += rows {
+		hi := min(lo+rows, x.N)
+		z := x.slice(lo, hi)
+		q.self = true
+		value += q.panel(ws, coef, part(g, lo, hi, x.Dim), nil, part(q.ga, lo, hi, 1), nil, a[lo:hi], a[lo:hi], z, z)
+		q.self = false
+		if hi < x.N {
+			value += 2 * q.rect(ws, 2*coef, part(g, lo, hi, x.Dim), part(g, hi, x.N, x.Dim),
+				part(q.ga, lo, hi, 1), part(q.ga, hi, x.N, 1), a[lo:hi], a[hi:], z, x.slice(hi, x.N))
+		}
+	}
+	return value
+}
+
+// part returns rows lo to hi of g, or nil.
+func part(g []float64, lo, hi, dim int) []float64 {
+	if g == nil {
+		return nil
+	}
+	return g[lo*dim : hi*dim]
+}
+
+// rect goes through panels of rows of x.
+func (q *pairs) rect(ws *Workspace, coef float64, gx, gy, ga, gb, a, b []float64, x, y Sample) (value float64) {
+	rows := max(1, min(x.N, panel/y.N))
+	for lo := 0; lo < x.N; lo += rows {
+		hi := min(lo+rows, x.N)
+		value += q.panel(ws, coef, part(gx, lo, hi, x.Dim), gy, part(ga, lo, hi, 1), gb, a[lo:hi], b, x.slice(lo, hi), y)
+	}
+	return value
+}
+
+// panel returns the sum, without coef, over all pairs of x and y at once.
+func (q *pairs) panel(ws *Workspace, coef float64, gx, gy, ga, gb, a, b []float64, x, y Sample) (value float64) {
 	ws = ws.Enter()
 	defer ws.Leave()
 	n, m := x.N, y.N
@@ -58,15 +88,15 @@ func (q *pairs) panel(ws *Workspace, coef float64, gx, gy, ga, a, b []float64, x
 		row := s[i*m : i*m+m]
 		q.kernel.Map(k, dk, row, q.bandwidth)
 		if q.self && q.offDiagonal {
-			k[first+i] = 0
+			k[i] = 0
 		}
 		mean := kernel.Dot(b, k)
 		value += ai * mean
 		if ga != nil {
 			ga[i] += gcoef * mean
 		}
-		if q.gb != nil {
-			kernel.Axpy(coef*ai, k, q.gb)
+		if gb != nil {
+			kernel.Axpy(coef*ai, k, gb)
 		}
 		if dk == nil {
 			continue
@@ -74,7 +104,7 @@ func (q *pairs) panel(ws *Workspace, coef float64, gx, gy, ga, a, b []float64, x
 		kernel.Mul(row, b, dk)
 		kernel.Scale(row, gcoef*ai, row)
 		if q.self && q.offDiagonal {
-			row[first+i] = 0
+			row[i] = 0
 		}
 	}
 	if dk != nil {

@@ -3,6 +3,8 @@ package distance
 import (
 	"fmt"
 	"math"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
 // Planner is a Distance that is the cost of a transport plan.
@@ -274,10 +276,14 @@ const digits = 1e12
 func costRange(c []float64) (lo, hi float64, err error) {
 	lo, hi = c[0], c[0]
 	for _, v := range c {
-		if v-v != 0 {
-			return 0, 0, errCost(v)
+		if v < lo {
+			lo = v
+		} else if v > hi {
+			hi = v
 		}
-		lo, hi = min(lo, v), max(hi, v)
+	}
+	if total := kernel.Sum(c); total-total != 0 {
+		return 0, 0, errCost(total)
 	}
 	return lo, hi, nil
 }
