@@ -210,6 +210,8 @@ func (s *Sinkhorn) run(ws *Workspace, t *transport, which role, self bool) {
 		if kept, warm = ws.potentials(which, t.n, t.m); warm {
 			copy(t.f, kept)
 			copy(t.g, kept[t.n:])
+			// What a small move leaves to do are the slow modes.
+			t.newtonAt = min(t.newtonAt, every)
 		}
 	}
 	if self {

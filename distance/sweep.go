@@ -50,8 +50,8 @@ const every = 8
 // decide raises the relaxation while the error falls more slowly than the
 // present one would make it at its best, which is by ω−1 a sweep, and returns
 // how many more sweeps the error needs to reach tol.
-func (p *pace) decide(err, tol float64) (left float64) {
-	rate := math.Pow(err/p.mark, 1./every)
+func (p *pace) decide(err, tol float64, sweeps int) (left float64) {
+	rate := math.Pow(err/p.mark, 1/float64(sweeps))
 	p.mark = err
 	if !(rate < 1) {
 		rate = 1 - 1e-3
@@ -73,7 +73,6 @@ func (p *pace) decide(err, tol float64) (left float64) {
 // or limit sweeps are done, or (if mayStop) Newton steps promise more.
 func (t *transport) sweep(tol float64, limit int, mayStop bool) {
 	var p pace
-	p.mark = math.Inf(1)
 	plain := relaxations[0]
 	r, exact := plain, true
 	for k := 1; k <= limit; k++ {
@@ -98,10 +97,13 @@ func (t *transport) sweep(tol float64, limit int, mayStop bool) {
 		if t.kappa > 0 || err <= tol {
 			r = plain
 		}
+		if k == 1 {
+			p.mark = err
+		}
 		if k%every > 0 {
 			continue
 		}
-		left := p.decide(err, tol)
+		left := p.decide(err, tol, min(k-1, every))
 		if mayStop && t.newtonAt >= 0 && t.stats.Iterations+every > t.newtonAt && left > every-2 {
 			return
 		}

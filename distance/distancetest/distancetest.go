@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/distance"
@@ -175,7 +176,7 @@ func (c *checker) typical() (unit float64) {
 // laws returns the laws that apply.
 func (c *checker) laws() []law {
 	var out []law
-	for _, l := range append(append([]law{}, contractLaws...), valueLaws...) {
+	for _, l := range slices.Concat(contractLaws, valueLaws, optionalLaws) {
 		if l.applies == nil || l.applies(c.props) {
 			out = append(out, l)
 		}
