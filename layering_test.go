@@ -36,8 +36,8 @@ var mayImport = map[string][]string{
 	"dlfd":                  {"synth", "metrics", "distance", "feature", "feature/train", "internal/..."},
 	"dlfd/baseline":         {"dlfd", "synth", "metrics", "distance", "feature", "feature/train", "internal/..."},
 
-	"examples/faces":    publicPackages,
-	"examples/distance": publicPackages,
+	"examples/faces":     publicPackages,
+	"examples/distances": publicPackages,
 }
 
 var publicPackages = []string{"feature/...", "distance/...", "synth", "metrics/...", "dlfd/..."}
