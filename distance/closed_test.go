@@ -246,3 +246,33 @@ func TestErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestEpsilonRange: from 1e-6 to 1e6, Sinkhorn gives a value between its
+// bounds with finite gradients, or says that it has not converged.
+func TestEpsilonRange(t *testing.T) {
+	dup := normal(17, 12, 3, 0)
+	copy(dup.Row(1), dup.Row(0))
+	zeros := normal(18, 9, 3, .5)
+	zeros.W = []float64{0, .25, .25, .125, 0, .125, .125, .125, 0}
+	for _, cost := range []distance.Cost{nil, distance.SqEuclidean{}, distance.Euclidean{}} {
+		low := value(t, distance.EMD{Cost: cost}, dup, zeros)
+		for eps := 1e-6; eps < 2e6; eps *= 10 {
+			gx, gy := make([]float64, len(dup.X)), make([]float64, len(zeros.X))
+			v, err := distance.Sinkhorn{Cost: cost, Epsilon: eps}.Eval(nil, gx, gy, dup, zeros)
+			if err != nil && !errors.Is(err, distance.ErrNotConverged) {
+				t.Fatalf("%T, ε=%v: %v", cost, eps, err)
+			}
+			if err == nil && !(v >= low-1e-9 && v <= low+eps*math.Log(9)+1e-6) {
+				t.Errorf("%T, ε=%v: %v, EMD %v", cost, eps, v, low)
+			}
+			if err != nil && eps > 1e-5 {
+				t.Errorf("%T, ε=%v: %v", cost, eps, err)
+			}
+			for _, g := range append(gx, gy...) {
+				if g-g != 0 {
+					t.Fatalf("%T, ε=%v: gradient %v", cost, eps, g)
+				}
+			}
+		}
+	}
+}

@@ -89,13 +89,15 @@ func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 		return 0, err
 	}
 	t.plan = ws.Floats(x.N * y.N)
+	before := ws.account()
 	if x.N == y.N && x.W == nil && y.W == nil {
 		t.assign(ws)
 	} else {
 		t.ship(ws)
 	}
 	value, gap := t.certify()
-	ws.Stats.DualityGap += gap
+	ws.Stats.DualityGap = gap
+	own := ws.settle(before)
 	if value-value != 0 {
 		return 0, errCost(value)
 	}
@@ -105,8 +107,8 @@ func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 	if r.points() {
 		e.Cost.VJP(ws, r.gx, r.gy, t.plan, t.c, x, y)
 	}
-	if !ws.Stats.Converged {
-		return value, &ConvergenceError{ws.Stats, 0}
+	if !own.Converged {
+		return value, &ConvergenceError{own, 0}
 	}
 	return value, nil
 }
@@ -128,7 +130,7 @@ func (t *matching) ship(ws *Workspace) {
 	ws = ws.Enter()
 	defer ws.Leave()
 	xt := ws.Floats(t.n * t.m)
-	ws.Stats.Converged = ship(ws, xt, t.u, t.v, t.a, t.b, t.c) && ws.Stats.Converged
+	ws.Stats.Converged = ship(ws, xt, t.u, t.v, t.a, t.b, t.c)
 	transpose(t.plan, xt, t.m, t.n)
 }
 

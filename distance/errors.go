@@ -48,5 +48,7 @@ func (s *Stats) merge(t Stats) {
 	s.Inner += t.Inner
 	s.MarginalError = max(s.MarginalError, t.MarginalError)
 	s.DualityGap += t.DualityGap
+	s.ZeroVectors += t.ZeroVectors
+	s.SkippedMass += t.SkippedMass
 	s.Converged = s.Converged && t.Converged
 }

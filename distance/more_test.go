@@ -237,3 +237,50 @@ func TestConcurrent(t *testing.T) {
 		wg.Wait()
 	}
 }
+
+// TestSamePoints: two measures on the same memory differ by their weights.
+func TestSamePoints(t *testing.T) {
+	x := normal(1, 6, 2, 0)
+	y := x
+	x.W, y.W = []float64{.5, .1, .1, .1, .1, .1}, []float64{.1, .1, .1, .1, .1, .5}
+	apart := distance.Sample{N: 6, Dim: 2, X: append([]float64(nil), y.X...), W: y.W}
+	for _, tt := range all {
+		if _, err := tt.d.Eval(nil, nil, nil, x, y); errors.Is(err, distance.ErrWeights) {
+			continue
+		}
+		got, gx, gy := evalAll(t, tt.d, x, y)
+		want, wx, wy := evalAll(t, tt.d, x, apart)
+		within(t, tt.name, got, want, 1e-6)
+		if e := max(maxDiff(gx, wx), maxDiff(gy, wy)); e > 1e-4 {
+			t.Errorf("%s: gradients differ by %v", tt.name, e)
+		}
+	}
+}
+
+// TestStatsOfParts: a part that has not converged does not taint the next.
+func TestStatsOfParts(t *testing.T) {
+	x, y := features(1, 30, 8, 0), features(2, 30, 8, .3)
+	stopped := distance.Sinkhorn{Epsilon: .01, MaxIter: 1, NewtonAfter: -1}
+	ws := new(distance.Workspace)
+	_, err := distance.Weighted{Terms: []distance.Term{{Weight: 1, D: stopped}, {Weight: 1, D: distance.Sinkhorn{}}}}.Eval(ws, nil, nil, x, y)
+	var late *distance.ConvergenceError
+	if !errors.As(err, &late) || late.Stats.Iterations > 1 {
+		t.Errorf("got %v", err)
+	}
+	if ws.Stats.Converged || ws.Stats.Iterations < 3 {
+		t.Errorf("the sum of both is %+v", ws.Stats)
+	}
+}
+
+func TestFromFloat32(t *testing.T) {
+	s := distance.FromFloat32(nil, []float32{1, 2, 3, 4, 5, 6}, 2)
+	if s.N != 2 || s.Dim != 3 || s.Row(1)[0] != 4 {
+		t.Errorf("%+v", s)
+	}
+	if err := distance.Check(nil, nil, distance.FromFloat32(nil, []float32{1, 2, 3}, 2), s); !errors.Is(err, distance.ErrShape) {
+		t.Error(err)
+	}
+	if err := distance.Check(nil, nil, distance.FromRows([][]float64{{1}, {1, 2}}), s); !errors.Is(err, distance.ErrShape) {
+		t.Error(err)
+	}
+}

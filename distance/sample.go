@@ -42,8 +42,12 @@ func FromRows(rows [][]float64) Sample {
 }
 
 // FromFloat32 returns n uniform rows of width len(x)/n, converted into memory
-// of ws, which they share until the matching Leave (see Workspace).
+// of ws, which they share until the matching Leave (see Workspace); if ws is
+// nil, the memory is new.
 func FromFloat32(ws *Workspace, x []float32, n int) Sample {
+	if ws == nil {
+		ws = new(Workspace)
+	}
 	if n <= 0 || len(x)%n != 0 {
 		return Sample{N: n}
 	}

@@ -3,6 +3,7 @@ package distance
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
@@ -98,17 +99,19 @@ func (s Sinkhorn) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	before := ws.account()
 	value, err := s.term(ws, roleXY, 1, r, a, b, x, y)
 	if s.Debiased && err == nil {
 		var self float64
 		self, err = s.selfTerms(ws, r, a, b, x, y)
 		value += self
 	}
+	own := ws.settle(before)
 	if err != nil {
 		return 0, err
 	}
-	if !ws.Stats.Converged {
-		err = &ConvergenceError{ws.Stats, s.Tol}
+	if !own.Converged {
+		err = &ConvergenceError{own, s.Tol}
 	}
 	return value, err
 }
@@ -149,16 +152,11 @@ func (s Sinkhorn) cachedSelf(ws *Workspace, r request, b []float64, y Sample) (f
 	settings := [...]float64{s.Epsilon, s.Tol, s.Rho, float64(s.Value), float64(s.MaxIter), float64(s.NewtonAfter)}
 	if m.holds(s.Cost, settings[:], b, y) {
 		ws.Stats.merge(m.stats)
-		ws.Stats.ZeroVectors += m.stats.ZeroVectors
 		return m.value, nil
 	}
-	before := ws.Stats
-	ws.Stats = Stats{Converged: true}
+	before := ws.account()
 	value, err := s.term(ws, roleYY, -1, request{}, b, b, y, y)
-	stats := ws.Stats
-	ws.Stats = before
-	ws.Stats.merge(stats)
-	ws.Stats.ZeroVectors += stats.ZeroVectors
+	stats := ws.settle(before)
 	if err == nil {
 		m.keep(s.Cost, settings[:], b, y, value, stats)
 	}
@@ -189,7 +187,7 @@ func (s *Sinkhorn) term(ws *Workspace, which role, coef float64, r request, a, b
 	}
 	t := newTransport(ws, s, a, b, c)
 	t.span = hi - lo
-	s.run(ws, &t, which, x.same(y))
+	s.run(ws, &t, which, x.same(y) && slices.Equal(a, b))
 	if s.Rho == 0 {
 		t.stats.DualityGap = t.gap(ws)
 	}

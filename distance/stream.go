@@ -3,6 +3,7 @@ package distance
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/internal/kernel"
 	"github.com/dlfd-go/unlearn/internal/par"
@@ -237,7 +238,7 @@ func (s *Sinkhorn) streamed(ws *Workspace, coef float64, r request, a, b []float
 			t.kappa = t.eps / s.Rho
 		}
 	}
-	if x.same(y) {
+	if x.same(y) && slices.Equal(a, b) {
 		t.solveSelf()
 	} else {
 		t.solve()
