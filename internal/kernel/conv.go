@@ -14,7 +14,14 @@ import "unsafe"
 // straight from the padded image, of a few samples at a time, and planes
 // smaller than a panel share one with those of the next samples. Taps that only
 // ever meet padding, as eight of nine do for a 3×3 kernel on 1×1 planes, take no
-// part.
+// part. At stride 1, 3×3 kernels between enough channels go through Winograd's
+// transforms, see winograd.go; an infinity then makes NaN of the outputs of its
+// tiles, where the direct sum would make an infinity of some.
+//
+// An element of Forward's and BackwardInput's results has the same bits however
+// many samples a call takes; BackwardWeight sums over the samples of a call.
+// Offsets are int32: the padded images of a block of samples, and their results,
+// have fewer than 2³¹ elements.
 type Conv struct {
 	Window
 	Out    int // output planes of the group

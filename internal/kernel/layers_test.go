@@ -75,12 +75,17 @@ func TestBatchNormGradient(t *testing.T) {
 // of its own, computes the bits of one alone, and its passes are adjoint.
 func TestConvConcurrently(t *testing.T) {
 	r := rand.New(rand.NewPCG(43, 44))
-	for range 10 {
+	for i := range 10 {
 		d := newConvData(r, NewConv(randomWindow(r), 1+r.IntN(20), 1), 4)
+		if i%3 == 0 { // by Winograd's transforms
+			d = newConvData(r, NewConv(Window{25, 4 + i, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, 26, 1), 4)
+		}
 		c := d.c
 		fwd, in := make([]float32, c.PackedForward()), make([]float32, c.PackedInput())
 		c.PackForward(fwd, d.w)
 		c.PackInput(in, d.w)
+		together := make([]float32, d.out)
+		c.Forward(together, d.x, fwd, nil, false, false, 4, d.scratch)
 		var first []float32
 		for _, workers := range []int{1, 2, 4} {
 			y, dx, dw := make([]float32, d.out), make([]float32, d.in), make([]float32, 4*len(d.w))
@@ -100,6 +105,9 @@ func TestConvConcurrently(t *testing.T) {
 			all := slices.Concat(y, dx, dw)
 			if first == nil {
 				first = all
+			}
+			if !slices.Equal(y, together) {
+				t.Fatalf("%+v: other bits with four samples in a call", c.Window)
 			}
 			if !slices.Equal(all, first) {
 				t.Fatalf("%+v: other bits with %d goroutines", c.Window, workers)

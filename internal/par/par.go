@@ -41,26 +41,51 @@ func Each(n int, f func(worker, i int)) {
 		}
 		return
 	}
-	var next atomic.Int64
-	loop := func(worker int) {
-		for {
-			i := int(next.Add(1)) - 1
-			if i >= n {
-				return
-			}
-			f(worker, i)
-		}
-	}
-	var wg sync.WaitGroup
-	wg.Add(w - 1)
+	j := jobs.Get().(*job)
+	j.n, j.f = n, f
+	j.next.Store(0)
+	j.running.Add(w - 1)
 	for k := 1; k < w; k++ {
-		go func() {
-			defer wg.Done()
-			loop(k)
-		}()
+		go j.start(k)()
 	}
-	loop(0)
-	wg.Wait()
+	j.loop(0)
+	j.running.Wait()
+	j.f = nil
+	jobs.Put(j)
+}
+
+// job is one call of Each. Jobs are used again, so that a call allocates
+// nothing.
+type job struct {
+	n       int
+	f       func(worker, i int)
+	next    atomic.Int64
+	running sync.WaitGroup
+	starts  []func() // starts[k-1] is the body of goroutine k
+}
+
+var jobs = sync.Pool{New: func() any { return new(job) }}
+
+func (j *job) loop(worker int) {
+	for {
+		i := int(j.next.Add(1)) - 1
+		if i >= j.n {
+			return
+		}
+		j.f(worker, i)
+	}
+}
+
+// start returns the body of goroutine k ≥ 1.
+func (j *job) start(k int) func() {
+	for len(j.starts) < k {
+		worker := len(j.starts) + 1
+		j.starts = append(j.starts, func() {
+			defer j.running.Done()
+			j.loop(worker)
+		})
+	}
+	return j.starts[k-1]
 }
 
 // Workers returns how many worker numbers Each uses for n items:

@@ -43,3 +43,16 @@ func TestEachWorkerNumbersNeverOverlap(t *testing.T) {
 		busy[w].Store(false)
 	})
 }
+
+func TestEachAllocatesNothing(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	var sum atomic.Int64
+	f := func(_, i int) { sum.Add(int64(i)) }
+	// A collection may empty the pool in between.
+	if n := testing.AllocsPerRun(200, func() { Each(50, f) }); n >= 1 {
+		t.Errorf("Each allocates %v times", n)
+	}
+	if want := int64(201 * 50 * 49 / 2); sum.Load() != want {
+		t.Errorf("sum is %d, want %d", sum.Load(), want)
+	}
+}

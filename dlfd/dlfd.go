@@ -1,0 +1,163 @@
+package dlfd
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/dlfd-go/unlearn/feature"
+)
+
+// Errors that Unlearn wraps beside those of the model and the data.
+var (
+	ErrEmpty     = errors.New("dataset is empty")
+	ErrOverlap   = errors.New("identity both in retain and forget")
+	ErrParameter = errors.New("invalid parameter")
+)
+
+// Data is what an unlearning request is about. Shapes and numbers of classes
+// agree.
+type Data struct {
+	// Retain is what the model was trained on and may keep.
+	Retain feature.Dataset
+	// Forget is what the model was trained on and must lose.
+	Forget feature.Dataset
+	// Holdout was never trained on. Methods may steer by it; reports must use
+	// other samples. It may be nil where a method does not need it.
+	Holdout feature.Dataset
+}
+
+// Unlearner is a method of machine unlearning.
+//
+// Unlearn changes the parameters of m so that m behaves as if Forget had not
+// been in its training set. Laws: on any error, cancellation included, m holds
+// the weights that it came with; equal arguments, the state of opt.Source
+// included, give equal bits at any GOMAXPROCS. An Unlearner is read-only
+// configuration and may be used for many requests.
+type Unlearner interface {
+	Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error)
+}
+
+// Namer is implemented by methods that have a name for tables and files.
+type Namer interface {
+	Name() string
+}
+
+// NameOf returns the name of u, or the empty string if it has none.
+func NameOf(u Unlearner) string {
+	if n, ok := u.(Namer); ok {
+		return n.Name()
+	}
+	return ""
+}
+
+// Needs says which data a method reads.
+type Needs struct {
+	Retain, Forget, Holdout bool
+}
+
+// Options are the settings that all methods share.
+type Options struct {
+	// Source seeds every random choice. It is required; one number is drawn
+	// from it. Use rand.NewPCG(seed, 0) or the like.
+	Source rand.Source
+	// BatchSize is the number of samples a step. If it is zero, 32 is used.
+	BatchSize int
+	// Observer, where not nil, is told of progress from the goroutine that
+	// called Unlearn.
+	Observer func(Event)
+	// Budget ends a run early. The zero value is no limit.
+	Budget Budget
+	// AllowOverlap lets a run go on although an identity stands both in Retain
+	// and in Forget. By default that is an error wrapping ErrOverlap: what is
+	// kept would teach the model what it should lose.
+	AllowOverlap bool
+	// Now tells the time, for Ledger.Wall and Budget.Time; use time.Now. If it
+	// is nil, no time is measured.
+	Now func() time.Time
+}
+
+// Budget limits the work of a run. A method stops at the first step that finds
+// a limit reached, and returns what it has.
+type Budget struct {
+	// Passes is the largest number of sample-passes, forward and backward
+	// together. Zero is no limit.
+	Passes int64
+	// Time is the longest wall time. Zero is no limit. It needs Options.Now.
+	Time time.Duration
+}
+
+// Stop is the reason why a run ended.
+type Stop string
+
+// The reasons.
+const (
+	Completed   Stop = "completed"        // all steps were taken
+	Forgotten   Stop = "forgotten"        // the score that steers was good enough
+	BudgetSpent Stop = "budget spent"     // a limit of Options.Budget was reached
+	CapNotMet   Stop = "cap was not met"  // all steps were taken; no checkpoint met the cap
+	NothingDone Stop = "nothing was done" // the model was good enough as it came
+)
+
+// Ledger counts the work of a run.
+type Ledger struct {
+	Forward  int64         `json:"forward"`           // samples run forward
+	Backward int64         `json:"backward"`          // samples run backward, for gradients of any kind
+	Steps    int           `json:"steps"`             // weight updates
+	Wall     time.Duration `json:"wall_ns,omitempty"` // zero without Options.Now
+}
+
+// Result tells what a run did.
+type Result struct {
+	Method string `json:"method"`
+	Stop   Stop   `json:"stop"`
+	// Best is the step after which the weights that the model now holds were
+	// reached: the last, or an earlier one that scored better.
+	Best int `json:"best"`
+	// Last has the weights after the last step, where they are not the ones
+	// that the model holds.
+	Last feature.Weights `json:"-"`
+	// Trace has one point a weight update.
+	Trace []Point `json:"trace,omitempty"`
+	// Scores has the evaluations that steered the run.
+	Scores []Score `json:"scores,omitempty"`
+	Ledger Ledger  `json:"ledger"`
+	// Overlap lists the identities that stand both in Retain and in Forget.
+	Overlap []string `json:"overlap,omitempty"`
+}
+
+// Point is the state of a run at a weight update. Fields that a method does not
+// use are zero.
+type Point struct {
+	Step           int     `json:"step"`
+	Loss           float64 `json:"loss"`                      // the loss that was stepped on
+	DistanceBefore float64 `json:"distance_before,omitempty"` // D before perturbing the batch
+	DistanceAfter  float64 `json:"distance_after,omitempty"`  // and after
+	LossBefore     float64 `json:"loss_before,omitempty"`     // cross-entropy before perturbing the batch
+	LossAfter      float64 `json:"loss_after,omitempty"`      // and after
+	ForgetTerm     float64 `json:"forget_term,omitempty"`     // what the method asks of the forget batch
+}
+
+// Score is an evaluation that steers a run, on part of Forget and Holdout.
+type Score struct {
+	Step        int     `json:"step"`       // weight updates before it
+	Forgetting  float64 `json:"forgetting"` // 0 is best; see Steering
+	ForgetLoss  float64 `json:"forget_loss"`
+	HoldoutLoss float64 `json:"holdout_loss"`
+	Accuracy    float64 `json:"holdout_accuracy"`
+}
+
+// Event tells an Observer of progress.
+type Event struct {
+	Method string
+	// Step of Steps weight updates have been taken. Steps may shrink when a
+	// run ends early.
+	Step, Steps int
+	Point       *Point // set after a weight update
+	Score       *Score // set after an evaluation
+	// Overlap is set once, before any work, where an identity stands both in
+	// Retain and in Forget.
+	Overlap []string
+	Ledger  Ledger
+}

@@ -1,0 +1,284 @@
+// Package dlfdtest checks that an unlearning method keeps the laws of
+// dlfd.Unlearner: weights restored on every error, equal bits for equal
+// arguments, honest counting, and clear errors for bad requests.
+//
+//	func TestMine(t *testing.T) { dlfdtest.Run(t, Mine{}) }
+package dlfdtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/testkit"
+)
+
+const (
+	inputs  = 5
+	hidden  = 12
+	classes = 3
+)
+
+// Model returns a fresh model of the architecture that Run uses: 5 inputs, 12
+// hidden units, 3 classes.
+func Model(seed uint64) (feature.Trainable, error) {
+	return testkit.NewMLP(inputs, hidden, classes, seed), nil
+}
+
+// Run checks u on a small model and small data, one subtest a law.
+func Run(t *testing.T, u dlfd.Unlearner) {
+	t.Helper()
+	for _, law := range []struct {
+		name  string
+		check func(dlfd.Unlearner) error
+	}{
+		{"changes the weights", changes},
+		{"repeats bit by bit", repeats},
+		{"depends on the source", seeded},
+		{"counts its work", counts},
+		{"reports progress", reports},
+		{"takes one-sample batches", oneSample},
+		{"takes sets of unequal size", unequal},
+		{"restores when cancelled", cancelled},
+		{"restores when the model fails", broken},
+		{"restores on NaN", notFinite},
+		{"refuses empty sets", empty},
+		{"refuses a missing source", noSource},
+		{"refuses shared identities", overlap},
+		{"refuses wrong shapes", wrongShape},
+	} {
+		t.Run(law.name, func(t *testing.T) {
+			if err := law.check(u); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// request is a model and what to unlearn from it.
+type request struct {
+	model *testkit.MLP
+	data  dlfd.Data
+	opt   dlfd.Options
+}
+
+func blobs(n int, seed uint64) *testkit.Blobs {
+	return testkit.NewBlobs(n, inputs, classes, .6, 7, seed)
+}
+
+func newRequest() *request {
+	return &request{
+		model: testkit.NewMLP(inputs, hidden, classes, 1),
+		data:  dlfd.Data{Retain: blobs(45, 1), Forget: blobs(18, 2), Holdout: blobs(21, 3)},
+		opt:   dlfd.Options{Source: rand.NewPCG(4, 5), BatchSize: 8},
+	}
+}
+
+func (r *request) run(ctx context.Context, u dlfd.Unlearner) (*dlfd.Result, error) {
+	return u.Unlearn(ctx, r.model, r.data, &r.opt)
+}
+
+// weights returns all parameters in one slice.
+func (r *request) weights() []float32 {
+	var all []float32
+	for _, p := range r.model.P {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// mustFail runs a request that must end in an error wrapping want and leave the
+// weights as they were.
+func (r *request) mustFail(ctx context.Context, u dlfd.Unlearner, want error) error {
+	before := r.weights()
+	res, err := r.run(ctx, u)
+	if !errors.Is(err, want) {
+		return fmt.Errorf("error is %v, want one that wraps %q", err, want)
+	}
+	if res != nil {
+		return fmt.Errorf("a result came with error %v", err)
+	}
+	if !slices.Equal(before, r.weights()) {
+		return fmt.Errorf("after error %v the weights are not the old ones", err)
+	}
+	return nil
+}
+
+func changes(u dlfd.Unlearner) error {
+	r := newRequest()
+	before := r.weights()
+	if _, err := r.run(context.Background(), u); err != nil {
+		return err
+	}
+	if slices.Equal(before, r.weights()) {
+		return errors.New("the weights are the old ones")
+	}
+	return nil
+}
+
+func repeats(u dlfd.Unlearner) error {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	var first []float32
+	for _, procs := range []int{1, 2, 4} {
+		runtime.GOMAXPROCS(procs)
+		r := newRequest()
+		if _, err := r.run(context.Background(), u); err != nil {
+			return err
+		}
+		if first == nil {
+			first = r.weights()
+		} else if !slices.Equal(first, r.weights()) {
+			return fmt.Errorf("at GOMAXPROCS %d the weights differ from those at 1", procs)
+		}
+	}
+	return nil
+}
+
+func seeded(u dlfd.Unlearner) error {
+	a, b := newRequest(), newRequest()
+	b.opt.Source = rand.NewPCG(6, 7)
+	for _, r := range []*request{a, b} {
+		if _, err := r.run(context.Background(), u); err != nil {
+			return err
+		}
+	}
+	if slices.Equal(a.weights(), b.weights()) {
+		return errors.New("two seeds give the same weights")
+	}
+	return nil
+}
+
+func counts(u dlfd.Unlearner) error {
+	r := newRequest()
+	res, err := r.run(context.Background(), u)
+	if err != nil {
+		return err
+	}
+	l := res.Ledger
+	if l.Forward <= 0 || l.Backward > l.Forward {
+		return fmt.Errorf("ledger %+v", l)
+	}
+	if l.Wall != 0 {
+		return fmt.Errorf("wall time %v without a clock", l.Wall)
+	}
+	if len(res.Trace) != l.Steps {
+		return fmt.Errorf("trace has %d points for %d steps", len(res.Trace), l.Steps)
+	}
+	if int64(r.model.Calls) < int64(l.Steps) {
+		return fmt.Errorf("%d steps with %d gradient calls", l.Steps, r.model.Calls)
+	}
+	return nil
+}
+
+func reports(u dlfd.Unlearner) error {
+	r := newRequest()
+	var wrong error
+	steps := 0
+	r.opt.Observer = func(e dlfd.Event) {
+		if e.Point == nil {
+			return
+		}
+		steps++
+		if e.Step != steps || e.Step > e.Steps {
+			wrong = fmt.Errorf("event %d says step %d of %d", steps, e.Step, e.Steps)
+		}
+	}
+	res, err := r.run(context.Background(), u)
+	if err != nil {
+		return err
+	}
+	if wrong == nil && steps != res.Ledger.Steps {
+		wrong = fmt.Errorf("%d events for %d steps", steps, res.Ledger.Steps)
+	}
+	return wrong
+}
+
+func oneSample(u dlfd.Unlearner) error {
+	r := newRequest()
+	r.opt.BatchSize = 1
+	_, err := r.run(context.Background(), u)
+	return err
+}
+
+func unequal(u dlfd.Unlearner) error {
+	for _, n := range [][2]int{{45, 13}, {13, 45}, {17, 17}} {
+		r := newRequest()
+		r.data.Retain, r.data.Forget = blobs(n[0], 1), blobs(n[1], 2)
+		if _, err := r.run(context.Background(), u); err != nil {
+			return fmt.Errorf("retain %d, forget %d: %w", n[0], n[1], err)
+		}
+	}
+	return nil
+}
+
+func cancelled(u dlfd.Unlearner) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := newRequest()
+	r.opt.Observer = func(e dlfd.Event) {
+		if e.Step == 2 {
+			cancel()
+		}
+	}
+	return r.mustFail(ctx, u, context.Canceled)
+}
+
+func broken(u dlfd.Unlearner) error {
+	r := newRequest()
+	r.model.FailAfter = 3
+	return r.mustFail(context.Background(), u, testkit.ErrBroken)
+}
+
+func notFinite(u dlfd.Unlearner) error {
+	r := newRequest()
+	r.data.Retain.(*testkit.Blobs).X.Data[77] = float32(math.NaN())
+	return r.mustFail(context.Background(), u, feature.ErrNotFinite)
+}
+
+func empty(u dlfd.Unlearner) error {
+	r := newRequest()
+	r.data = dlfd.Data{Retain: blobs(0, 1), Forget: blobs(0, 2), Holdout: blobs(0, 3)}
+	return r.mustFail(context.Background(), u, dlfd.ErrEmpty)
+}
+
+func noSource(u dlfd.Unlearner) error {
+	r := newRequest()
+	r.opt.Source = nil
+	return r.mustFail(context.Background(), u, dlfd.ErrParameter)
+}
+
+func overlap(u dlfd.Unlearner) error {
+	r := newRequest()
+	shared := r.data.Retain.(*testkit.Blobs).Persons
+	r.data.Forget.(*testkit.Blobs).Persons[4] = shared[9]
+	var told []string
+	r.opt.Observer = func(e dlfd.Event) { told = append(told, e.Overlap...) }
+	if err := r.mustFail(context.Background(), u, dlfd.ErrOverlap); err != nil {
+		return err
+	}
+	if !slices.Equal(told, shared[9:10]) {
+		return fmt.Errorf("the observer was told of %q, want %q", told, shared[9:10])
+	}
+	r.opt.AllowOverlap = true
+	res, err := r.run(context.Background(), u)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(res.Overlap, shared[9:10]) {
+		return fmt.Errorf("result lists %q, want %q", res.Overlap, shared[9:10])
+	}
+	return nil
+}
+
+func wrongShape(u dlfd.Unlearner) error {
+	r := newRequest()
+	bad := testkit.NewBlobs(9, inputs+1, classes, 1, 1, 1)
+	r.data = dlfd.Data{Retain: bad, Forget: bad, Holdout: bad}
+	return r.mustFail(context.Background(), u, feature.ErrShape)
+}

@@ -1,0 +1,23 @@
+package dlfdtest_test
+
+import (
+	"testing"
+
+	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/dlfd/baseline"
+	"github.com/dlfd-go/unlearn/dlfd/dlfdtest"
+	"github.com/dlfd-go/unlearn/feature/train"
+)
+
+func TestEveryMethod(t *testing.T) {
+	for _, u := range []dlfd.Unlearner{
+		dlfd.DLFD{},
+		dlfd.Paper(),
+		dlfd.Released(),
+		baseline.FineTune{},
+		baseline.NegGradPlus{},
+		baseline.Retrain{Fresh: dlfdtest.Model, Train: train.Options{Epochs: 3}},
+	} {
+		t.Run(dlfd.NameOf(u), func(t *testing.T) { dlfdtest.Run(t, u) })
+	}
+}

@@ -1,0 +1,280 @@
+package dlfd_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/dlfd-go/unlearn/distance"
+	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/nn"
+	"github.com/dlfd-go/unlearn/feature/train"
+	"github.com/dlfd-go/unlearn/internal/testkit"
+)
+
+// conv returns a small residual network: batch norm, dropout and all.
+func conv(t *testing.T) *nn.Network {
+	t.Helper()
+	m, err := nn.ResNet(nn.ResNetConfig{Input: []int{1, 8, 8}, Classes: 3, Widths: []int{4, 8}, Blocks: []int{1, 1}, Dropout: .2, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// images are blobs in the shape of images.
+type images struct{ *testkit.Blobs }
+
+func (images) Shape() []int { return []int{1, 8, 8} }
+
+func newImages(n int, seed uint64) images {
+	b := testkit.NewBlobs(n, 64, 3, 1.5, 7, seed)
+	b.Scale = feature.Pixels{Mean: []float64{.5}, Std: []float64{.25}}
+	return images{b}
+}
+
+func imageData() dlfd.Data {
+	return dlfd.Data{Retain: newImages(40, 1), Forget: newImages(20, 2), Holdout: newImages(20, 3)}
+}
+
+func unlearn(t *testing.T, u dlfd.Unlearner, m feature.Trainable, data dlfd.Data) *dlfd.Result {
+	t.Helper()
+	res, err := u.Unlearn(context.Background(), m, data, &dlfd.Options{Source: rand.NewPCG(1, 2), BatchSize: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func weights(t *testing.T, m feature.Trainable) []float32 {
+	t.Helper()
+	w, err := feature.Snapshot(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Concat(w...)
+}
+
+// In the released code optimal transport never acts: without it, the weights
+// are the same to the bit. As published, they are not.
+func TestTransportIsInertAsReleasedOnly(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		config func() dlfd.DLFD
+		inert  bool
+	}{{"released", dlfd.Released, true}, {"paper", dlfd.Paper, false}} {
+		var got [2][]float32
+		for i := range got {
+			d := c.config()
+			d.Distancing.Steering.Threshold = 1e-9 // perturb at every step
+			d.Distancing.Steering.Cap = 1e-9       // and keep the last weights
+			if i == 1 {
+				d.Distancing.Synth.Distance = nil
+			}
+			m := conv(t)
+			res := unlearn(t, d, m, imageData())
+			if first := res.Trace[0]; i == 0 && first.DistanceBefore == 0 {
+				t.Fatalf("%s: the distance was not taken", c.name)
+			}
+			got[i] = weights(t, m)
+		}
+		if same := slices.Equal(got[0], got[1]); same != c.inert {
+			t.Errorf("%s: without transport the weights are the same: %v, want %v", c.name, same, c.inert)
+		}
+	}
+}
+
+func TestPaperMovesFeaturesAway(t *testing.T) {
+	d := dlfd.Paper()
+	d.Distancing.Steering.Threshold = 1e-9
+	for _, p := range unlearn(t, d, conv(t), imageData()).Trace {
+		if p.DistanceAfter <= p.DistanceBefore {
+			t.Errorf("step %d: distance went from %v to %v", p.Step, p.DistanceBefore, p.DistanceAfter)
+		}
+	}
+}
+
+func TestBitsDoNotDependOnGOMAXPROCS(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, d := range []dlfd.DLFD{{}, dlfd.Paper(), dlfd.Released()} {
+		var first []float32
+		for _, procs := range []int{1, 2, 4} {
+			runtime.GOMAXPROCS(procs)
+			m := conv(t)
+			unlearn(t, d, m, imageData())
+			if w := weights(t, m); first == nil {
+				first = w
+			} else if !slices.Equal(first, w) {
+				t.Errorf("%s: weights at GOMAXPROCS %d differ from those at 1", d.Name(), procs)
+			}
+		}
+	}
+}
+
+// memorised returns a model that has learnt forget samples by heart, and the
+// data of the request.
+func memorised(t *testing.T) (*testkit.MLP, dlfd.Data) {
+	t.Helper()
+	data := dlfd.Data{
+		Retain:  testkit.NewBlobs(120, 6, 3, 1.2, 7, 1),
+		Forget:  testkit.NewBlobs(60, 6, 3, 1.2, 7, 2),
+		Holdout: testkit.NewBlobs(120, 6, 3, 1.2, 7, 3),
+	}
+	all, err := feature.Concat(data.Retain, data.Forget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := testkit.NewMLP(6, 64, 3, 1)
+	if _, err := train.Fit(context.Background(), m, all, &train.Options{Epochs: 150, Optimizer: &train.Adam{Rate: .01}}); err != nil {
+		t.Fatal(err)
+	}
+	return m, data
+}
+
+func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
+	m, data := memorised(t)
+	_, report, err := dlfd.Halves(data.Forget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := testkit.NewBlobs(200, 6, 3, 1.2, 7, 4)
+	judge := func() *dlfd.Audited {
+		a, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: data.Retain, Forget: data.Forget, Test: fresh, Member: report, NonMember: fresh}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	before := judge()
+	res := unlearn(t, dlfd.DLFD{}, m, data)
+	after := judge()
+	if before.Loss.AUC < .6 || before.ForgetAccuracy < .95 {
+		t.Fatalf("the model did not memorise (AUC %.3f, accuracy %.3f): the test shows nothing", before.Loss.AUC, before.ForgetAccuracy)
+	}
+	if after.Loss.Leak > before.Loss.Leak/2 {
+		t.Errorf("attack AUC went from %.3f to %.3f", before.Loss.AUC, after.Loss.AUC)
+	}
+	if after.TestAccuracy < before.TestAccuracy-.02 {
+		t.Errorf("test accuracy fell from %.3f to %.3f", before.TestAccuracy, after.TestAccuracy)
+	}
+	if res.Stop != dlfd.Completed || len(res.Scores) != 2 || res.Scores[1].ForgetLoss <= res.Scores[0].ForgetLoss {
+		t.Errorf("stop %q, scores %+v", res.Stop, res.Scores)
+	}
+}
+
+func TestLedgerOfTheDefault(t *testing.T) {
+	m := testkit.NewMLP(6, 8, 3, 1)
+	data := dlfd.Data{Retain: testkit.NewBlobs(40, 6, 3, 1, 7, 1), Forget: testkit.NewBlobs(18, 6, 3, 1, 7, 2), Holdout: testkit.NewBlobs(21, 6, 3, 1, 7, 3)}
+	res := unlearn(t, dlfd.DLFD{Epochs: 2}, m, data)
+	// Ten steps of 8 retain samples; a forget batch on every second of them, in
+	// passes of 8, 8 and 2. Scores take half of forget and all of holdout twice,
+	// the targets holdout once more.
+	forget := int64(8 + 8 + 2 + 8 + 8)
+	want := dlfd.Ledger{Forward: 80 + forget + 2*(9+21) + 21, Backward: 80 + forget, Steps: 10}
+	if res.Ledger != want {
+		t.Errorf("ledger is %+v, want %+v", res.Ledger, want)
+	}
+}
+
+func TestLedgerOfDistancing(t *testing.T) {
+	m := testkit.NewMLP(6, 8, 3, 1)
+	data := dlfd.Data{Retain: testkit.NewBlobs(16, 6, 3, 1, 7, 1), Forget: testkit.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: testkit.NewBlobs(16, 6, 3, 1, 7, 3)}
+	d := dlfd.Paper()
+	d.Distancing.Steering.Threshold = 1e-9
+	d.Distancing.Synth.Steps = 5
+	res := unlearn(t, d, m, data)
+	// Two steps, each with 5 input gradients and one evaluation of the result on
+	// 8 samples, 8 forget features and one training pass; one score before, on half of forget (three a class) and
+	// holdout.
+	want := dlfd.Ledger{Forward: 2*8*(5+1+1+1) + 9 + 16, Backward: 2 * 8 * (5 + 1), Steps: 2}
+	if res.Ledger != want {
+		t.Errorf("ledger is %+v, want %+v", res.Ledger, want)
+	}
+}
+
+func TestBudgets(t *testing.T) {
+	data := imageData()
+	run := func(b dlfd.Budget, now func() time.Time) (*dlfd.Result, error) {
+		return dlfd.DLFD{}.Unlearn(context.Background(), conv(t), data, &dlfd.Options{Source: rand.NewPCG(1, 2), BatchSize: 8, Budget: b, Now: now})
+	}
+	res, err := run(dlfd.Budget{Passes: 200}, nil)
+	if err != nil || res.Stop != dlfd.BudgetSpent || res.Ledger.Steps == 0 || res.Ledger.Steps >= 15 {
+		t.Errorf("200 passes: %v, %+v", err, res)
+	}
+	clock := time.Unix(0, 0)
+	tick := func() time.Time { clock = clock.Add(time.Second); return clock }
+	res, err = run(dlfd.Budget{Time: 10 * time.Second}, tick)
+	if err != nil || res.Stop != dlfd.BudgetSpent || res.Ledger.Wall < 10*time.Second {
+		t.Errorf("10 seconds: %v, %+v", err, res)
+	}
+	if _, err = run(dlfd.Budget{Time: time.Second}, nil); !errors.Is(err, dlfd.ErrParameter) {
+		t.Errorf("time without a clock: %v", err)
+	}
+}
+
+func TestSettingsOutOfRange(t *testing.T) {
+	bad := map[string]func(*dlfd.DLFD){
+		"shrink":    func(d *dlfd.DLFD) { d.Shrink = 1.5 },
+		"perturb":   func(d *dlfd.DLFD) { d.Perturb = math.NaN() },
+		"match":     func(d *dlfd.DLFD) { d.Match = -.5 },
+		"epochs":    func(d *dlfd.DLFD) { d.Epochs = -1 },
+		"rate":      func(d *dlfd.DLFD) { d.Rate = -1 },
+		"lambda":    func(d *dlfd.DLFD) { d.Distancing.Lambda[1] = math.Inf(1) },
+		"threshold": func(d *dlfd.DLFD) { d.Distancing.Steering.Threshold = -1 },
+		"every":     func(d *dlfd.DLFD) { d.Distancing.Steering.Every = -1 },
+	}
+	for name, spoil := range bad {
+		d := dlfd.Paper()
+		spoil(&d)
+		m := testkit.NewMLP(6, 8, 3, 1)
+		data := dlfd.Data{Retain: testkit.NewBlobs(16, 6, 3, 1, 7, 1), Forget: testkit.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: testkit.NewBlobs(16, 6, 3, 1, 7, 3)}
+		if _, err := d.Unlearn(context.Background(), m, data, &dlfd.Options{Source: rand.NewPCG(1, 2)}); !errors.Is(err, dlfd.ErrParameter) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A cap that nothing meets is told, and the last weights stay; one that all
+// meet keeps the best.
+func TestCheckpoints(t *testing.T) {
+	m, data := memorised(t)
+	d := dlfd.Paper()
+	d.Distancing.Synth.Steps, d.Distancing.Steering.Every = 1, 2
+	d.Distancing.Steering.Cap = 1e-9
+	w := weights(t, m)
+	res := unlearn(t, d, m, data)
+	if res.Stop != dlfd.CapNotMet || res.Best != res.Ledger.Steps || res.Last != nil || slices.Equal(w, weights(t, m)) {
+		t.Errorf("impossible cap: stop %q, best %d of %d, last %v", res.Stop, res.Best, res.Ledger.Steps, res.Last != nil)
+	}
+	m, data = memorised(t)
+	d.Distancing.Steering.Cap = 2
+	d.Rate = .5 // so that the last step is not the best
+	res = unlearn(t, d, m, data)
+	if res.Stop != dlfd.Completed || res.Best == res.Ledger.Steps || res.Last == nil {
+		t.Fatalf("open cap: stop %q, best %d of %d", res.Stop, res.Best, res.Ledger.Steps)
+	}
+	if slices.Equal(weights(t, m), slices.Concat(res.Last...)) {
+		t.Error("the model holds the last weights, not the best")
+	}
+}
+
+func TestDistanceErrorsAreTold(t *testing.T) {
+	broken := errors.New("broken distance")
+	d := dlfd.Paper()
+	d.Distancing.Steering.Threshold = 1e-9
+	d.Distancing.Synth.Distance = distance.Func(func(*distance.Workspace, []float64, []float64, distance.Sample, distance.Sample) (float64, error) {
+		return 0, broken
+	})
+	m := conv(t)
+	w := weights(t, m)
+	_, err := d.Unlearn(context.Background(), m, imageData(), &dlfd.Options{Source: rand.NewPCG(1, 2), BatchSize: 8})
+	if !errors.Is(err, broken) || !slices.Equal(w, weights(t, m)) {
+		t.Errorf("error %v", err)
+	}
+}

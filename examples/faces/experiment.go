@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/dlfd/baseline"
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/nn"
+	"github.com/dlfd-go/unlearn/feature/train"
+	"github.com/dlfd-go/unlearn/metrics"
+)
+
+// settings are what an experiment depends on beside the images of a pack. They
+// go into result.json.
+type settings struct {
+	Pack   string  `json:"pack,omitempty"`  // name of the folder; empty: drawn faces
+	Label  string  `json:"label,omitempty"` // column of the pack
+	Drawn  *crowd  `json:"drawn,omitempty"` // the drawn faces; nil with a pack
+	Seed   uint64  `json:"seed"`
+	Seeds  int     `json:"seeds"`
+	Epochs int     `json:"epochs"`
+	Rate   float64 `json:"rate"` // of training, falling to zero along a cosine
+	Batch  int     `json:"batch"`
+	Widths []int   `json:"widths"` // channels of the network by stage
+	Stem   int     `json:"stem"`   // stride of its first convolution
+}
+
+// defaults are the settings but for what the flags say.
+func defaults() settings {
+	return settings{
+		Rate: .05, Batch: 32, Widths: []int{16, 32, 64}, Stem: 2,
+		Drawn: &crowd{Seed: 1, Retain: 45, Forget: 15, Test: 15, Unseen: 15, Images: 4},
+	}
+}
+
+// apply puts in what the flags say.
+func (s settings) apply(f flags) settings {
+	s.Seed, s.Seeds, s.Epochs = f.seed, f.seeds, f.epochs
+	if f.data != "" {
+		s.Pack, s.Label, s.Drawn = filepath.Base(f.data), f.label, nil
+	}
+	if s.Epochs == 0 {
+		s.Epochs = 16
+		if f.data != "" {
+			s.Epochs = 30
+		}
+	}
+	return s
+}
+
+// methods are the ways of forgetting that are compared.
+func methods() []dlfd.Unlearner {
+	return []dlfd.Unlearner{
+		dlfd.Released(),
+		dlfd.Paper(),
+		dlfd.DLFD{},
+		baseline.FineTune{},
+		baseline.NegGradPlus{},
+	}
+}
+
+// divergedStop is the reason for stopping of a method that diverged.
+const divergedStop = "diverged: old weights kept"
+
+// outcome is one model of one seed and its judgement.
+type outcome struct {
+	Method string        `json:"method"`
+	Audit  *dlfd.Audited `json:"audit"`
+	Gap    metrics.Gap   `json:"retrain_gap"`
+	Ledger dlfd.Ledger   `json:"ledger"` // without the time, which is in timing.json
+	Stop   string        `json:"stop"`
+	Best   int           `json:"best_step"`
+	Scores []dlfd.Score  `json:"steering,omitempty"`
+
+	seconds float64
+	model   *nn.Network
+}
+
+// seedRun is the experiment with one seed.
+type seedRun struct {
+	Seed   uint64    `json:"seed"`
+	Models []outcome `json:"models"` // Original, Retrained, and the methods
+}
+
+// experiment runs one seed after the other and tells of each as it is done.
+func experiment(ctx context.Context, p *pack, set settings, b *bar, done func(seedRun) error) ([]seedRun, error) {
+	var runs []seedRun
+	for k := range set.Seeds {
+		r := trial{pack: p, settings: set, seed: set.Seed + uint64(k), bar: b}
+		run, err := r.run(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("seed %d: %w", r.seed, err)
+		}
+		if err := done(run); err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
+}
+
+// trial runs the experiment with one seed.
+type trial struct {
+	*pack
+	settings
+	seed uint64
+	bar  *bar
+}
+
+func (t *trial) run(ctx context.Context) (seedRun, error) {
+	run := seedRun{Seed: t.seed}
+	fresh, err := t.network(t.seed)
+	if err != nil {
+		return run, err
+	}
+	original, err := t.train(ctx, "Original", fresh, t.training)
+	if err != nil {
+		return run, err
+	}
+	retrained, err := t.train(ctx, "Retrained", fresh, t.retain)
+	if err != nil {
+		return run, err
+	}
+	run.Models = append(run.Models, original, retrained)
+	for _, u := range methods() {
+		o, err := t.apply(ctx, dlfd.NameOf(u), u, original.model, t.request)
+		if err != nil {
+			return run, err
+		}
+		run.Models = append(run.Models, o)
+	}
+	for i := range run.Models {
+		o := &run.Models[i]
+		if o.Gap, err = metrics.RetrainGap(o.Audit.Scores(), retrained.Audit.Scores()); err != nil {
+			return run, fmt.Errorf("%s: %w", o.Method, err)
+		}
+	}
+	return run, nil
+}
+
+func (t *trial) network(seed uint64) (*nn.Network, error) {
+	return nn.ResNet(nn.ResNetConfig{
+		Input: t.retain.Shape(), Classes: t.retain.Classes(), Widths: t.Widths, Stem: t.Stem, Seed: seed,
+	})
+}
+
+// train makes a model from fresh weights on d. The original and the retrained
+// model come from the same recipe, that of baseline.Retrain.
+func (t *trial) train(ctx context.Context, name string, fresh *nn.Network, d feature.Dataset) (outcome, error) {
+	recipe := baseline.Retrain{
+		Fresh: func(seed uint64) (feature.Trainable, error) { return t.network(seed) },
+		Train: train.Options{Epochs: t.Epochs, Schedule: train.Cosine},
+		NewOptimizer: func() train.Optimizer {
+			return &train.SGD{Rate: t.Rate, Momentum: .9, WeightDecay: 5e-4}
+		},
+	}
+	return t.apply(ctx, name, recipe, fresh, dlfd.Data{Retain: d})
+}
+
+// apply runs a method on a copy of a model and judges the result. A method
+// that diverges leaves the weights as they were; that is a result too.
+func (t *trial) apply(ctx context.Context, name string, u dlfd.Unlearner, from *nn.Network, data dlfd.Data) (outcome, error) {
+	o := outcome{Method: name}
+	copied, err := from.Clone()
+	if err != nil {
+		return o, err
+	}
+	o.model = copied.(*nn.Network)
+	t.bar.begin(fmt.Sprintf("seed %d, %s", t.seed, name))
+	defer t.bar.end()
+	before := time.Now()
+	res, err := u.Unlearn(ctx, o.model, data, &dlfd.Options{
+		Source: rand.NewPCG(t.seed, 0), BatchSize: t.Batch, Observer: t.bar.event, Now: time.Now,
+	})
+	o.seconds = time.Since(before).Seconds()
+	switch {
+	case err == nil:
+		o.Ledger, o.Stop, o.Best, o.Scores = res.Ledger, string(res.Stop), res.Best, res.Scores
+		o.Ledger.Wall = 0
+	case errors.Is(err, train.ErrDiverged) || errors.Is(err, feature.ErrNotFinite):
+		o.Stop = divergedStop
+	default:
+		return o, err
+	}
+	o.Audit, err = dlfd.Audit(ctx, o.model, t.judge, t.seed)
+	return o, err
+}

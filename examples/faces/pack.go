@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/dataset"
+)
+
+// pack is the data of the experiment, normalised by the training samples.
+type pack struct {
+	parts
+	training feature.Dataset // retain and forget
+	// request is what a method is given: it is steered by one half of unseen.
+	request dlfd.Data
+	// judge is what models are judged on: the halves that steer nobody.
+	judge dlfd.AuditData
+}
+
+// load reads the pack that the flags ask for, or draws the faces.
+func load(f flags, set settings) (*pack, error) {
+	if f.data == "" {
+		p, err := drawFaces(*set.Drawn)
+		if err != nil {
+			return nil, err
+		}
+		return newPack(p)
+	}
+	p, err := readFaces(f.data, f.label)
+	if err != nil {
+		return nil, err
+	}
+	return newPack(p)
+}
+
+// readFaces reads the four splits of a folder with metadata.csv.
+func readFaces(dir, label string) (p parts, err error) {
+	for _, split := range []struct {
+		set  *(*dataset.Set)
+		name string
+	}{{&p.retain, "retain"}, {&p.forget, "forget"}, {&p.test, "test"}, {&p.unseen, "unseen"}} {
+		*split.set, err = dataset.CSV(filepath.Join(dir, "metadata.csv"), &dataset.CSVOptions{
+			Image: dataset.ImageOptions{Size: [2]int{side, side}, Channels: 1},
+			Path:  "path", Identity: "identity", Label: label,
+			Where: map[string][]string{"split": {split.name}, "holdout": {"0"}},
+		})
+		if err != nil {
+			return p, fmt.Errorf("split %s: %w", split.name, err)
+		}
+	}
+	return p, nil
+}
+
+// newPack normalises the splits and cuts the halves.
+func newPack(p parts) (*pack, error) {
+	training, err := feature.Concat(p.retain, p.forget)
+	if err != nil {
+		return nil, err
+	}
+	pixels, err := dataset.ComputePixels(training)
+	if err != nil {
+		return nil, err
+	}
+	for _, set := range []*(*dataset.Set){&p.retain, &p.forget, &p.test, &p.unseen} {
+		if *set, err = (*set).Normalize(pixels); err != nil {
+			return nil, err
+		}
+	}
+	k := &pack{parts: p}
+	if k.training, err = feature.Concat(p.retain, p.forget); err != nil {
+		return nil, err
+	}
+	_, member, err := dlfd.Halves(p.forget)
+	if err != nil {
+		return nil, fmt.Errorf("forget: %w", err)
+	}
+	steer, nonmember, err := dlfd.Halves(p.unseen)
+	if err != nil {
+		return nil, fmt.Errorf("unseen: %w", err)
+	}
+	k.request = dlfd.Data{Retain: p.retain, Forget: p.forget, Holdout: steer}
+	k.judge = dlfd.AuditData{Retain: p.retain, Forget: p.forget, Test: p.test, Member: member, NonMember: nonmember}
+	return k, nil
+}
+
+// String describes the pack in two lines.
+func (k *pack) String() string {
+	var b strings.Builder
+	for i, s := range k.sizes() {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s %d (%d persons)", s.Split, s.Samples, s.Persons)
+	}
+	fmt.Fprintf(&b, "\nclasses: %s", strings.Join(k.retain.Labels(), ", "))
+	return b.String()
+}
+
+// size is how much there is of a split.
+type size struct {
+	Split   string `json:"split"`
+	Samples int    `json:"samples"`
+	Persons int    `json:"persons"`
+}
+
+func (k *pack) sizes() []size {
+	var all []size
+	for _, s := range []struct {
+		name string
+		set  feature.Dataset
+	}{{"retain", k.retain}, {"forget", k.forget}, {"test", k.test}, {"unseen", k.unseen}} {
+		all = append(all, size{s.name, s.set.Len(), len(feature.Identities(s.set))})
+	}
+	return all
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/dlfd-go/unlearn/feature"
+)
+
+// result is the content of result.json. Equal seeds give equal bytes.
+type result struct {
+	Settings settings       `json:"settings"`
+	Classes  []string       `json:"classes"`
+	Splits   []size         `json:"splits"`
+	Pixels   feature.Pixels `json:"normalised_by"`
+	Runs     []seedRun      `json:"runs"`
+}
+
+// timing is the content of timing.json, in seconds.
+type timing struct {
+	Total float64              `json:"total"`
+	Seeds []map[string]float64 `json:"seeds"` // by method
+}
+
+// store writes the results and the models into dir. Each file is replaced as a
+// whole or not at all, and result.json comes last: it speaks of models that are
+// there.
+func store(dir string, p *pack, set settings, runs []seedRun, total time.Duration) error {
+	for _, r := range runs {
+		for _, o := range r.Models {
+			if err := o.model.Save(filepath.Join(dir, modelFile(o.Method, r.Seed))); err != nil {
+				return err
+			}
+		}
+	}
+	var sheet bytes.Buffer
+	if err := contactSheet(&sheet, 4, 12, p.retain, p.forget, p.test, p.unseen); err != nil {
+		return err
+	}
+	if err := replace(filepath.Join(dir, "faces.png"), sheet.Bytes()); err != nil {
+		return err
+	}
+	spent := timing{Total: total.Seconds()}
+	for _, r := range runs {
+		by := make(map[string]float64)
+		for _, o := range r.Models {
+			by[o.Method] = o.seconds
+		}
+		spent.Seeds = append(spent.Seeds, by)
+	}
+	if err := replaceJSON(filepath.Join(dir, "timing.json"), spent); err != nil {
+		return err
+	}
+	return replaceJSON(filepath.Join(dir, "result.json"), result{set, p.retain.Labels(), p.sizes(), p.retain.Pixels(), runs})
+}
+
+// modelFile is the name of the file of a model, such as
+// dlfd-paper-seed1.safetensors.
+func modelFile(method string, seed uint64) string {
+	name := strings.ReplaceAll(strings.ToLower(method), " ", "-")
+	return fmt.Sprintf("%s-seed%d.safetensors", strings.ReplaceAll(name, "+", "-plus"), seed)
+}
+
+func replaceJSON(path string, v any) error {
+	text, err := json.MarshalIndent(v, "", "\t")
+	if err != nil {
+		return err
+	}
+	return replace(path, append(text, '\n'))
+}
+
+// replace writes a file beside path, brings it to disk, and renames it.
+func replace(path string, content []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+)
+
+// column is one column of the table: its value for a model, and how the value
+// of one model is written.
+type column struct {
+	title string
+	value func(outcome) float64
+	write func(outcome) string // nil: short(value)
+}
+
+func fsOf(attack float64) float64 { return 2 * math.Abs(attack-.5) }
+
+func columnsOfTable() []column {
+	return []column{
+		{"retain", func(o outcome) float64 { return o.Audit.RetainAccuracy }, nil},
+		{"forget", func(o outcome) float64 { return o.Audit.ForgetAccuracy }, nil},
+		{"test", func(o outcome) float64 { return o.Audit.TestAccuracy }, nil},
+		{"AUC [95%]", func(o outcome) float64 { return o.Audit.Loss.AUC }, func(o outcome) string {
+			i := o.Audit.Loss.AUCInterval
+			return fmt.Sprintf("%s [%s, %s]", short(o.Audit.Loss.AUC), short(i.Lo), short(i.Hi))
+		}},
+		{"FS (floor)", func(o outcome) float64 { return o.Audit.ForgettingScore }, func(o outcome) string {
+			return fmt.Sprintf("%s (%s)", short(o.Audit.ForgettingScore), short(fsOf(o.Audit.PublishedMajority)))
+		}},
+		{"NoMUS", func(o outcome) float64 { return o.Audit.NoMUS }, nil},
+		{"bal.NoMUS", func(o outcome) float64 { return o.Audit.BalancedNoMUS }, nil},
+		{"gap", func(o outcome) float64 { return o.Gap.Mean }, nil},
+		{"seconds", func(o outcome) float64 { return o.seconds }, func(o outcome) string { return fmt.Sprintf("%.1f", o.seconds) }},
+		{"fwd", func(o outcome) float64 { return float64(o.Ledger.Forward) / 1000 }, func(o outcome) string { return thousands(o.Ledger.Forward) }},
+		{"bwd", func(o outcome) float64 { return float64(o.Ledger.Backward) / 1000 }, func(o outcome) string { return thousands(o.Ledger.Backward) }},
+	}
+}
+
+// short writes a number from 0 to 1 as the tables of the field do, .876.
+func short(v float64) string {
+	return strings.TrimPrefix(fmt.Sprintf("%.3f", v), "0")
+}
+
+func thousands(n int64) string { return fmt.Sprintf("%.1fk", float64(n)/1000) }
+
+func newTable(w io.Writer, cols []column, last string) *tabwriter.Writer {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(t, "method")
+	for _, c := range cols {
+		fmt.Fprint(t, "\t", c.title)
+	}
+	fmt.Fprintln(t, "\t"+last)
+	return t
+}
+
+// printSeed writes the table of one seed.
+func printSeed(w io.Writer, r seedRun) error {
+	fmt.Fprintf(w, "\nseed %d\n", r.Seed)
+	cols := columnsOfTable()
+	t := newTable(w, cols, "stop")
+	for _, o := range r.Models {
+		fmt.Fprint(t, o.Method)
+		for _, c := range cols {
+			if c.write == nil {
+				fmt.Fprint(t, "\t", short(c.value(o)))
+			} else {
+				fmt.Fprint(t, "\t", c.write(o))
+			}
+		}
+		fmt.Fprintln(t, "\t"+o.Stop)
+	}
+	return t.Flush()
+}
+
+// printMeans writes means and standard deviations over the seeds, if there is
+// more than one.
+func printMeans(w io.Writer, runs []seedRun) error {
+	if len(runs) < 2 {
+		return nil
+	}
+	fmt.Fprintf(w, "\nmean ± standard deviation over %d seeds\n", len(runs))
+	cols := columnsOfTable()
+	for i := range cols { // neither intervals nor floors are averaged
+		cols[i].title, _, _ = strings.Cut(cols[i].title, " ")
+	}
+	t := newTable(w, cols, "diverged")
+	for i, first := range runs[0].Models {
+		fmt.Fprint(t, first.Method)
+		for _, c := range cols {
+			mean, sd := moments(runs, i, c.value)
+			if c.title == "seconds" || c.title == "fwd" || c.title == "bwd" {
+				fmt.Fprintf(t, "\t%.1f ± %.1f", mean, sd)
+				continue
+			}
+			fmt.Fprintf(t, "\t%s ± %s", short(mean), short(sd))
+		}
+		fmt.Fprintf(t, "\t%d of %d\n", diverged(runs, i), len(runs))
+	}
+	return t.Flush()
+}
+
+// moments returns the mean and the standard deviation (divisor n-1) of a value
+// of model i over the seeds.
+func moments(runs []seedRun, i int, value func(outcome) float64) (mean, sd float64) {
+	for _, r := range runs {
+		mean += value(r.Models[i])
+	}
+	mean /= float64(len(runs))
+	for _, r := range runs {
+		d := value(r.Models[i]) - mean
+		sd += d * d
+	}
+	return mean, math.Sqrt(sd / float64(len(runs)-1))
+}
+
+func diverged(runs []seedRun, i int) (n int) {
+	for _, r := range runs {
+		if r.Models[i].Stop == divergedStop {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,118 @@
+package dataset_test
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"log"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/dataset"
+)
+
+const metadata = `path,person,age,split
+ann1.png,ann,9,forget
+ann2.png,ann,10,forget
+bob1.png,bob,9,retain
+bob2.png,bob,10,retain
+cem1.png,cem,10,test
+`
+
+// writePack writes a metadata table and the images that it names, 4×4 grey.
+func writePack(dir string) error {
+	for i, name := range []string{"ann1", "ann2", "bob1", "bob2", "cem1"} {
+		m := image.NewGray(image.Rect(0, 0, 4, 4))
+		for k := range m.Pix {
+			m.SetGray(k%4, k/4, color.Gray{Y: uint8(40*i + 5*k)})
+		}
+		f, err := os.Create(filepath.Join(dir, name+".png"))
+		if err != nil {
+			return err
+		}
+		if err := png.Encode(f, m); err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, "metadata.csv"), []byte(metadata), 0o666)
+}
+
+// The retain and the forget set of a table with a column for the split. Classes
+// are those of the whole table, in numerical order, so both number them alike.
+func ExampleCSV() {
+	dir, err := os.MkdirTemp("", "faces")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := writePack(dir); err != nil {
+		log.Fatal(err)
+	}
+	for _, split := range []string{"retain", "forget", "test"} {
+		d, err := dataset.CSV(filepath.Join(dir, "metadata.csv"), &dataset.CSVOptions{
+			Path: "path", Label: "age", Identity: "person",
+			Where: map[string][]string{"split": {split}},
+			Image: dataset.ImageOptions{Size: [2]int{2, 2}},
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(split, d.Len(), d.Shape(), d.Labels(), feature.Identities(d))
+	}
+	_, err = dataset.CSV(filepath.Join(dir, "metadata.csv"), &dataset.CSVOptions{
+		Table: dataset.TableOptions{Columns: []string{"file", "who", "years", "part"}},
+		Path:  "file", Label: "years", Classes: []string{"10"},
+		Root: dir, Keep: func(r dataset.Row) bool { return r.Get("part") == "retain" },
+	})
+	fmt.Println(err.Error()[len("dataset: ")+len(dir)+1:])
+	// Output:
+	// retain 2 [1 2 2] [9 10] [bob]
+	// forget 2 [1 2 2] [9 10] [ann]
+	// test 1 [1 2 2] [9 10] [cem]
+	// metadata.csv: row 3 (line 4): label out of range: "9" is not one of the classes ["10"]
+}
+
+// A set that is normalised by its own pixels and cut so that nobody is on both
+// sides.
+func ExampleSplit() {
+	d, err := dataset.Memory(dataset.Samples{
+		X:          feature.Tensor{Shape: []int{6, 1, 1, 2}, Data: []float32{0, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1, .5}},
+		Labels:     []int{0, 1, 0, 1, 0, 1},
+		Classes:    []string{"closed", "open"},
+		Identities: []string{"ann", "ann", "bob", "bob", "cem", "cem"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	pixels, err := dataset.ComputePixels(d)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if d, err = d.Normalize(pixels); err != nil {
+		log.Fatal(err)
+	}
+	parts, err := dataset.Split(d, rand.NewPCG(1, 2), .7, .3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("mean %.2f, std %.2f\n", pixels.Mean, pixels.Std)
+	for _, p := range parts {
+		fmt.Println(p.Len(), feature.Identities(p))
+	}
+	shared, err := dataset.Overlap(parts[0], parts[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("shared:", len(shared.Identities), len(shared.Images))
+	// Output:
+	// mean [0.50], std [0.30]
+	// 4 [bob cem]
+	// 2 [ann]
+	// shared: 0 0
+}

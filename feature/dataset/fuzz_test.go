@@ -1,0 +1,65 @@
+package dataset
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func FuzzIDX(f *testing.F) {
+	good := idx(ramp(18), 3, 2, 3)
+	f.Add([]byte(good), 3)
+	f.Add([]byte(zip(f, good)), 3)
+	f.Add([]byte(idx([]byte{1, 2}, 2)), 1)
+	f.Add([]byte(idx(nil, 1<<31-1, 1<<31-1, 1<<31-1)), 3)
+	f.Add([]byte(zip(f, good)[:12]), 3)
+	f.Fuzz(func(t *testing.T, b []byte, axes int) {
+		axes = 1 + axes&3
+		const limit = 1 << 16
+		dims, data, err := parseIDX(bytes.NewReader(b), axes, limit)
+		if err != nil {
+			return
+		}
+		size := 1
+		for _, d := range dims {
+			size *= d
+		}
+		if len(dims) != axes || size != len(data) || size < 1 || size > limit {
+			t.Fatalf("%d bytes of shape %v with %d axes", len(data), dims, axes)
+		}
+		header := make([]uint32, axes)
+		for i, d := range dims {
+			header[i] = uint32(d)
+		}
+		if again := idx(data, header...); b[0] == 0 && again != string(b) {
+			t.Fatalf("% x is read like % x", b, again)
+		}
+	})
+}
+
+func FuzzTable(f *testing.F) {
+	f.Add(people, ',', 0, false)
+	f.Add("\ufeffa;b\r\n\"1\";2\r\n", ';', 0, false)
+	f.Add("train_1.jpg 5\n", ' ', 0, true)
+	f.Add("2\nMale Young\nf.jpg -1  1\n", ' ', 1, false)
+	f.Add("a,\"b\n\n", ',', 0, false)
+	f.Fuzz(func(t *testing.T, text string, comma rune, skip int, noHeader bool) {
+		tab, err := parseTable(strings.NewReader(text), "m.csv", TableOptions{Comma: comma, Skip: skip % 4, NoHeader: noHeader})
+		if err != nil {
+			return
+		}
+		if len(tab.rows) == 0 || len(tab.lines) != len(tab.rows) || len(tab.index) != len(tab.columns) {
+			t.Fatalf("%d rows, %d lines, %d of %d columns", len(tab.rows), len(tab.lines), len(tab.index), len(tab.columns))
+		}
+		for i, row := range tab.rows {
+			if len(row) != len(tab.columns) || tab.lines[i] < i+1 || i > 0 && tab.lines[i] <= tab.lines[i-1] {
+				t.Fatalf("row %d is %q on line %d", i, row, tab.lines[i])
+			}
+			for k, name := range tab.columns {
+				if got := tab.row(i).Get(name); got != row[k] || got != strings.TrimSpace(got) {
+					t.Fatalf("row %d has %q in %q, Get says %q", i, row[k], name, got)
+				}
+			}
+		}
+	})
+}

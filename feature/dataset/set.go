@@ -1,0 +1,254 @@
+package dataset
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/dlfd-go/unlearn/feature"
+)
+
+// Set is a fixed list of labelled samples in memory. It implements
+// feature.Dataset, feature.Identified and feature.Normalized, and may be read
+// by several goroutines at once.
+type Set struct {
+	shape  []int
+	size   int       // of one sample
+	bytes  []uint8   // n×size pixels in units of 1/255, or nil
+	floats []float32 // n×size pixels, or nil
+
+	labels     []int
+	classes    []string
+	identities []string // nil: none is known
+	paths      []string // nil: no files
+
+	pixels feature.Pixels
+	lut    [][256]float32 // value of a byte, channel by channel
+}
+
+// Samples is what Memory makes a Set of.
+type Samples struct {
+	// X holds one sample a row, for images n×channels×height×width with pixels
+	// in [0, 1]. The range is not checked, so other features may be given too;
+	// values must be finite.
+	X feature.Tensor
+
+	// Labels has a label in [0, number of classes) for each row.
+	Labels []int
+
+	// Classes names the classes. If it is nil, there are as many as the largest
+	// label asks for, called "0", "1" and so on.
+	Classes []string
+
+	// Identities says whom each row shows. Nil, or an empty entry: unknown.
+	Identities []string
+
+	// Paths says where each row comes from. It may be nil.
+	Paths []string
+
+	// Pixels is applied when samples are read. The zero value gives X as it is.
+	Pixels feature.Pixels
+}
+
+// Memory returns a Set of samples that are in memory already. It copies what it
+// is given. Errors wrap feature.ErrShape, feature.ErrNotFinite, feature.ErrLabel
+// or ErrFormat.
+func Memory(s Samples) (*Set, error) {
+	if len(s.X.Shape) < 2 {
+		return nil, fmt.Errorf("dataset: %w: samples of shape %v, want n×… with two axes or more", feature.ErrShape, s.X.Shape)
+	}
+	if err := s.X.Check(s.X.Shape[1:]); err != nil {
+		return nil, fmt.Errorf("dataset: %w", err)
+	}
+	if err := s.X.CheckFinite(); err != nil {
+		return nil, fmt.Errorf("dataset: %w", err)
+	}
+	d := &Set{
+		shape:      slices.Clone(s.X.Shape[1:]),
+		size:       s.X.RowLen(),
+		floats:     slices.Clone(s.X.Data),
+		labels:     slices.Clone(s.Labels),
+		classes:    slices.Clone(s.Classes),
+		identities: slices.Clone(s.Identities),
+		paths:      slices.Clone(s.Paths),
+	}
+	if err := d.checkLists(s.X.Rows()); err != nil {
+		return nil, err
+	}
+	return d.Normalize(s.Pixels)
+}
+
+// checkLists returns an error unless the lists fit n samples, and names the
+// classes if that was left out.
+func (d *Set) checkLists(n int) error {
+	for _, l := range []struct {
+		name     string
+		got      int
+		optional bool
+	}{{"labels", len(d.labels), false}, {"identities", len(d.identities), true}, {"paths", len(d.paths), true}} {
+		if l.got != n && !(l.optional && l.got == 0) {
+			return fmt.Errorf("dataset: %w: %d samples with %d %s", feature.ErrShape, n, l.got, l.name)
+		}
+	}
+	if d.classes == nil && n > 0 {
+		d.classes = numbered(max(slices.Max(d.labels)+1, 0))
+	}
+	if err := checkClasses(d.classes); err != nil {
+		return err
+	}
+	for i, l := range d.labels {
+		if l < 0 || l >= len(d.classes) {
+			return fmt.Errorf("dataset: %w: sample %d has label %d of %d classes", feature.ErrLabel, i, l, len(d.classes))
+		}
+	}
+	return nil
+}
+
+// checkClasses returns an error if a class has no name or shares one.
+func checkClasses(classes []string) error {
+	number := numbers(classes)
+	for i, c := range classes {
+		if c == "" {
+			return fmt.Errorf("dataset: %w: class %d has an empty name", ErrFormat, i)
+		}
+		if k := number[c]; k != i {
+			return fmt.Errorf("dataset: %w: classes %d and %d are both called %q", ErrFormat, i, k, c)
+		}
+	}
+	return nil
+}
+
+// numbers maps the names of classes to their numbers.
+func numbers(classes []string) map[string]int {
+	number := make(map[string]int, len(classes))
+	for i, c := range classes {
+		number[c] = i
+	}
+	return number
+}
+
+func numbered(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	return names
+}
+
+// Normalize returns the same samples, normalised by p instead of by what d is
+// normalised by. It shares the pixels with d, so it costs next to nothing.
+// An error wraps feature.ErrShape or feature.ErrNotFinite.
+func (d *Set) Normalize(p feature.Pixels) (*Set, error) {
+	if err := p.Check(d.channels()); err != nil {
+		return nil, fmt.Errorf("dataset: %w", err)
+	}
+	s := *d
+	s.pixels = feature.Pixels{Mean: slices.Clone(p.Mean), Std: slices.Clone(p.Std)}
+	s.lut = nil
+	if d.bytes != nil {
+		s.lut = lookup(s.pixels, s.channels())
+	}
+	return &s, nil
+}
+
+// lookup returns the normalised value of every byte in every channel, rounded
+// once.
+func lookup(p feature.Pixels, channels int) [][256]float32 {
+	lut := make([][256]float32, channels)
+	for c := range lut {
+		mean, std := p.Channel(c)
+		for b := range lut[c] {
+			lut[c][b] = float32((float64(b)/255 - mean) / std)
+		}
+	}
+	return lut
+}
+
+// Len returns the number of samples.
+func (d *Set) Len() int { return len(d.labels) }
+
+// Shape returns the shape of one sample, for images channels×height×width.
+// Callers must not modify it.
+func (d *Set) Shape() []int { return d.shape }
+
+// Classes returns the number of classes.
+func (d *Set) Classes() int { return len(d.classes) }
+
+// Labels returns the names of the classes, in the order of their numbers.
+func (d *Set) Labels() []string { return slices.Clone(d.classes) }
+
+// Pixels returns how the samples are normalised. Callers must not modify it.
+func (d *Set) Pixels() feature.Pixels { return d.pixels }
+
+// Identity returns whom sample i shows, or "" if that is not known.
+func (d *Set) Identity(i int) string { return entry(d.identities, i) }
+
+// Path returns the file that sample i was read from, or "" if there is none: as
+// the table calls it for CSV, with the folder for Folder, and "file#number" for
+// IDX.
+func (d *Set) Path(i int) string { return entry(d.paths, i) }
+
+func entry(list []string, i int) string {
+	if i < 0 || i >= len(list) {
+		return ""
+	}
+	return list[i]
+}
+
+// Read copies sample index[i] into row i of x and its label into labels[i].
+func (d *Set) Read(index []int, x []float32, labels []int) error {
+	if err := feature.CheckRead(d, index, x, labels); err != nil {
+		return fmt.Errorf("dataset: %w", err)
+	}
+	for i, k := range index {
+		labels[i] = d.labels[k]
+		d.row(x[i*d.size:(i+1)*d.size], k)
+	}
+	return nil
+}
+
+// row writes the normalised sample k into dst.
+func (d *Set) row(dst []float32, k int) {
+	plane := d.size / d.channels()
+	for c := range d.channels() {
+		lo := k*d.size + c*plane
+		to := dst[c*plane : (c+1)*plane]
+		if d.bytes != nil {
+			for i, b := range d.bytes[lo : lo+plane] {
+				to[i] = d.lut[c][b]
+			}
+			continue
+		}
+		normalize(to, d.floats[lo:lo+plane], d.pixels, c)
+	}
+}
+
+func normalize(dst, src []float32, p feature.Pixels, c int) {
+	mean, std := p.Channel(c)
+	if mean == 0 && std == 1 {
+		copy(dst, src)
+		return
+	}
+	for i, v := range src {
+		dst[i] = float32((float64(v) - mean) / std)
+	}
+}
+
+func (d *Set) channels() int { return channels(d.shape) }
+
+// channels returns the number of channels of a sample: axis 0 of an image, 1 for
+// what is not channels×height×width.
+func channels(shape []int) int {
+	if len(shape) != 3 || shape[0] < 1 {
+		return 1
+	}
+	return shape[0]
+}
+
+// denormalize undoes normalize, in float64, for as many values as dst holds.
+func denormalize(dst []float64, src []float32, p feature.Pixels, c int) {
+	mean, std := p.Channel(c)
+	for i := range dst {
+		dst[i] = float64(src[i])*std + mean
+	}
+}

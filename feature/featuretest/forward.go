@@ -1,0 +1,192 @@
+package featuretest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/dlfd-go/unlearn/feature"
+)
+
+func (s *suite) spec() error {
+	spec := s.m.Spec()
+	seen := map[string]bool{}
+	for _, t := range spec.Taps {
+		if seen[t.Name] || feature.Size(t.Shape) < 1 {
+			return fmt.Errorf("tap %q of shape %v is empty or listed twice", t.Name, t.Shape)
+		}
+		seen[t.Name] = true
+	}
+	for _, name := range []string{spec.Logits, spec.Features} {
+		if !seen[name] {
+			return fmt.Errorf("spec names tap %q and does not list it", name)
+		}
+	}
+	params := map[string]bool{}
+	for _, p := range spec.Params {
+		if params[p.Name] || feature.Size(p.Shape) < 1 {
+			return fmt.Errorf("parameter %q of shape %v is empty or listed twice", p.Name, p.Shape)
+		}
+		params[p.Name] = true
+	}
+	return nil
+}
+
+// values checks that Forward is a function of its arguments and leaves the
+// input alone, and that a tap does not depend on which others are asked for.
+func (s *suite) values() error {
+	before := s.x.Clone()
+	first, err := s.forward(s.x)
+	if err != nil {
+		return err
+	}
+	if err := sameBits("input after Forward", before.Data, s.x.Data); err != nil {
+		return err
+	}
+	again, err := s.forward(s.x)
+	if err != nil {
+		return err
+	}
+	for i, name := range s.taps {
+		if err := sameBits(fmt.Sprintf("tap %q, two equal calls", name), first[i].Data, again[i].Data); err != nil {
+			return err
+		}
+		alone := feature.NewTensor(first[i].Shape...)
+		if err := s.m.Forward(s.ctx, s.x, []string{name}, []feature.Tensor{alone}); err != nil {
+			return fmt.Errorf("tap %q alone: %w", name, err)
+		}
+		if err := near(fmt.Sprintf("tap %q, with others and alone", name), first[i].Data, alone.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows checks that a row's result does not depend on the others.
+func (s *suite) rows() error {
+	if s.m.Spec().Batch != 0 {
+		return nil
+	}
+	all, err := s.forward(s.x)
+	if err != nil {
+		return err
+	}
+	for i := range s.x.Rows() {
+		one, err := s.forward(s.x.Slice(i, i+1))
+		if err != nil {
+			return err
+		}
+		for k, name := range s.taps {
+			if err := near(fmt.Sprintf("tap %q, row %d in a batch and alone", name, i), all[k].Row(i), one[k].Data); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// want returns an error unless err wraps target.
+func want(what string, err, target error) error {
+	if !errors.Is(err, target) {
+		return fmt.Errorf("%s: error is %v, want %v", what, err, target)
+	}
+	return nil
+}
+
+// badInputs are inputs that a model must refuse, with the error.
+func (s *suite) badInputs() []badInput {
+	bad := []badInput{
+		{"input with one axis too many", feature.Tensor{Shape: append(s.x.Clone().Shape, 1), Data: s.x.Data}, feature.ErrShape},
+		{"input of no rows", feature.Tensor{Shape: append([]int{0}, s.x.Shape[1:]...)}, feature.ErrShape},
+		{"input with too little data", feature.Tensor{Shape: s.x.Shape, Data: s.x.Data[:len(s.x.Data)-1]}, feature.ErrShape},
+		{"input without axes", feature.Tensor{}, feature.ErrShape},
+	}
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		x := s.x.Clone()
+		x.Data[len(x.Data)-1] = float32(v)
+		bad = append(bad, badInput{fmt.Sprintf("input with %v", v), x, feature.ErrNotFinite})
+	}
+	return bad
+}
+
+type badInput struct {
+	what string
+	x    feature.Tensor
+	err  error
+}
+
+func (s *suite) forwardErrors() error {
+	for _, b := range s.badInputs() {
+		if err := want(b.what, s.m.Forward(s.ctx, b.x, s.taps, s.out), b.err); err != nil {
+			return err
+		}
+	}
+	err := s.m.Forward(s.ctx, s.x, []string{"no such tap"}, s.out[:1])
+	if err := want("unknown tap", err, feature.ErrNoTap); err != nil {
+		return err
+	}
+	err = s.m.Forward(s.ctx, s.x, s.taps, s.out[:len(s.out)-1])
+	if err := want("one output too few", err, feature.ErrShape); err != nil {
+		return err
+	}
+	short := append([]feature.Tensor(nil), s.out...)
+	short[0].Data = short[0].Data[1:]
+	if err := want("output too short", s.m.Forward(s.ctx, s.x, s.taps, short), feature.ErrShape); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	cancel()
+	return want("cancelled context", s.m.Forward(ctx, s.x, s.taps, s.out), context.Canceled)
+}
+
+// concurrent checks that calls on several goroutines give what one call gives.
+func (s *suite) concurrent() error {
+	reference, err := s.result()
+	if err != nil {
+		return err
+	}
+	const callers, calls = 4, 3
+	errs := make(chan error, callers)
+	for range callers {
+		go func() {
+			var err error
+			for range calls {
+				err = errors.Join(err, s.repeat(reference))
+			}
+			errs <- err
+		}()
+	}
+	for range callers {
+		err = errors.Join(err, <-errs)
+	}
+	return err
+}
+
+// result returns the values of the taps and the input gradient, if any.
+func (s *suite) result() ([][]float32, error) {
+	out, err := s.forward(s.x)
+	if err != nil {
+		return nil, err
+	}
+	var res [][]float32
+	for _, t := range out {
+		res = append(res, t.Data)
+	}
+	if d, ok := s.m.(feature.Differentiable); ok {
+		dx := make([]float32, len(s.x.Data))
+		err = d.Grad(s.ctx, s.x, s.taps, s.lossFunc, dx, nil)
+		res = append(res, dx)
+	}
+	return res, err
+}
+
+func (s *suite) repeat(reference [][]float32) error {
+	res, err := s.result()
+	for i := range res {
+		if err == nil {
+			err = sameBits("result on several goroutines", reference[i], res[i])
+		}
+	}
+	return err
+}

@@ -1,0 +1,211 @@
+package nn
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+
+	"github.com/dlfd-go/unlearn/feature"
+)
+
+// ErrFormat is wrapped by errors about files that are not saved networks.
+var ErrFormat = errors.New("not a saved network")
+
+// TensorError is the error of a file whose tensor does not fit.
+type TensorError struct {
+	Tensor string
+	Err    error // wraps ErrFormat
+}
+
+func (e *TensorError) Error() string { return fmt.Sprintf("nn: load: tensor %q: %v", e.Tensor, e.Err) }
+
+// Unwrap returns Err.
+func (e *TensorError) Unwrap() error { return e.Err }
+
+// Bounds on what a file may ask for, checked before anything is allocated.
+const (
+	maxHeader = 1 << 24 // bytes
+	maxLayers = 1 << 14
+	maxWork   = 1 << 28 // elements of all activations of one sample
+)
+
+// Load reads a network that Save wrote. It reads no more than the file holds
+// and allocates no more than a small multiple of that. Errors wrap ErrFormat,
+// ErrArchitecture or, as a TensorError, name the tensor that does not fit.
+func Load(path string) (*Network, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("nn: load: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("nn: load: %w", err)
+	}
+	return decode(bufio.NewReaderSize(f, 1<<16), info.Size())
+}
+
+// decode reads a network from r, which holds size bytes.
+func decode(r io.Reader, size int64) (*Network, error) {
+	entries, data, err := readHeader(r, size)
+	if err != nil {
+		return nil, err
+	}
+	n, err := rebuild(entries["__metadata__"])
+	if err != nil {
+		return nil, err
+	}
+	delete(entries, "__metadata__")
+	order, err := match(n.spec.Params, entries, data)
+	if err != nil {
+		return nil, err
+	}
+	n.weights = make([][]float32, len(order))
+	for _, i := range order {
+		p := n.spec.Params[i]
+		n.weights[i] = make([]float32, feature.Size(p.Shape))
+		if err := readTensor(r, n.weights[i]); err != nil {
+			return nil, &TensorError{p.Name, fmt.Errorf("%w: %w", ErrFormat, err)}
+		}
+	}
+	return n, nil
+}
+
+// readHeader returns the entries of the header and the number of bytes of data
+// behind it.
+func readHeader(r io.Reader, size int64) (map[string]json.RawMessage, int64, error) {
+	var length uint64
+	if err := binary.Read(r, binary.LittleEndian, &length); err != nil {
+		return nil, 0, fmt.Errorf("nn: load: %w: %w", ErrFormat, err)
+	}
+	if size < 8 || length > maxHeader || int64(length) > size-8 {
+		return nil, 0, fmt.Errorf("nn: load: %w: header of %d bytes in a file of %d", ErrFormat, length, size)
+	}
+	header := make([]byte, length)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return nil, 0, fmt.Errorf("nn: load: %w: header: %w", ErrFormat, err)
+	}
+	var entries map[string]json.RawMessage
+	if err := json.Unmarshal(header, &entries); err != nil {
+		return nil, 0, fmt.Errorf("nn: load: %w: header: %w", ErrFormat, err)
+	}
+	return entries, size - 8 - int64(length), nil
+}
+
+// rebuild makes the network that the metadata describe, without weights.
+func rebuild(raw json.RawMessage) (*Network, error) {
+	var meta metadata
+	if err := json.Unmarshal(raw, &meta); err != nil {
+		return nil, fmt.Errorf("nn: load: %w: metadata: %w", ErrFormat, err)
+	}
+	if meta.Format != fileFormat {
+		return nil, fmt.Errorf("nn: load: %w: format %q, want %q", ErrFormat, meta.Format, fileFormat)
+	}
+	var arch architecture
+	dec := json.NewDecoder(bytes.NewReader([]byte(meta.Architecture)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&arch); err != nil {
+		return nil, fmt.Errorf("nn: load: %w: architecture: %w", ErrFormat, err)
+	}
+	if len(arch.Layers) > maxLayers || len(arch.Taps) > maxLayers {
+		return nil, fmt.Errorf("nn: load: %w: %d layers and %d taps, at most %d", ErrFormat, len(arch.Layers), len(arch.Taps), maxLayers)
+	}
+	return replay(arch)
+}
+
+// replay calls the builder as the architecture says.
+func replay(arch architecture) (*Network, error) {
+	b := NewBuilder(0, arch.Input...)
+	work := 0
+	for _, l := range arch.Layers {
+		out := b.apply(l)
+		if b.err != nil {
+			break
+		}
+		if work += b.g.Size(b.values[out]); work > maxWork {
+			return nil, fmt.Errorf("nn: load: %w: activations of more than %d elements", ErrFormat, maxWork)
+		}
+	}
+	for _, t := range arch.Taps {
+		b.Tap(t.Name, t.Value)
+	}
+	if b.err == nil && (arch.Logits < 0 || int(arch.Logits) >= len(b.values)) {
+		return nil, fmt.Errorf("nn: load: %w: logits are value %d of %d", ErrFormat, arch.Logits, len(b.values))
+	}
+	n, err := b.finish(arch.Logits)
+	if err != nil {
+		return nil, fmt.Errorf("nn: load: %w", err)
+	}
+	return n, nil
+}
+
+// match compares the tensors of the header with the parameters and returns the
+// parameters in the order of their data, which must have no gaps.
+func match(params []feature.Param, entries map[string]json.RawMessage, data int64) ([]int, error) {
+	at := make([]int64, len(params))
+	order := make([]int, len(params))
+	for i, p := range params {
+		start, err := matchOne(p, entries)
+		if err != nil {
+			return nil, &TensorError{p.Name, fmt.Errorf("%w: %w", ErrFormat, err)}
+		}
+		delete(entries, p.Name)
+		at[i], order[i] = start, i
+	}
+	for name := range entries {
+		return nil, &TensorError{name, fmt.Errorf("%w: the architecture has no such parameter", ErrFormat)}
+	}
+	slices.SortFunc(order, func(i, j int) int { return int(at[i] - at[j]) })
+	var end int64
+	for _, i := range order {
+		if at[i] != end {
+			return nil, &TensorError{params[i].Name, fmt.Errorf("%w: data start at byte %d, want %d", ErrFormat, at[i], end)}
+		}
+		end += 4 * int64(feature.Size(params[i].Shape))
+	}
+	if end != data {
+		return nil, fmt.Errorf("nn: load: %w: %d bytes of tensors, the file has %d", ErrFormat, end, data)
+	}
+	return order, nil
+}
+
+// matchOne returns where the data of a parameter start.
+func matchOne(p feature.Param, entries map[string]json.RawMessage) (int64, error) {
+	raw, ok := entries[p.Name]
+	if !ok {
+		return 0, errors.New("missing")
+	}
+	var t tensorInfo
+	if err := json.Unmarshal(raw, &t); err != nil {
+		return 0, err
+	}
+	if t.Dtype != "F32" || !slices.Equal(t.Shape, p.Shape) {
+		return 0, fmt.Errorf("%s of shape %v, want F32 of %v", t.Dtype, t.Shape, p.Shape)
+	}
+	if n := 4 * int64(feature.Size(p.Shape)); t.Offsets[0] < 0 || t.Offsets[1]-t.Offsets[0] != n {
+		return 0, fmt.Errorf("data at bytes %v, want %d bytes", t.Offsets, n)
+	}
+	return t.Offsets[0], nil
+}
+
+func readTensor(r io.Reader, dst []float32) error {
+	var buf [4096]byte
+	for len(dst) > 0 {
+		part := buf[:min(len(buf), 4*len(dst))]
+		if _, err := io.ReadFull(r, part); err != nil {
+			return err
+		}
+		for i := range len(part) / 4 {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(part[4*i:]))
+		}
+		dst = dst[len(part)/4:]
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+// Package train changes the parameters of a feature.Trainable along its
+// gradients: optimisers, one step, and a training loop. It works with any
+// model, the networks of feature/nn and a user's own alike.
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/dlfd-go/unlearn/feature"
+)
+
+// ErrParameter is wrapped by errors about a setting out of range.
+var ErrParameter = errors.New("invalid parameter")
+
+// ErrDiverged is wrapped by the error of a step whose loss or gradient is not
+// finite. The parameters are those before the step.
+var ErrDiverged = errors.New("training diverged")
+
+// Optimizer changes the parameters of one model. It keeps state between steps
+// and belongs to that model.
+type Optimizer interface {
+	// Step changes parameter i of m along dp[i], for every i where dp[i] is not
+	// nil. scale multiplies the learning rate; see Schedule.
+	Step(m feature.Trainable, dp [][]float32, scale float64) error
+}
+
+// SGD is stochastic gradient descent with momentum and L2 weight decay, in the
+// form of PyTorch: g ← g + WeightDecay·w, v ← Momentum·v + g, w ← w − Rate·v.
+type SGD struct {
+	Rate        float64 // learning rate; must be positive
+	Momentum    float64 // in [0, 1); the default 0 is plain descent
+	WeightDecay float64 // ≥ 0; the default is 0
+
+	state moments
+}
+
+// Step implements Optimizer. Cost: one pass over parameters and velocity.
+func (o *SGD) Step(m feature.Trainable, dp [][]float32, scale float64) error {
+	if !(o.Rate > 0) || math.IsInf(o.Rate, 0) || o.Momentum < 0 || o.Momentum >= 1 || !(o.WeightDecay >= 0) {
+		return fmt.Errorf("train: %w: SGD with rate %v, momentum %v, weight decay %v", ErrParameter, o.Rate, o.Momentum, o.WeightDecay)
+	}
+	lr, mu, wd := float32(o.Rate*scale), float32(o.Momentum), float32(o.WeightDecay)
+	return o.state.each(m, dp, 1, func(w, g []float32, s [][]float32) {
+		v := s[0]
+		for i := range w {
+			v[i] = mu*v[i] + (g[i] + wd*w[i])
+			w[i] -= lr * v[i]
+		}
+	})
+}
+
+// Adam is the method of Kingma and Ba (ICLR 2015, arXiv 1412.6980, algorithm
+// 1), with weight decay decoupled from the gradient (Loshchilov and Hutter,
+// arXiv 1711.05101).
+type Adam struct {
+	Rate        float64 // learning rate; must be positive
+	Beta1       float64 // decay of the first moment; if it is zero, .9 is used
+	Beta2       float64 // decay of the second moment; if it is zero, .999 is used
+	Epsilon     float64 // added to the root of the second moment; if it is zero, 1e-8 is used
+	WeightDecay float64 // ≥ 0; the default is 0
+
+	steps int
+	state moments
+}
+
+// Step implements Optimizer. Cost: one pass over parameters and both moments.
+func (o *Adam) Step(m feature.Trainable, dp [][]float32, scale float64) error {
+	b1, b2, eps := orElse(o.Beta1, .9), orElse(o.Beta2, .999), orElse(o.Epsilon, 1e-8)
+	if !(o.Rate > 0) || math.IsInf(o.Rate, 0) || b1 < 0 || b1 >= 1 || b2 < 0 || b2 >= 1 || !(eps > 0) || !(o.WeightDecay >= 0) {
+		return fmt.Errorf("train: %w: Adam with rate %v, betas %v and %v, epsilon %v, weight decay %v", ErrParameter, o.Rate, b1, b2, eps, o.WeightDecay)
+	}
+	t := float64(o.steps + 1)
+	rate := o.Rate * scale
+	lr := float32(rate / (1 - math.Pow(b1, t)))
+	root := float32(1 / math.Sqrt(1-math.Pow(b2, t)))
+	keep := float32(1 - rate*o.WeightDecay)
+	f1, f2, e := float32(b1), float32(b2), float32(eps)
+	err := o.state.each(m, dp, 2, func(w, g []float32, s [][]float32) {
+		first, second := s[0], s[1]
+		for i := range w {
+			first[i] = f1*first[i] + (1-f1)*g[i]
+			second[i] = f2*second[i] + (1-f2)*g[i]*g[i]
+			w[i] = keep*w[i] - lr*first[i]/(float32(math.Sqrt(float64(second[i])))*root+e)
+		}
+	})
+	if err == nil {
+		o.steps++
+	}
+	return err
+}
+
+func orElse(v, otherwise float64) float64 {
+	if v == 0 {
+		return otherwise
+	}
+	return v
+}
+
+// moments keeps the state of an optimiser: a few arrays as long as each
+// parameter, made when the parameter is first stepped.
+type moments struct {
+	of  [][][]float32
+	buf []float32
+}
+
+// each calls f with the weights, the gradient and k state arrays of every
+// parameter that has a gradient.
+func (s *moments) each(m feature.Trainable, dp [][]float32, k int, f func(w, g []float32, state [][]float32)) error {
+	params := m.Spec().Params
+	if len(dp) != len(params) {
+		return fmt.Errorf("train: %w: %d gradients for %d parameters", feature.ErrShape, len(dp), len(params))
+	}
+	if s.of == nil {
+		s.of = make([][][]float32, len(params))
+	}
+	if len(s.of) != len(params) {
+		return fmt.Errorf("train: %w: the optimiser has stepped a model with %d parameters, this one has %d", feature.ErrShape, len(s.of), len(params))
+	}
+	for i, g := range dp {
+		if g == nil {
+			continue
+		}
+		if err := s.one(m, i, g, k, feature.Size(params[i].Shape), f); err != nil {
+			return fmt.Errorf("train: parameter %q: %w", params[i].Name, err)
+		}
+	}
+	return nil
+}
+
+func (s *moments) one(m feature.Trainable, i int, g []float32, k, size int, f func(w, g []float32, state [][]float32)) error {
+	if len(g) != size {
+		return fmt.Errorf("%w: gradient has %d numbers, parameter has %d", feature.ErrShape, len(g), size)
+	}
+	if s.of[i] == nil {
+		for range k {
+			s.of[i] = append(s.of[i], make([]float32, size))
+		}
+	}
+	if _, inPlace := m.(feature.ParamUpdater); !inPlace && len(s.buf) < size {
+		s.buf = make([]float32, size)
+	}
+	buf := s.buf
+	if len(buf) >= size {
+		buf = buf[:size]
+	}
+	return feature.UpdateParam(m, i, buf, func(w []float32) { f(w, g, s.of[i]) })
+}

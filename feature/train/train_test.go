@@ -1,0 +1,200 @@
+package train_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/train"
+	"github.com/dlfd-go/unlearn/internal/testkit"
+)
+
+// scalar is a model with one parameter, for which optimisers can be followed
+// by hand.
+type scalar struct {
+	*testkit.MLP
+	w []float32
+}
+
+func (s *scalar) Spec() feature.Spec {
+	return feature.Spec{Params: []feature.Param{{Name: "w", Shape: []int{1}, Trainable: true}}}
+}
+func (s *scalar) GetParam(_ int, dst []float32) error { copy(dst, s.w); return nil }
+func (s *scalar) SetParam(_ int, src []float32) error { copy(s.w, src); return nil }
+
+func walk(t *testing.T, o train.Optimizer, grads []float32) []float64 {
+	t.Helper()
+	m := &scalar{w: []float32{1}}
+	var path []float64
+	for _, g := range grads {
+		if err := o.Step(m, [][]float32{{g}}, 1); err != nil {
+			t.Fatal(err)
+		}
+		path = append(path, float64(m.w[0]))
+	}
+	return path
+}
+
+// The expected paths were computed with PyTorch 1.13 (torch.optim.SGD with lr
+// .1, momentum .9, weight_decay .01; torch.optim.AdamW with lr .1, betas .9 and
+// .999, eps 1e-8, weight_decay .01) from w = 1 with gradients .5, -.25, 2.
+func TestOptimizersFollowPyTorch(t *testing.T) {
+	grads := []float32{.5, -.25, 2}
+	for _, c := range []struct {
+		name string
+		opt  train.Optimizer
+		want []float64
+	}{
+		{"sgd", &train.SGD{Rate: .1, Momentum: .9, WeightDecay: .01}, sgdPath},
+		{"adam", &train.Adam{Rate: .1, WeightDecay: .01}, adamPath},
+	} {
+		for i, v := range walk(t, c.opt, grads) {
+			if math.Abs(v-c.want[i]) > 2e-6 { // a few float32 roundings near 1
+				t.Errorf("%s after step %d: w = %.8f, want %.8f", c.name, i, v, c.want[i])
+			}
+		}
+	}
+}
+
+func TestOptimizersRefuseBadSettings(t *testing.T) {
+	m := &scalar{w: []float32{1}}
+	for _, o := range []train.Optimizer{
+		&train.SGD{}, &train.SGD{Rate: -1}, &train.SGD{Rate: math.NaN()}, &train.SGD{Rate: .1, Momentum: 1}, &train.SGD{Rate: .1, WeightDecay: -1},
+		&train.Adam{}, &train.Adam{Rate: .1, Beta1: 1}, &train.Adam{Rate: .1, Epsilon: -1},
+	} {
+		if err := o.Step(m, [][]float32{{1}}, 1); !errors.Is(err, train.ErrParameter) || m.w[0] != 1 {
+			t.Errorf("%+v: error %v, w %v", o, err, m.w)
+		}
+	}
+	if err := (&train.SGD{Rate: 1}).Step(m, [][]float32{{1, 2}}, 1); !errors.Is(err, feature.ErrShape) {
+		t.Errorf("long gradient: %v", err)
+	}
+}
+
+func TestFitLearnsBlobs(t *testing.T) {
+	m := testkit.NewMLP(4, 16, 3, 1)
+	d := testkit.NewBlobs(90, 4, 3, .4, 7, 8)
+	var steps int
+	opt := &train.Options{Epochs: 20, BatchSize: 16, Seed: 3, Observer: func(p train.Progress) {
+		if p.Step != steps || p.Steps != 20*6 {
+			t.Errorf("progress %+v at step %d", p, steps)
+		}
+		steps++
+	}}
+	history, err := train.Fit(context.Background(), m, d, opt)
+	if err != nil || len(history) != 20 {
+		t.Fatal(history, err)
+	}
+	if last := history[19]; last > .1 || history[0] < 3*last {
+		t.Errorf("mean loss went from %.3f to %.3f", history[0], last)
+	}
+	logits, labels, err := feature.Predict(context.Background(), m, testkit.NewBlobs(300, 4, 3, .4, 7, 9), []string{"logits"}, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := 0
+	for i, want := range labels {
+		row := logits[0].Row(i)
+		if slices.Index(row, slices.Max(row)) == want {
+			right++
+		}
+	}
+	if right < 270 {
+		t.Errorf("%d of 300 fresh samples right", right)
+	}
+}
+
+func TestFitIsRepeatableAndSeeded(t *testing.T) {
+	d := testkit.NewBlobs(50, 4, 3, .4, 7, 8)
+	run := func(seed uint64) feature.Weights {
+		m := testkit.NewMLP(4, 8, 3, 1)
+		if _, err := train.Fit(context.Background(), m, d, &train.Options{Epochs: 2, Seed: seed}); err != nil {
+			t.Fatal(err)
+		}
+		w, _ := feature.Snapshot(m)
+		return w
+	}
+	a, b, c := run(1), run(1), run(2)
+	if !slices.Equal(a[0], b[0]) {
+		t.Error("equal seeds gave different weights")
+	}
+	if slices.Equal(a[0], c[0]) {
+		t.Error("different seeds gave equal weights")
+	}
+}
+
+func TestFitTrainsOnlyWhatItIsAsked(t *testing.T) {
+	m := testkit.NewMLP(4, 8, 3, 1)
+	before, _ := feature.Snapshot(m)
+	opt := &train.Options{Epochs: 1, Train: func(p feature.Param) bool { return p.Name == "w2" }}
+	if _, err := train.Fit(context.Background(), m, testkit.NewBlobs(40, 4, 3, .4, 7, 8), opt); err != nil {
+		t.Fatal(err)
+	}
+	after, _ := feature.Snapshot(m)
+	for i, p := range m.Spec().Params {
+		if changed := !slices.Equal(before[i], after[i]); changed != (p.Name == "w2") {
+			t.Errorf("%s changed: %v", p.Name, changed)
+		}
+	}
+}
+
+func TestFitErrors(t *testing.T) {
+	ctx := context.Background()
+	m := testkit.NewMLP(4, 8, 3, 1)
+	if _, err := train.Fit(ctx, m, testkit.NewBlobs(0, 4, 3, 1, 1, 1), nil); !errors.Is(err, train.ErrParameter) {
+		t.Errorf("empty dataset: %v", err)
+	}
+	if _, err := train.Fit(ctx, m, testkit.NewBlobs(9, 4, 3, 1, 1, 1), &train.Options{Epochs: -1}); !errors.Is(err, train.ErrParameter) {
+		t.Errorf("negative epochs: %v", err)
+	}
+	stopped, cancel := context.WithCancel(ctx)
+	opt := &train.Options{Observer: func(p train.Progress) {
+		if p.Step == 2 {
+			cancel()
+		}
+	}}
+	if _, err := train.Fit(stopped, m, testkit.NewBlobs(400, 4, 3, 1, 1, 1), opt); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	bad := testkit.NewBlobs(9, 4, 3, 1, 1, 1)
+	bad.X.Data[5] = float32(math.NaN())
+	if _, err := train.Fit(ctx, m, bad, nil); !errors.Is(err, feature.ErrNotFinite) {
+		t.Errorf("NaN in a sample: %v", err)
+	}
+}
+
+func TestStepRefusesGradientsThatAreNotFinite(t *testing.T) {
+	m := testkit.NewMLP(4, 8, 3, 1)
+	before, _ := feature.Snapshot(m)
+	s := train.NewStepper(m, &train.SGD{Rate: .1}, nil)
+	b, err := feature.ReadAll(testkit.NewBlobs(6, 4, 3, 1, 1, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Step(context.Background(), feature.Mode{}, b.X, []string{"logits"}, func(_, cot []feature.Tensor) error {
+		cot[0].Data[0] = float32(math.Inf(1))
+		return nil
+	}, 1)
+	if !errors.Is(err, train.ErrDiverged) {
+		t.Fatalf("infinite gradient: %v", err)
+	}
+	after, _ := feature.Snapshot(m)
+	for i := range before {
+		if !slices.Equal(before[i], after[i]) {
+			t.Errorf("parameter %d moved", i)
+		}
+	}
+	for _, g := range s.Gradients() {
+		if slices.ContainsFunc(g, func(v float32) bool { return v != 0 }) {
+			t.Error("the gradient was not cleared")
+		}
+	}
+}
+
+var (
+	sgdPath  = []float64{0.949000000, 0.927151000, 0.706559749}
+	adamPath = []float64{0.899000002, 0.871467299, 0.803531067}
+)

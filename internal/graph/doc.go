@@ -1,0 +1,16 @@
+// Package graph runs an operator graph over float32 and its vector-Jacobian
+// product side by side.
+//
+// Every value has the batch on axis 0; shapes are those of one sample and are
+// fixed when the graph is built. Parameters are values without a batch axis
+// whose contents the caller passes at run time, so that copies of a network
+// share one graph. An operator is a small type with shape inference, forward
+// and VJP (see [Op]); its attributes follow ONNX.
+//
+// [Graph.Plan] compiles a [Request] (batch size, taps, mode, wanted gradients)
+// into phases: work on a few samples at a time, cut by barriers where an
+// operator needs the whole batch. A group of samples passes through all phases
+// between two barriers while it is in the cache; such groups are the unit of
+// parallel work. Their bounds and the order in which partial sums are added
+// depend on sizes alone, so the result has the same bits at any GOMAXPROCS.
+package graph

@@ -1,0 +1,239 @@
+package graph
+
+import (
+	"fmt"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
+
+// MaxPool takes the maximum over windows, with ONNX's attributes. Padding never
+// wins; of equal elements the first one gets the gradient; NaN wins.
+type MaxPool struct {
+	Window
+	Kernel [2]int
+	Ceil   bool // round the output's size up
+}
+
+// Infer implements Op.
+func (op MaxPool) Infer(in []Arg) ([]int, error) {
+	return inferPool(in, op.Window, op.Kernel, op.Ceil)
+}
+
+func inferPool(in []Arg, w Window, kernel [2]int, ceil bool) ([]int, error) {
+	if err := arity(in, 1, 1); err != nil {
+		return nil, err
+	}
+	g, err := w.bind(in[0].Shape, kernel[0], kernel[1], ceil)
+	if err != nil {
+		return nil, err
+	}
+	for _, side := range []struct{ pad, extent int }{
+		{g.top, (g.kh-1)*g.dh + 1}, {g.bottom, (g.kh-1)*g.dh + 1},
+		{g.left, (g.kw-1)*g.dw + 1}, {g.rt, (g.kw-1)*g.dw + 1},
+	} {
+		if side.pad >= side.extent {
+			return nil, fmt.Errorf("padding %v makes windows of padding only", w.Pad)
+		}
+	}
+	return []int{g.c, g.oh, g.ow}, nil
+}
+
+// Reads implements Op.
+func (MaxPool) Reads([]bool, bool) ([]bool, bool) { return []bool{true}, false }
+
+// each calls f for every window of every plane with the planes' offsets and the
+// range of taps that fall into the image.
+func (g *geometry) each(planes int, f func(in, out int, y, x taps)) {
+	for p := range planes {
+		in, out := p*g.h*g.w, p*g.oh*g.ow
+		for oy := range g.oh {
+			y := window(oy*g.sh-g.top, g.kh, g.dh, g.h)
+			for ox := range g.ow {
+				f(in, out, y, window(ox*g.sw-g.left, g.kw, g.dw, g.w))
+				out++
+			}
+		}
+	}
+}
+
+// taps are positions first, first+step ... below end.
+type taps struct{ first, step, end, count int }
+
+func window(start, k, step, n int) taps {
+	t := taps{start, step, min(start+(k-1)*step+1, n), k}
+	if start < 0 {
+		t.first += (-start + step - 1) / step * step
+	}
+	t.count = 0
+	if t.first < t.end {
+		t.count = (t.end-1-t.first)/step + 1
+	}
+	return t
+}
+
+// best returns the position of a window's maximum in the plane x.
+func best(x []float32, width int, ty, tx taps) int {
+	at := ty.first*width + tx.first
+	top := x[at]
+	for y := ty.first; y < ty.end; y += ty.step {
+		for i := tx.first; i < tx.end; i += tx.step {
+			if v := x[y*width+i]; v > top || v != v && top == top {
+				top, at = v, y*width+i
+			}
+		}
+	}
+	return at
+}
+
+func (op MaxPool) bind(c *Call) geometry {
+	g, err := op.Window.bind(c.Shape[0], op.Kernel[0], op.Kernel[1], op.Ceil)
+	if err != nil {
+		panic(err)
+	}
+	return g
+}
+
+// Prepare implements Preparer. A window that Ceil lets reach beyond the padding
+// is one with more padding, which never wins.
+func (op MaxPool) Prepare(in []Arg) any {
+	g, err := op.Window.bind(in[0].Shape, op.Kernel[0], op.Kernel[1], op.Ceil)
+	if err != nil {
+		panic(err)
+	}
+	return kernel.NewMaxPool(kernel.Window{Channels: 1, Height: g.h, Width: g.w, KernelH: g.kh, KernelW: g.kw,
+		StrideH: g.sh, StrideW: g.sw, DilationH: g.dh, DilationW: g.dw, Top: g.top, Left: g.left,
+		Bottom: max(g.bottom, (g.oh-1)*g.sh+(g.kh-1)*g.dh+1-g.h-g.top),
+		Right:  max(g.rt, (g.ow-1)*g.sw+(g.kw-1)*g.dw+1-g.w-g.left)})
+}
+
+// Scratch implements Scratcher.
+func (op MaxPool) Scratch(prepared any, _ []Arg, _ []int, _ int) int {
+	return prepared.(*kernel.MaxPool).Scratch()
+}
+
+// Forward implements Op.
+func (op MaxPool) Forward(c *Call) {
+	pool := c.Prepared.(*kernel.MaxPool)
+	in, out := size(c.Shape[0][1:]), size(c.OutShape[1:])
+	for i := range c.N * c.OutShape[0] {
+		pool.Forward(plane(c.Out, i, out), nil, plane(c.In[0], i, in), c.Scratch)
+	}
+}
+
+// VJP implements Op.
+func (op MaxPool) VJP(c *Call) {
+	g := op.bind(c)
+	c.Clear(0)
+	x, dx := c.In[0], c.DIn[0]
+	g.each(c.N*g.c, func(in, out int, ty, tx taps) {
+		dx[in+best(x[in:in+g.h*g.w], g.w, ty, tx)] += c.DOut[out]
+	})
+}
+
+// AveragePool takes the mean over windows, with ONNX's attributes.
+type AveragePool struct {
+	Window
+	Kernel [2]int
+	Ceil   bool // round the output's size up
+	// IncludePad counts the padding as zeros; what lies beyond it, by Ceil,
+	// never counts.
+	IncludePad bool
+}
+
+// Infer implements Op.
+func (op AveragePool) Infer(in []Arg) ([]int, error) {
+	return inferPool(in, op.Window, op.Kernel, op.Ceil)
+}
+
+// Reads implements Op.
+func (AveragePool) Reads([]bool, bool) ([]bool, bool) { return none(1), false }
+
+// bind returns the geometry and, by row and by column of the output, how many
+// elements a window counts.
+func (op AveragePool) bind(c *Call) geometry {
+	g, err := op.Window.bind(c.Shape[0], op.Kernel[0], op.Kernel[1], op.Ceil)
+	if err != nil {
+		panic(err)
+	}
+	return g
+}
+
+// divisor returns the number of elements that output o of a plane counts.
+func (op AveragePool) divisor(g *geometry, o int, ty, tx taps) float32 {
+	if !op.IncludePad {
+		return float32(ty.count * tx.count)
+	}
+	oy, ox := o/g.ow, o%g.ow
+	y := window(oy*g.sh, g.kh, g.dh, g.h+g.top+g.bottom)
+	x := window(ox*g.sw, g.kw, g.dw, g.w+g.left+g.rt)
+	return float32(y.count * x.count)
+}
+
+// Forward implements Op.
+func (op AveragePool) Forward(c *Call) {
+	g := op.bind(c)
+	n := g.oh * g.ow
+	g.each(c.N*g.c, func(in, out int, ty, tx taps) {
+		var total float32
+		for y := ty.first; y < ty.end; y += ty.step {
+			for x := tx.first; x < tx.end; x += tx.step {
+				total += c.In[0][in+y*g.w+x]
+			}
+		}
+		c.Out[out] = total / op.divisor(&g, out%n, ty, tx)
+	})
+}
+
+// VJP implements Op.
+func (op AveragePool) VJP(c *Call) {
+	g := op.bind(c)
+	n := g.oh * g.ow
+	c.Clear(0)
+	g.each(c.N*g.c, func(in, out int, ty, tx taps) {
+		d := c.DOut[out] / op.divisor(&g, out%n, ty, tx)
+		for y := ty.first; y < ty.end; y += ty.step {
+			for x := tx.first; x < tx.end; x += tx.step {
+				c.DIn[0][in+y*g.w+x] += d
+			}
+		}
+	})
+}
+
+// GlobalAveragePool takes the mean of every channel; the other axes become 1.
+type GlobalAveragePool struct{}
+
+// Infer implements Op.
+func (GlobalAveragePool) Infer(in []Arg) ([]int, error) {
+	if err := arity(in, 1, 1); err != nil {
+		return nil, err
+	}
+	if len(in[0].Shape) < 2 {
+		return nil, fmt.Errorf("samples have shape %v, want channels and more", in[0].Shape)
+	}
+	out := make([]int, len(in[0].Shape))
+	for i := range out {
+		out[i] = 1
+	}
+	out[0] = in[0].Shape[0]
+	return out, nil
+}
+
+// Reads implements Op.
+func (GlobalAveragePool) Reads([]bool, bool) ([]bool, bool) { return none(1), false }
+
+// Forward implements Op.
+func (GlobalAveragePool) Forward(c *Call) {
+	n := len(c.In[0]) / len(c.Out)
+	for i := range c.Out {
+		c.Out[i] = float32(kernel.Sum32(c.In[0][i*n:(i+1)*n]) / float64(n))
+	}
+}
+
+// VJP implements Op.
+func (GlobalAveragePool) VJP(c *Call) {
+	c.Clear(0)
+	n := len(c.DIn[0]) / len(c.DOut)
+	for i, d := range c.DOut {
+		addConstant(c.DIn[0][i*n:(i+1)*n], d/float32(n))
+	}
+}

@@ -1,0 +1,211 @@
+package metrics
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Features is an activation of a network for N samples.
+type Features struct {
+	N, Dim  int
+	Data    []float32 // row-major N×Dim
+	Classes int
+	Labels  []int // in [0, Classes); LinearCKA does not read them
+}
+
+func (f Features) check() error {
+	if f.N < 1 || f.Dim < 1 {
+		return fmt.Errorf("metrics: %w: features are %d×%d", ErrEmpty, f.N, f.Dim)
+	}
+	return checkMatrix("features", f.Data, f.N, f.Dim)
+}
+
+func (f Features) checkLabelled() error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	return checkLabels(f.Labels, f.N, f.Classes)
+}
+
+func (f Features) row(i int) []float32 { return f.Data[i*f.Dim : (i+1)*f.Dim] }
+
+// ScatterRatio returns the between-class over the within-class scatter of the
+// features, tr(S_b)/tr(S_w) with S_b = Σ_c n_c(μ_c − μ)(μ_c − μ)ᵀ and
+// S_w = Σ_i(x_i − μ_c)(x_i − μ_c)ᵀ. Falling far below that of the retrained model
+// is correlation collapse. It does not change when features are shifted, rotated
+// or scaled as a whole. Fewer than two classes with samples give ErrOneClass, and
+// no scatter within any class ErrDegenerate. Cost: O(n·d).
+//
+// Reference: Fukunaga, "Introduction to Statistical Pattern Recognition" (1990),
+// section 10.2, criterion J with traces.
+func ScatterRatio(f Features) (float64, error) {
+	if err := f.checkLabelled(); err != nil {
+		return 0, err
+	}
+	of := byClass(f.Labels, f.Classes)
+	all := f.centre(nil)
+	var between, within float64
+	present := 0
+	for _, items := range of {
+		if len(items) == 0 {
+			continue
+		}
+		present++
+		mu := f.centre(items)
+		for j, v := range mu {
+			between += float64(len(items)) * (v - all[j]) * (v - all[j])
+		}
+		within += f.scatter(items, mu)
+	}
+	if present < 2 {
+		return 0, fmt.Errorf("metrics: %w: scatter of %d samples", ErrOneClass, f.N)
+	}
+	if within == 0 {
+		return 0, fmt.Errorf("metrics: %w: all features equal their class mean", ErrDegenerate)
+	}
+	return between / within, nil
+}
+
+// centre returns the mean of the given rows, of all if items is nil.
+func (f Features) centre(items []int) []float64 {
+	mu := make([]float64, f.Dim)
+	n := len(items)
+	if items == nil {
+		n = f.N
+	}
+	for k := range n {
+		i := k
+		if items != nil {
+			i = items[k]
+		}
+		for j, v := range f.row(i) {
+			mu[j] += float64(v)
+		}
+	}
+	for j := range mu {
+		mu[j] /= float64(n)
+	}
+	return mu
+}
+
+func (f Features) scatter(items []int, mu []float64) float64 {
+	var sum float64
+	for _, i := range items {
+		for j, v := range f.row(i) {
+			sum += (float64(v) - mu[j]) * (float64(v) - mu[j])
+		}
+	}
+	return sum
+}
+
+// LinearCKA returns the linear centred kernel alignment of two activations of
+// the same samples, ‖YᵀX‖²_F / (‖XᵀX‖_F ‖YᵀY‖_F) with centred columns: 1 if they
+// agree up to rotation and scale, near 0 if unrelated. The dimensions may differ.
+// The estimate is biased upwards if there are fewer samples than dimensions.
+// Different N give ErrShape, constant features ErrDegenerate.
+// Cost: O(n·d·min(n, d)), d the larger dimension.
+//
+// Reference: Kornblith et al., "Similarity of Neural Network Representations
+// Revisited", ICML 2019, equation 5.
+func LinearCKA(a, b Features) (float64, error) {
+	for _, f := range []Features{a, b} {
+		if err := f.check(); err != nil {
+			return 0, err
+		}
+	}
+	if a.N != b.N {
+		return 0, fmt.Errorf("metrics: %w: features of %d and %d samples", ErrShape, a.N, b.N)
+	}
+	x, y := a.centred(), b.centred()
+	if mat.Norm(x, 2) == 0 || mat.Norm(y, 2) == 0 {
+		return 0, fmt.Errorf("metrics: %w: features are constant", ErrDegenerate)
+	}
+	// Unit Frobenius norm, so that no product over- or underflows.
+	x.Scale(1/mat.Norm(x, 2), x)
+	y.Scale(1/mat.Norm(y, 2), y)
+	var cross, norms float64
+	if a.N < max(a.Dim, b.Dim) {
+		kx, ky := product(x, x.T()), product(y, y.T())
+		cross = frobenius(kx, ky)
+		norms = math.Sqrt(frobenius(kx, kx) * frobenius(ky, ky))
+	} else {
+		yx, xx, yy := product(y.T(), x), product(x.T(), x), product(y.T(), y)
+		cross = frobenius(yx, yx)
+		norms = math.Sqrt(frobenius(xx, xx) * frobenius(yy, yy))
+	}
+	return min(max(cross/norms, 0), 1), nil
+}
+
+func (f Features) centred() *mat.Dense {
+	mu := f.centre(nil)
+	x := mat.NewDense(f.N, f.Dim, nil)
+	for i := range f.N {
+		row := x.RawRowView(i)
+		for j, v := range f.row(i) {
+			row[j] = float64(v) - mu[j]
+		}
+	}
+	return x
+}
+
+func product(a, b mat.Matrix) *mat.Dense {
+	var c mat.Dense
+	c.Mul(a, b)
+	return &c
+}
+
+// frobenius returns Σ aᵢⱼbᵢⱼ.
+func frobenius(a, b *mat.Dense) float64 {
+	var sum float64
+	x, y := a.RawMatrix(), b.RawMatrix()
+	for i, v := range x.Data {
+		sum += v * y.Data[i]
+	}
+	return sum
+}
+
+// ProbeResult is the outcome of MembershipProbe.
+type ProbeResult struct {
+	Matching Matching
+	Probe    Strength
+}
+
+// MembershipProbe measures how well a linear probe tells members from
+// non-members by an activation: the cross-fitted logistic regression of Attack,
+// on class-matched samples, with all Dim features. An edit of the last layer
+// only passes every attack on outputs and fails here. Errors as for Attack.
+// Cost: O(folds·n·d²).
+func MembershipProbe(member, nonmember Features, seed uint64, opt *AttackOptions) (*ProbeResult, error) {
+	for _, f := range []Features{member, nonmember} {
+		if err := f.checkLabelled(); err != nil {
+			return nil, err
+		}
+	}
+	if member.Dim != nonmember.Dim || member.Classes != nonmember.Classes {
+		return nil, fmt.Errorf("metrics: %w: members have %d features and %d classes, non-members %d and %d",
+			ErrShape, member.Dim, member.Classes, nonmember.Dim, nonmember.Classes)
+	}
+	match, err := MatchClasses(member.Labels, nonmember.Labels, member.Classes, seed)
+	if err != nil {
+		return nil, err
+	}
+	xm, ym := member.selectRows(match.Members)
+	xn, yn := nonmember.selectRows(match.NonMembers)
+	s, err := crossFitted(xm, xn, member.Dim, ym, yn, member.Classes, seed, opt)
+	if err != nil {
+		return nil, err
+	}
+	return &ProbeResult{match, s}, nil
+}
+
+func (f Features) selectRows(index []int) (x []float64, labels []int) {
+	for _, i := range index {
+		for _, v := range f.row(i) {
+			x = append(x, float64(v))
+		}
+		labels = append(labels, f.Labels[i])
+	}
+	return x, labels
+}

@@ -1,0 +1,183 @@
+package metrics
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+)
+
+func features(n, dim int, data ...float32) Features {
+	return Features{N: n, Dim: dim, Data: data, Classes: 2, Labels: make([]int, n)}
+}
+
+func randomFeatures(r *rand.Rand, n, dim int) Features {
+	f := features(n, dim, make([]float32, n*dim)...)
+	for i := range f.Data {
+		f.Data[i] = float32(r.NormFloat64() + 1)
+	}
+	for i := range f.Labels {
+		f.Labels[i] = r.IntN(2)
+	}
+	return f
+}
+
+// Classes at (0,0) (2,0) and (10,0) (10,4): means (1,0) and (10,2), overall
+// (5.5,1); between 4·(4.5² + 1), within 2 + 8.
+func TestScatterRatioByHand(t *testing.T) {
+	f := features(4, 2, 0, 0, 2, 0, 10, 0, 10, 4)
+	f.Labels = []int{0, 0, 1, 1}
+	near(t, "ratio", must(ScatterRatio(f)), 4*(4.5*4.5+1)/10, 1e-14)
+	f.Classes = 7 // classes without samples do not matter
+	near(t, "ratio", must(ScatterRatio(f)), 8.5, 1e-14)
+	// Turned by a right angle, scaled by 3 and shifted.
+	g := features(4, 2, 5, 7, 5, 13, 5, 37, -7, 37)
+	g.Labels = f.Labels
+	near(t, "moved", must(ScatterRatio(g)), 8.5, 1e-13)
+}
+
+// cka is the definition by pairs: HSIC of centred kernels, O(n²).
+func cka(a, b Features) float64 {
+	k, l := centredKernel(a), centredKernel(b)
+	var kl, kk, ll float64
+	for i := range k {
+		kl += k[i] * l[i]
+		kk += k[i] * k[i]
+		ll += l[i] * l[i]
+	}
+	return kl / math.Sqrt(kk*ll)
+}
+
+func centredKernel(f Features) []float64 {
+	n := f.N
+	k, row, all := make([]float64, n*n), make([]float64, n), 0.0
+	for i := range n {
+		for j := range n {
+			for d := range f.Dim {
+				k[i*n+j] += float64(f.row(i)[d]) * float64(f.row(j)[d])
+			}
+			row[i] += k[i*n+j] / float64(n)
+		}
+		all += row[i] / float64(n)
+	}
+	for i := range k {
+		k[i] += all - row[i/n] - row[i%n]
+	}
+	return k
+}
+
+func TestLinearCKA(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for _, s := range [][3]int{{20, 3, 5}, {20, 5, 3}, {6, 10, 4}, {6, 4, 10}, {2, 1, 1}} {
+		a, b := randomFeatures(r, s[0], s[1]), randomFeatures(r, s[0], s[2])
+		v := must(LinearCKA(a, b))
+		near(t, "definition", v, cka(a, b), 1e-13)
+		near(t, "symmetric", must(LinearCKA(b, a)), v, 1e-14)
+		near(t, "itself", must(LinearCKA(a, a)), 1, 1e-14)
+	}
+	x := features(4, 1, 1, -1, 1, -1)
+	near(t, "orthogonal", must(LinearCKA(x, features(4, 1, 1, 1, -1, -1))), 0, 0)
+	near(t, "scaled and shifted", must(LinearCKA(x, features(4, 1, 3e30, 1e30, 3e30, 1e30))), 1, 1e-14)
+	// Half of the variance of (x, y) is x: 1/√2.
+	near(t, "half", must(LinearCKA(x, features(4, 2, 1, 1, -1, 1, 1, -1, -1, -1))), math.Sqrt(.5), 1e-15)
+}
+
+func TestCKASameBitsAtAnyGOMAXPROCS(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	r := rand.New(rand.NewPCG(4, 5))
+	for _, dim := range []int{150, 400} { // both sides of n
+		a, b := randomFeatures(r, 300, dim), randomFeatures(r, 300, 140)
+		runtime.GOMAXPROCS(1)
+		one := must(LinearCKA(a, b))
+		runtime.GOMAXPROCS(4)
+		if four := must(LinearCKA(a, b)); four != one {
+			t.Errorf("dimension %d: %v at 1, %v at 4", dim, one, four)
+		}
+	}
+}
+
+func TestProbeSeesWhatOutputsHide(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 6))
+	const d = 16
+	m, n := randomFeatures(r, 150, d), randomFeatures(r, 200, d)
+	opt := &AttackOptions{Bootstrap: Bootstrap{Resamples: 200}}
+	if s := must(MembershipProbe(m, n, 1, opt)).Probe; !s.AUCInterval.Contains(.5) {
+		t.Errorf("features without a trace of membership: %+v", s)
+	}
+	for i := range m.N {
+		for j := range d {
+			m.row(i)[j] += .5 // d′ = .5·√16 = 2: AUC Φ(√2) = .921, balanced accuracy Φ(1) = .841
+		}
+	}
+	res := must(MembershipProbe(m, n, 1, opt))
+	near(t, "AUC", res.Probe.AUC, .921, .04)
+	near(t, "balanced accuracy", res.Probe.BalancedAccuracy, .841, .05)
+	if res.Matching.Classes[0].Used != min(res.Matching.Classes[0].Members, res.Matching.Classes[0].NonMembers) {
+		t.Errorf("matching: %+v", res.Matching)
+	}
+}
+
+func TestProbeWithMoreFeaturesThanSamples(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 7))
+	m, n := randomFeatures(r, 20, 60), randomFeatures(r, 20, 60)
+	for i := range m.N {
+		for j := range 10 {
+			m.row(i)[j] += 3
+		}
+		m.row(i)[59], n.row(i)[59] = .1, .1 // a constant feature
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	var first Strength
+	for _, procs := range []int{1, 4} {
+		runtime.GOMAXPROCS(procs)
+		s := must(MembershipProbe(m, n, 1, nil)).Probe
+		if first.AUC == 0 {
+			first = s
+		}
+		if s != first || s.AUC < .9 {
+			t.Errorf("GOMAXPROCS %d: %+v, first %+v", procs, s, first)
+		}
+	}
+}
+
+func TestConstantFeatureIsOnlyCentred(t *testing.T) {
+	var x []float64
+	for i := range 10 { // the mean of ten times .1 is not .1 in floating point
+		x = append(x, .1, float64(i))
+	}
+	standardise(x, 2)
+	for i := range 10 {
+		near(t, "constant", x[2*i], 0, 1e-15)
+		near(t, "0 to 9", x[2*i+1], (float64(i)-4.5)/math.Sqrt(99.0/12), 1e-14)
+	}
+}
+
+func TestBadFeatures(t *testing.T) {
+	nan := float32(math.NaN())
+	good := features(2, 1, 1, 2)
+	unlabelled := Features{N: 2, Dim: 1, Data: []float32{1, 2}}
+	apart := features(4, 1, 1, 1, 2, 2)
+	apart.Labels = []int{0, 0, 1, 1}
+	ratio := func(f Features) error { _, err := ScatterRatio(f); return err }
+	align := func(a, b Features) error { _, err := LinearCKA(a, b); return err }
+	probe := func(a, b Features) error { _, err := MembershipProbe(a, b, 1, nil); return err }
+	for i, c := range []struct{ got, want error }{
+		{ratio(Features{}), ErrEmpty},
+		{ratio(features(2, 2, 1)), ErrShape},
+		{ratio(features(1, 1, nan)), ErrNotFinite},
+		{ratio(unlabelled), ErrShape},
+		{ratio(good), ErrOneClass},
+		{ratio(apart), ErrDegenerate},
+		{align(good, features(3, 1, 1, 2, 3)), ErrShape},
+		{align(good, features(2, 1, 5, 5)), ErrDegenerate},
+		{align(unlabelled, unlabelled), nil},
+		{probe(good, features(2, 2, 1, 2, 3, 4)), ErrShape},
+		{probe(good, features(1, 1, 2)), ErrTooFew},
+		{probe(good, unlabelled), ErrShape},
+	} {
+		if !errors.Is(c.got, c.want) {
+			t.Errorf("case %d: got %v, want %v", i, c.got, c.want)
+		}
+	}
+}
