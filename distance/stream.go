@@ -33,7 +33,7 @@ func (s *Sinkhorn) newStream(ws *Workspace, a, b []float64, x, y Sample) *stream
 	t := &stream{cost: s.Cost, x: x, y: y}
 	t.transport = transport{
 		n: n, m: m, eps: s.Epsilon, a: a, b: b, tol: s.Tol, maxIter: s.MaxIter,
-		logb: ws.Floats(m), f: ws.Floats(n), g: ws.Floats(m), next: ws.Floats(n), col: ws.Floats(m),
+		logb: ws.Floats(m), f: ws.Floats(n), g: ws.Floats(m), next: ws.Floats(n), col: ws.Floats(m), ones: ws.Floats(m),
 		scale: math.Sqrt(sum(a) * sum(b)),
 	}
 	if s.Rho > 0 {
@@ -44,6 +44,7 @@ func (s *Sinkhorn) newStream(ws *Workspace, a, b []float64, x, y Sample) *stream
 	}
 	clear(t.f)
 	clear(t.g)
+	fill(t.ones, 1)
 	t.cols, t.ranges = ws.Floats(streamChunks*m), ws.Floats(2*streamChunks)
 	for range streamChunks {
 		t.ws = append(t.ws, new(Workspace))
