@@ -154,7 +154,10 @@ func (s Sinkhorn) Properties() Properties {
 	// Only positive definite exp(−c/ε) make the divergence nonnegative, and
 	// only for the regularised value.
 	p.Nonnegative = p.Nonnegative && (!s.Debiased || s.Value == Regularized)
-	p.Tol = 1e-5
+	p.Tol = 10 * defaultTol
+	if s.Tol > 0 {
+		p.Tol = max(10*s.Tol, 1e-9)
+	}
 	if s.Epsilon != 0 || s.Rho != 0 {
 		p.Homogeneous = p.Homogeneous && p.Degree == 0
 	}

@@ -19,16 +19,11 @@ func GradientError(d distance.Distance, x, y distance.Sample) (relx, rely float6
 	rel := func(g []float64, s distance.Sample, at func(distance.Sample) (float64, error)) (float64, error) {
 		var worst float64
 		for i := range g {
-			fd, err := slope(s, at, func(k int) float64 {
-				if k == i {
-					return 1
-				}
-				return 0
-			})
+			fd, err := partial(s, at, i)
 			if err != nil {
 				return 0, err
 			}
-			worst = max(worst, math.Abs(fd.value-g[i]))
+			worst = max(worst, math.Abs(fd-g[i]))
 		}
 		return worst / max(largest(g), math.SmallestNonzeroFloat64), nil
 	}
@@ -124,6 +119,25 @@ func fineSlope(s distance.Sample, at func(distance.Sample) (float64, error), dir
 	return best, nil
 }
 
+// partial returns the derivative by coordinate i, by the better of both ways.
+func partial(s distance.Sample, at func(distance.Sample) (float64, error), i int) (float64, error) {
+	dir := func(k int) float64 {
+		if k == i {
+			return 1
+		}
+		return 0
+	}
+	wide, err := slope(s, at, dir)
+	if err != nil {
+		return 0, err
+	}
+	fine, err := fineSlope(s, at, dir)
+	if err == nil && fine.err < wide.err {
+		return fine.value, nil
+	}
+	return wide.value, err
+}
+
 // tight returns s with Stride equal to Dim.
 func tight(s distance.Sample) distance.Sample {
 	out := distance.Sample{N: s.N, Dim: s.Dim, W: s.W}
@@ -193,14 +207,9 @@ func (c *checker) along(name string, rnd *rand.Rand, g []float64, s distance.Sam
 func (c *checker) worst(name string, g []float64, s distance.Sample, at func(distance.Sample) (float64, error), err error) error {
 	at0, fd0, diff := -1, 0.0, 0.0
 	for i := range g {
-		fd, e := slope(s, at, func(k int) float64 {
-			if k == i {
-				return 1
-			}
-			return 0
-		})
-		if d := math.Abs(fd.value - g[i]); e == nil && (d > diff || math.IsNaN(d)) {
-			at0, fd0, diff = i, fd.value, d
+		fd, e := partial(s, at, i)
+		if d := math.Abs(fd - g[i]); e == nil && (d > diff || math.IsNaN(d)) {
+			at0, fd0, diff = i, fd, d
 		}
 	}
 	if at0 < 0 {
