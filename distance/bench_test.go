@@ -17,6 +17,33 @@ func features(seed uint64, n, dim int, shift float64) distance.Sample {
 	return s
 }
 
+func BenchmarkWeightedEMD(b *testing.B) {
+	for _, n := range []int{64, 256, 1024} {
+		x, y := features(1, n, 128, 0), features(2, n, 128, .2)
+		rnd := rand.New(rand.NewPCG(3, 4))
+		for _, s := range []*distance.Sample{&x, &y} {
+			s.W = make([]float64, n)
+			var sum float64
+			for i := range s.W {
+				s.W[i] = rnd.Float64()
+				sum += s.W[i]
+			}
+			for i := range s.W {
+				s.W[i] /= sum
+			}
+		}
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			ws := new(distance.Workspace)
+			for b.Loop() {
+				if _, err := (distance.EMD{}).Eval(ws, nil, nil, x, y); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(ws.Stats.DualityGap, "gap")
+		})
+	}
+}
+
 func BenchmarkEval(b *testing.B) {
 	for _, bb := range []struct {
 		name string

@@ -76,6 +76,19 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// TestConformanceWide is TestConformance at a size at which every path of the
+// matrix products is taken.
+func TestConformanceWide(t *testing.T) {
+	for _, tt := range all {
+		size := []distancetest.Size{{N: 21, M: 18, Dim: 9}}
+		t.Run(tt.name, func(t *testing.T) {
+			if err := distancetest.Check(tt.d, distancetest.Options{Sizes: size, Seed: 9}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestStreaming(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -84,8 +84,8 @@ type Sinkhorn struct {
 	// MaxEntries is the number of entries up to which the matrices of costs and
 	// of the plan are kept in memory, 16 bytes an entry. Larger problems are
 	// streamed: costs are computed anew in every sweep, on all processors, by
-	// plain sweeps without Newton steps, warm starts or a duality gap. If it is
-	// zero, 1<<24 is used.
+	// plain sweeps without Newton steps, warm starts, a duality gap, the value
+	// Transport or gradients in the weights. If it is zero, 1<<24 is used.
 	MaxEntries int
 
 	// WarmStart keeps the potentials in the Workspace, under its Key, and
