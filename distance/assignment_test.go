@@ -84,9 +84,9 @@ func TestAssignCertificate(t *testing.T) {
 	}
 }
 
-// TestShip compares with the assignment of points that are repeated in
+// TestSimplex compares with the assignment of points that are repeated in
 // proportion to their weights.
-func TestShip(t *testing.T) {
+func TestSimplex(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
 	for round := range 200 {
 		n, m, total := 1+rnd.IntN(6), 1+rnd.IntN(6), 12
@@ -157,4 +157,39 @@ func checkMarginals(t *testing.T, p matching) {
 			t.Errorf("column %d has mass %v, want %v", j, col[j], b)
 		}
 	}
+}
+
+// TestSimplexCertificate proves larger solutions by their duals, with ties and
+// points without mass among them.
+func TestSimplexCertificate(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 8))
+	for round, size := range [][2]int{{30, 50}, {80, 20}, {64, 64}, {1, 40}, {40, 1}, {100, 90}} {
+		n, m := size[0], size[1]
+		p := matching{n: n, m: m, a: masses(rnd, n), b: masses(rnd, m), c: make([]float64, n*m), u: make([]float64, n), v: make([]float64, m), plan: make([]float64, n*m)}
+		for i := range p.c {
+			p.c[i] = rnd.NormFloat64()
+			if round%2 == 0 {
+				p.c[i] = float64(rnd.IntN(4))
+			}
+		}
+		ws := new(Workspace).Enter()
+		p.ship(ws)
+		if _, gap := p.certify(); gap > 1e-12 || !ws.Stats.Converged {
+			t.Errorf("%d×%d: gap %v", n, m, gap)
+		}
+		checkMarginals(t, p)
+	}
+}
+
+// masses draws weights, one in five of them zero.
+func masses(rnd *rand.Rand, n int) []float64 {
+	w := make([]float64, n)
+	for i := range w {
+		if w[i] = rnd.Float64(); rnd.IntN(5) == 0 {
+			w[i] = 0
+		}
+	}
+	w[0] = 1
+	scaleBy(w, 1/sum(w))
+	return w
 }

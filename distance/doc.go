@@ -10,7 +10,7 @@
 // in its field's comment. They agree on one method, Eval (see Distance), and
 // may offer more: Planner, WeightGradienter, Freezer, Propertied.
 //
-//	EMD                 exact transport: Jonker–Volgenant, augmenting paths, certificate
+//	EMD                 exact transport: Jonker–Volgenant, network simplex, certificate
 //	Sinkhorn            entropic transport: regularised, sharp, Shannon; debiased; unbalanced
 //	SlicedWasserstein   mean or maximum over projections; Wasserstein1D
 //	MMD, RandomFourier  Gaussian, Laplacian, Energy, Linear, Polynomial, … or one's own Kernel

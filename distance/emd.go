@@ -18,7 +18,7 @@ import (
 // Stats.DualityGap certifies the value: it exceeds the minimum by no more.
 //
 // Samples of equal size without weights are matched by the algorithm of Jonker
-// and Volgenant, others by shortest augmenting paths. Reference: Peyré and
+// and Volgenant, others by the network simplex method. Reference: Peyré and
 // Cuturi, Computational optimal transport (2019), §3.
 type EMD struct {
 	// Cost of moving one unit of mass. If it is nil, Cosine is used.
@@ -127,11 +127,7 @@ func (t *matching) assign(ws *Workspace) {
 
 // ship solves the problem for any weights.
 func (t *matching) ship(ws *Workspace) {
-	ws = ws.Enter()
-	defer ws.Leave()
-	xt := ws.Floats(t.n * t.m)
-	ws.Stats.Converged = ship(ws, xt, t.u, t.v, t.a, t.b, t.c)
-	transpose(t.plan, xt, t.m, t.n)
+	ws.Stats.Converged = simplex(ws, t.plan, t.u, t.v, t.a, t.b, t.c)
 }
 
 // certify returns the cost of the plan and by how much it can exceed the
@@ -149,19 +145,4 @@ func (t *matching) certify() (value, gap float64) {
 	}
 	dual += kernel.Dot(t.b, t.v)
 	return value, math.Abs(value-dual) + worst
-}
-
-// transpose writes the transpose of the n×m matrix c, in blocks that stay in
-// the first-level cache.
-func transpose(dst, c []float64, n, m int) {
-	const block = 16
-	for i0 := 0; i0 < n; i0 += block {
-		for j0 := 0; j0 < m; j0 += block {
-			for i := i0; i < min(i0+block, n); i++ {
-				for j := j0; j < min(j0+block, m); j++ {
-					dst[j*n+i] = c[i*m+j]
-				}
-			}
-		}
-	}
 }

@@ -29,7 +29,7 @@ func TestTiming(t *testing.T) {
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	ask := python(t)
-	fmt.Printf("%-22s %5s %12s %12s %7s\n", "", "n=m", "Go ms", "Python ms", "ratio")
+	fmt.Printf("%-24s %5s %12s %12s %7s\n", "", "n=m", "Go ms", "Python ms", "ratio")
 	for _, row := range []struct {
 		name, task string
 		eps        float64
@@ -38,6 +38,7 @@ func TestTiming(t *testing.T) {
 		{"Sinkhorn ε=.05", "sinkhorn", .05, distance.Sinkhorn{Epsilon: .05, Value: distance.Transport}},
 		{"Sinkhorn ε=.01", "sinkhorn", .01, distance.Sinkhorn{Epsilon: .01, Value: distance.Transport}},
 		{"EMD / ot.emd2", "emd", 0, distance.EMD{}},
+		{"EMD weighted / ot.emd2", "weighted", 0, distance.EMD{}},
 		{"EMD / scipy", "assignment", 0, distance.EMD{}},
 		{"MMD / numpy", "mmd", 10, distance.MMD{Kernel: distance.Gaussian{Sigma: 10}}},
 	} {
@@ -45,12 +46,29 @@ func TestTiming(t *testing.T) {
 			x, y := features(1, n, 128, 0), features(2, n, 128, .2)
 			file := filepath.Join(t.TempDir(), "samples")
 			save(t, file, x, y)
+			if row.task == "weighted" {
+				x.W, y.W = cycle(n, 7), cycle(n, 5)
+			}
 			own, theirs := compare(t, row.d, x, y, func() (float64, float64) {
 				return ask(fmt.Sprintln(row.task, n, 128, row.eps, file))
 			})
-			fmt.Printf("%-22s %5d %12.3f %12.3f %7.1f\n", row.name, n, own*1e3, theirs*1e3, theirs/own)
+			fmt.Printf("%-24s %5d %12.3f %12.3f %7.1f\n", row.name, n, own*1e3, theirs*1e3, theirs/own)
 		}
 	}
+}
+
+// cycle returns n weights in the proportions 1, 2 … period, 1, 2 …
+func cycle(n, period int) []float64 {
+	w := make([]float64, n)
+	var sum float64
+	for i := range w {
+		w[i] = float64(1 + i%period)
+		sum += w[i]
+	}
+	for i := range w {
+		w[i] /= sum
+	}
+	return w
 }
 
 // compare times both in turn and returns the medians.

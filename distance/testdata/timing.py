@@ -35,6 +35,12 @@ def emd(x, y, eps):
     return ot.emd2(w, w, cosine(x, y), numItermax=10**8)
 
 
+def weighted(x, y, eps):
+    a = 1.0 + np.arange(len(x)) % 7
+    b = 1.0 + np.arange(len(y)) % 5
+    return ot.emd2(a / a.sum(), b / b.sum(), cosine(x, y), numItermax=10**8)
+
+
 def assignment(x, y, eps):
     c = cosine(x, y)
     return c[linear_sum_assignment(c)].mean()
