@@ -132,15 +132,20 @@ func (t *matching) ship(ws *Workspace) {
 
 // certify returns the cost of the plan and by how much it can exceed the
 // optimum: the difference to the dual value, once the duals are lowered until
-// they are feasible.
+// they are feasible. Points without mass have no part in it.
 func (t *matching) certify() (value, gap float64) {
 	var worst, dual float64
 	for i, u := range t.u {
 		row := t.c[i*t.m : (i+1)*t.m]
 		value += kernel.Dot(row, t.plan[i*t.m:(i+1)*t.m])
 		dual += t.a[i] * u
+		if t.a[i] == 0 {
+			continue
+		}
 		for j, w := range row {
-			worst = max(worst, u+t.v[j]-w)
+			if d := u + t.v[j] - w; d > worst && t.b[j] > 0 {
+				worst = d
+			}
 		}
 	}
 	dual += kernel.Dot(t.b, t.v)
