@@ -62,7 +62,7 @@ func (r RandomFourier) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float
 	if r.Sigma == 0 {
 		r.Sigma = MedianDistance(ws, x, y)
 	}
-	if r.Features < 0 || !(r.Sigma > 0) || math.IsInf(r.Sigma, 1) {
+	if r.Features < 0 || r.Features > maxDraws/x.Dim || !(r.Sigma > 0) || math.IsInf(r.Sigma, 1) {
 		return 0, fmt.Errorf("%w: RandomFourier.Features %d, Sigma %v, want > 0", ErrParameter, r.Features, r.Sigma)
 	}
 	kind := drawNormal

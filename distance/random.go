@@ -12,6 +12,9 @@ type draws struct {
 	kind      drawKind
 }
 
+// maxDraws is the size of a table at most: 1 GiB.
+const maxDraws = 1 << 27
+
 type drawKind uint8
 
 const (

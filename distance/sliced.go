@@ -57,7 +57,7 @@ func (s SlicedWasserstein) resolve(ws *Workspace, dim int) (SlicedWasserstein, e
 	if s.L == 0 {
 		s.L = 64
 	}
-	if s.L < 0 {
+	if s.L < 0 || s.L > maxDraws/dim {
 		return s, fmt.Errorf("%w: SlicedWasserstein.L %d, want > 0", ErrParameter, s.L)
 	}
 	if s.Projections == nil {
@@ -72,8 +72,8 @@ func (s SlicedWasserstein) resolve(ws *Workspace, dim int) (SlicedWasserstein, e
 
 // Freeze implements Freezer: if Max, it fixes the direction.
 func (s SlicedWasserstein) Freeze(ws *Workspace, x, y Sample) (Distance, error) {
-	if !s.Max {
-		return s, Check(nil, nil, x, y)
+	if err := Check(nil, nil, x, y); err != nil || !s.Max {
+		return s, err
 	}
 	ws = ws.Enter()
 	defer ws.Leave()
