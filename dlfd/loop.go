@@ -24,16 +24,11 @@ type loop struct {
 	n      int // retain batches seen, skipped ones included
 }
 
-func newLoop(ctx context.Context, d DLFD, s *Session) (*loop, error) {
+func newLoop(d DLFD, s *Session) (*loop, error) {
 	l := &loop{DLFD: d, Session: s}
 	var err error
 	if l.pilot, err = newPilot(s, d.steering()); err != nil {
 		return nil, err
-	}
-	if d.Match != Off {
-		if l.match, err = newMatching(ctx, s, d.Match); err != nil {
-			return nil, err
-		}
 	}
 	if d.Distancing != nil {
 		synth := &d.Distancing.Synth
@@ -45,7 +40,12 @@ func newLoop(ctx context.Context, d DLFD, s *Session) (*loop, error) {
 		}
 	}
 	l.step = train.NewStepper(s.Model, &train.SGD{Rate: d.Rate, Momentum: .9, WeightDecay: 5e-4}, nil)
-	l.forget, l.stop = s.Cycle(s.Data.Forget, "forget order")
+	forget, stopForget := s.Cycle(s.Data.Forget, "forget order")
+	holdout, stopHoldout := s.Cycle(s.Data.Holdout, "holdout order")
+	l.forget, l.stop = forget, func() { stopForget(); stopHoldout() }
+	if d.Match != Off {
+		l.match = newMatching(d.Match, holdout)
+	}
 	s.Steps = d.Epochs * s.StepsPerEpoch(s.Data.Retain)
 	return l, nil
 }

@@ -24,9 +24,10 @@ const Off = -1
 //     1910.08475), which loosens what was memorised.
 //  2. A few epochs of descent on the retain set bring the task back, while
 //  3. the losses of the forget samples of every class are raised to the
-//     distribution that the original model shows on Holdout samples of that
-//     class: a one-sided Wasserstein-1 distance between two distributions of
-//     losses. A retrained model treats forget samples as it treats unseen ones;
+//     distribution that the model shows on Holdout samples of that class: a
+//     one-sided Wasserstein-1 distance between two distributions of losses,
+//     which acts as long as the forget losses of the class tend to be the lower
+//     ones. A retrained model treats forget samples as it treats unseen ones;
 //     this asks for just that.
 //
 // Each part can be turned off, and Distancing can be added.
@@ -36,10 +37,10 @@ type DLFD struct {
 	Shrink float64
 	// Perturb scales the noise of part 1. A weight with fan-in n gets normal
 	// noise with standard deviation Perturb/√(3n), that of PyTorch's default
-	// initialisation for Perturb 1. If it is zero, .4 is used; Off adds none.
+	// initialisation for Perturb 1. If it is zero, .8 is used; Off adds none.
 	Perturb float64
 
-	// Match is the weight of part 3. If it is zero, .5 is used; Off leaves it
+	// Match is the weight of part 3. If it is zero, .3 is used; Off leaves it
 	// out.
 	Match float64
 
@@ -94,7 +95,7 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 		if err != nil {
 			return err
 		}
-		l, err := newLoop(ctx, r, s)
+		l, err := newLoop(r, s)
 		if err != nil {
 			return err
 		}
@@ -105,7 +106,7 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 
 // resolve returns a copy of d with its defaults filled in.
 func (d DLFD) resolve(stepsPerEpoch int) (DLFD, error) {
-	d.Shrink, d.Perturb, d.Match, d.Rate = orElse(d.Shrink, .4), orElse(d.Perturb, .4), orElse(d.Match, .5), orElse(d.Rate, .03)
+	d.Shrink, d.Perturb, d.Match, d.Rate = orElse(d.Shrink, .4), orElse(d.Perturb, .8), orElse(d.Match, .3), orElse(d.Rate, .03)
 	if d.Epochs == 0 {
 		d.Epochs = max(3, (50+stepsPerEpoch-1)/stepsPerEpoch)
 	}

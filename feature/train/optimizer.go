@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
 // ErrParameter is wrapped by errors about a setting out of range.
@@ -43,11 +44,7 @@ func (o *SGD) Step(m feature.Trainable, dp [][]float32, scale float64) error {
 	}
 	lr, mu, wd := float32(o.Rate*scale), float32(o.Momentum), float32(o.WeightDecay)
 	return o.state.each(m, dp, 1, func(w, g []float32, s [][]float32) {
-		v := s[0]
-		for i := range w {
-			v[i] = mu*v[i] + (g[i] + wd*w[i])
-			w[i] -= lr * v[i]
-		}
+		kernel.SGDStep(w, s[0], g, lr, mu, wd)
 	})
 }
 
@@ -71,19 +68,9 @@ func (o *Adam) Step(m feature.Trainable, dp [][]float32, scale float64) error {
 	if !(o.Rate > 0) || math.IsInf(o.Rate, 0) || b1 < 0 || b1 >= 1 || b2 < 0 || b2 >= 1 || !(eps > 0) || !(o.WeightDecay >= 0) {
 		return fmt.Errorf("train: %w: Adam with rate %v, betas %v and %v, epsilon %v, weight decay %v", ErrParameter, o.Rate, b1, b2, eps, o.WeightDecay)
 	}
-	t := float64(o.steps + 1)
-	rate := o.Rate * scale
-	lr := float32(rate / (1 - math.Pow(b1, t)))
-	root := float32(1 / math.Sqrt(1-math.Pow(b2, t)))
-	keep := float32(1 - rate*o.WeightDecay)
-	f1, f2, e := float32(b1), float32(b2), float32(eps)
+	k := kernel.Adam{LR: o.Rate * scale, Beta1: b1, Beta2: b2, Eps: eps, Decay: o.WeightDecay, Step: o.steps + 1}
 	err := o.state.each(m, dp, 2, func(w, g []float32, s [][]float32) {
-		first, second := s[0], s[1]
-		for i := range w {
-			first[i] = f1*first[i] + (1-f1)*g[i]
-			second[i] = f2*second[i] + (1-f2)*g[i]*g[i]
-			w[i] = keep*w[i] - lr*first[i]/(float32(math.Sqrt(float64(second[i])))*root+e)
-		}
+		kernel.AdamStep(w, s[0], s[1], g, k)
 	})
 	if err == nil {
 		o.steps++
