@@ -42,9 +42,10 @@ var mayImport = map[string][]string{
 
 	"dlfd/dlfdtest": {"dlfd", "feature", "internal/..."},
 
-	"examples/faces":    publicPackages,
-	"examples/onnx":     publicPackages,
-	"examples/distance": publicPackages,
+	"examples/faces":     publicPackages,
+	"examples/onnx":      publicPackages,
+	"examples/distance":  publicPackages,
+	"examples/distances": publicPackages,
 }
 
 var publicPackages = []string{"feature/...", "distance/...", "synth", "metrics/...", "dlfd/..."}

@@ -79,7 +79,7 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.Uint64Var(&f.seed, "seed", 1, "seed of unlearning and of the audit")
 	fs.IntVar(&f.epochs, "epochs", 0, "`epochs` of unlearning; 0: the method's")
 	fs.Float64Var(&f.rate, "rate", 0, "learning `rate` of unlearning; 0: the method's")
-	fs.Float64Var(&f.shrink, "shrink", 0, "`factor` of the weights at the start of dlfd; 0: its own, or 1 without normalisation layers")
+	fs.Float64Var(&f.shrink, "shrink", 0, "`factor` of the weights at the start of dlfd; 0: its own, which is 1 without batch norm")
 	fs.IntVar(&f.fit, "fit", 0, "first train `epochs` on retain and forget, to try the program on an untrained model")
 	fs.BoolVar(&f.overlap, "allow-overlap", false, "go on where persons or images stand both in retain and forget")
 	fs.StringVar(&f.inspect, "inspect", "", "list what is in a `file`, and stop")

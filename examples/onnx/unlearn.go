@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -157,9 +156,6 @@ func fit(ctx context.Context, m *onnx.Model, d *data, f flags) error {
 // forget runs the method.
 func forget(ctx context.Context, m *onnx.Model, d *data, f flags, stderr io.Writer) (*dlfd.Result, error) {
 	var method dlfd.Unlearner
-	if hasNorm := func(o onnx.Operator) bool { return strings.HasSuffix(o.Name, "Normalization") }; f.shrink == 0 && !slices.ContainsFunc(m.Operators(), hasNorm) {
-		f.shrink = 1 // nothing would undo it: batch norm is folded into the weights
-	}
 	descent := baseline.Descent{Epochs: f.epochs, Rate: f.rate}
 	switch f.method {
 	case "dlfd":
