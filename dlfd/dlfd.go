@@ -81,10 +81,11 @@ type Options struct {
 // Budget limits the work of a run. A method stops at the first step that finds
 // a limit reached, and returns what it has.
 type Budget struct {
-	// Passes is the largest number of sample-passes, forward and backward
-	// together. Zero is no limit.
+	// Passes is the number of sample-passes, forward and backward together,
+	// after which no step is begun. What ends a run (DLFD: settling batch norm
+	// and a last score) comes on top. Zero is no limit.
 	Passes int64
-	// Time is the longest wall time. Zero is no limit. It needs Options.Now.
+	// Time is the wall time after which no step is begun. Zero is no limit. It needs Options.Now.
 	Time time.Duration
 }
 
@@ -94,10 +95,9 @@ type Stop string
 // The reasons.
 const (
 	Completed   Stop = "completed"        // all steps were taken
-	Forgotten   Stop = "forgotten"        // the score that steers was good enough
 	BudgetSpent Stop = "budget spent"     // a limit of Options.Budget was reached
 	CapNotMet   Stop = "cap was not met"  // all steps were taken; no checkpoint met the cap
-	NothingDone Stop = "nothing was done" // the model was good enough as it came
+	NothingDone Stop = "nothing was done" // the model holds the weights that it came with
 )
 
 // Ledger counts the work of a run.
@@ -137,6 +137,7 @@ type Point struct {
 	LossBefore     float64 `json:"loss_before,omitempty"`     // cross-entropy before perturbing the batch
 	LossAfter      float64 `json:"loss_after,omitempty"`      // and after
 	ForgetTerm     float64 `json:"forget_term,omitempty"`     // what the method asks of the forget batch
+	NotConverged   int     `json:"not_converged,omitempty"`   // evaluations of the distance that did not converge
 }
 
 // Score is an evaluation that steers a run, on part of Forget and Holdout.
@@ -151,8 +152,7 @@ type Score struct {
 // Event tells an Observer of progress.
 type Event struct {
 	Method string
-	// Step of Steps weight updates have been taken. Steps may shrink when a
-	// run ends early.
+	// Step of Steps weight updates have been taken; a run may end before.
 	Step, Steps int
 	Point       *Point // set after a weight update
 	Score       *Score // set after an evaluation

@@ -20,18 +20,22 @@ type loop struct {
 	step   *train.Stepper
 	forget func() (feature.Batch, error)
 	stop   func()
-	n      int // retain batches seen, skipped ones included
+	n      int  // retain batches seen, skipped ones included
+	stats  bool // the model keeps running statistics
 }
 
 func newLoop(d DLFD, s *Session) (*loop, error) {
-	l := &loop{DLFD: d, Session: s}
+	l := &loop{DLFD: d, Session: s, stats: hasStatistics(s.Model.(meter).Trainable)}
 	var err error
 	if l.pilot, err = newPilot(s, d.steering()); err != nil {
 		return nil, err
 	}
+	l.pilot.checkpoints = d.Distancing != nil
 	if d.Distancing != nil {
 		synth := &d.Distancing.Synth
-		synth.Pixels = feature.PixelsOf(s.Data.Retain)
+		if n, ok := s.Data.Retain.(feature.Normalized); ok {
+			synth.Pixels = n.Pixels()
+		}
 		if synth.Tap == "" && d.released {
 			synth.Tap = s.Model.Spec().Logits
 		} else if synth.Tap == "" {
@@ -58,8 +62,13 @@ func (d DLFD) steering() Steering {
 }
 
 func (l *loop) run(ctx context.Context) error {
-	if err := l.pilot.look(ctx, l.Session); err != nil {
-		return err
+	if !l.released { // which scores after each step, and not before the first
+		if err := l.pilot.look(ctx, l.Session); err != nil {
+			return err
+		}
+	}
+	if l.Spent() { // before the weights are touched
+		return nil
 	}
 	if err := l.loosen(); err != nil {
 		return err
@@ -83,13 +92,18 @@ func (l *loop) run(ctx context.Context) error {
 
 // land ends a run: the last weights stay, or with Distancing the best ones.
 func (l *loop) land(ctx context.Context) error {
-	if l.loosens() {
+	if l.Distancing != nil {
+		if err := l.pilot.land(ctx, l.Session); err != nil {
+			return err
+		}
+	}
+	if l.loosens() && l.stats {
 		if err := l.settle(ctx); err != nil {
 			return fmt.Errorf("settling batch norm: %w", err)
 		}
 	}
 	if l.Distancing != nil {
-		return l.pilot.land(l.Session)
+		return nil
 	}
 	return l.pilot.look(ctx, l.Session)
 }
@@ -101,9 +115,6 @@ func (l *loop) land(ctx context.Context) error {
 // the descent.
 func (l *loop) settle(ctx context.Context) error {
 	const batches = 30
-	if !hasStatistics(l.Model.Spec()) {
-		return nil
-	}
 	next, stop := l.Cycle(l.Data.Retain, "settle order")
 	defer stop()
 	ignore := func(_, _ []feature.Tensor) error { return nil }
@@ -167,7 +178,7 @@ func (l *loop) batch(ctx context.Context, b feature.Batch) error {
 		}
 	}
 	mode := feature.Mode{Train: true, Track: true, Seed: l.Seed("dropout", l.n)}
-	if l.released && l.n > 0 {
+	if l.released && l.Result.Ledger.Steps > 0 {
 		mode = feature.Mode{}
 	}
 	if err := l.lower(ctx, mode, &p); err != nil {
@@ -183,20 +194,30 @@ func (l *loop) batch(ctx context.Context, b feature.Batch) error {
 	return nil
 }
 
-// lower adds the gradient of part 3, on as many steps as make one pass over the
-// forget set an epoch.
+// lower adds the gradient of part 3 for the forget batches of this step.
 func (l *loop) lower(ctx context.Context, mode feature.Mode, p *Point) error {
-	if l.match == nil || l.n%max(1, l.Data.Retain.Len()/l.Data.Forget.Len()) != 0 {
+	if l.match == nil {
 		return nil
 	}
-	f, err := l.forget()
-	if err != nil {
-		return err
+	mode.Track = false // running statistics follow the retain set alone
+	for range l.due() {
+		f, err := l.forget()
+		if err != nil {
+			return err
+		}
+		if p.ForgetTerm, err = l.match.accumulate(ctx, l.step, mode, f); err != nil {
+			return err
+		}
 	}
-	// The running statistics of batch norm follow the retain set alone.
-	mode.Track = false
-	p.ForgetTerm, err = l.match.accumulate(ctx, l.step, mode, f)
-	return err
+	return nil
+}
+
+// due returns how many forget batches belong to this step, so that an epoch
+// makes one pass over the forget set.
+func (l *loop) due() int {
+	forget, retain := l.StepsPerEpoch(l.Data.Forget), l.StepsPerEpoch(l.Data.Retain)
+	k := l.n % retain
+	return ((k+1)*forget+retain-1)/retain - (k*forget+retain-1)/retain
 }
 
 // descend steps on the cross-entropy of a batch.
@@ -214,29 +235,31 @@ func (l *loop) perturb(ctx context.Context, b, f feature.Batch, p *Point) (featu
 	synth := l.Distancing.Synth
 	from, to := l.Distancing.Lambda[0], l.Distancing.Lambda[1]
 	synth.Loss = from + (to-from)*float64(l.n)/float64(max(l.Steps-1, 1))
-	ref, err := l.features(ctx, f, synth.Tap)
+	synth.Mode.Seed = l.Seed("synthesis dropout", l.n)
+	if l.released && l.Result.Ledger.Steps == 0 {
+		synth.Mode.Train = true
+	}
+	ref, err := l.features(ctx, f, synth.Tap, synth.Mode)
 	if err != nil {
 		return feature.Tensor{}, fmt.Errorf("forget batch: %w", err)
 	}
 	out := b.X.Clone()
 	t, err := synth.Synthesize(ctx, l.Model, out, b.X, b.Labels, ref)
 	p.DistanceBefore, p.DistanceAfter, p.LossBefore, p.LossAfter = t.DistanceBefore, t.DistanceAfter, t.LossBefore, t.LossAfter
+	p.NotConverged = t.NotConverged
 	return out, err
 }
 
-// features returns the values of a tap for a batch.
-func (l *loop) features(ctx context.Context, f feature.Batch, name string) (distance.Sample, error) {
-	tap, err := l.Model.Spec().Tap(name)
-	if err != nil {
-		return distance.Sample{}, err
-	}
-	out := feature.NewTensor(append([]int{len(f.Labels)}, tap.Shape...)...)
-	if err := l.Model.Forward(ctx, f.X, []string{name}, []feature.Tensor{out}); err != nil {
-		return distance.Sample{}, err
-	}
-	s := distance.Sample{N: out.Rows(), Dim: out.RowLen(), X: make([]float64, len(out.Data))}
-	for i, v := range out.Data {
-		s.X[i] = float64(v)
-	}
-	return s, nil
+// features returns the values of a tap for a batch, in the mode in which the
+// perturbed batch will be seen.
+func (l *loop) features(ctx context.Context, f feature.Batch, tap string, mode feature.Mode) (distance.Sample, error) {
+	var s distance.Sample
+	err := feature.Grad(ctx, l.Model, mode, f.X, []string{tap}, func(val, _ []feature.Tensor) error {
+		s = distance.Sample{N: val[0].Rows(), Dim: val[0].RowLen(), X: make([]float64, len(val[0].Data))}
+		for i, v := range val[0].Data {
+			s.X[i] = float64(v)
+		}
+		return nil
+	}, nil, nil)
+	return s, err
 }

@@ -9,12 +9,11 @@ import (
 )
 
 func TestDefaults(t *testing.T) {
-	plain := feature.Spec{Params: []feature.Param{{Name: "w", Trainable: true}}}
-	normed := feature.Spec{Params: []feature.Param{{Name: "w", Trainable: true}, {Name: "running_mean"}}}
+	const plain, normed = false, true // running statistics
 	for _, c := range []struct {
 		name string
 		d    DLFD
-		spec feature.Spec
+		stat bool
 		want [3]float64 // Shrink, Perturb, Match
 	}{
 		{"with batch norm", DLFD{}, normed, [3]float64{.4, .8, .1}},
@@ -23,14 +22,17 @@ func TestDefaults(t *testing.T) {
 		{"not shrunk", DLFD{Shrink: 1}, normed, [3]float64{1, Off, .3}},
 		{"all set", DLFD{Shrink: 1, Perturb: .1, Match: Off}, normed, [3]float64{1, .1, Off}},
 	} {
-		d, err := c.d.resolve(c.spec, 17)
+		d, err := c.d.resolve(c.stat, 17)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := [3]float64{d.Shrink, d.Perturb, d.Match}; got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
-		if d.Epochs != 3 || d.Rate != .03 || d.Schedule(0) != 1 || math.Abs(d.Schedule(.5)-.5) > 1e-12 {
+		if want := map[bool]float64{plain: .003, normed: .03}[c.stat]; d.Rate != want {
+			t.Errorf("%s: rate %v, want %v", c.name, d.Rate, want)
+		}
+		if d.Epochs != 3 || d.Schedule(0) != 1 || math.Abs(d.Schedule(.5)-.5) > 1e-12 {
 			t.Errorf("defaults are %+v", d)
 		}
 	}

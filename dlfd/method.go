@@ -52,11 +52,12 @@ type DLFD struct {
 	Distancing *Distancing
 
 	// Epochs is the number of passes over the retain set, beside which part 3
-	// makes as many over the forget set. If it is zero, 3 is used, or as many as
+	// makes as many over the forget set, its batches spread evenly. If it is zero, 3 is used, or as many as
 	// make 50 steps.
 	Epochs int
 	// Rate is the first learning rate of SGD with momentum .9 and weight decay
-	// 5e-4. If it is zero, .03 is used.
+	// 5e-4. If it is zero, .03 is used for a model with running statistics of
+	// batch norm, and .003 for any other.
 	Rate float64
 	// Schedule scales the learning rate. If it is nil, train.Cosine is used.
 	Schedule train.Schedule
@@ -71,8 +72,8 @@ type DLFD struct {
 // set is forgotten, batches are left as they are; the best checkpoint whose
 // score meets a cap is kept.
 type Distancing struct {
-	// Synth perturbs a batch. Its Loss is set from Lambda, its Pixels from the
-	// retain set where that is feature.Normalized.
+	// Synth perturbs a batch. Its Loss is set from Lambda, its Mode.Seed for each
+	// step, and its Pixels from the retain set where that is feature.Normalized.
 	Synth synth.Synthesizer
 	// Lambda is the weight λ of the cross-entropy in the synthesis: it grows
 	// linearly over the steps from the first value to the second.
@@ -90,12 +91,14 @@ func (d DLFD) Name() string {
 }
 
 // Unlearn implements Unlearner. It reads all three datasets. Cost: Epochs
-// passes over Retain and, for Match, Forget, forward and backward; with
-// Distancing K+1 more forward and K more backward passes over Retain, one
-// forward pass over Forget and what Steering takes.
+// passes over Retain, forward and backward; for Match as many over Forget, with
+// as many forward passes of Holdout batches; where weights are loosened and there
+// is batch norm, 30 batches forward to settle it; two scores. With Distancing,
+// K+1 more forward and K more backward passes over Retain, one forward pass of a
+// forget batch for each, and what Steering takes.
 func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error) {
 	return Run(ctx, d.Name(), m, data, opt, Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *Session) error {
-		r, err := d.resolve(m.Spec(), s.StepsPerEpoch(s.Data.Retain))
+		r, err := d.resolve(hasStatistics(m), s.StepsPerEpoch(s.Data.Retain))
 		if err != nil {
 			return err
 		}
@@ -109,16 +112,17 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 }
 
 // resolve returns a copy of d with its defaults filled in.
-func (d DLFD) resolve(spec feature.Spec, stepsPerEpoch int) (DLFD, error) {
-	if d.Shrink == 0 && hasStatistics(spec) {
-		d.Shrink = .4
+func (d DLFD) resolve(statistics bool, stepsPerEpoch int) (DLFD, error) {
+	shrink, rate := 1., .003
+	if statistics {
+		shrink, rate = .4, .03
 	}
-	d.Shrink = orElse(d.Shrink, 1)
+	d.Shrink, d.Rate = orElse(d.Shrink, shrink), orElse(d.Rate, rate)
 	perturb, match := .8, .1
 	if d.Shrink == 1 {
 		perturb, match = Off, .3
 	}
-	d.Perturb, d.Match, d.Rate = orElse(d.Perturb, perturb), orElse(d.Match, match), orElse(d.Rate, .03)
+	d.Perturb, d.Match = orElse(d.Perturb, perturb), orElse(d.Match, match)
 	if d.Epochs == 0 {
 		d.Epochs = max(3, (50+stepsPerEpoch-1)/stepsPerEpoch)
 	}
@@ -144,9 +148,11 @@ func (d DLFD) resolve(spec feature.Spec, stepsPerEpoch int) (DLFD, error) {
 	return d, err
 }
 
-// hasStatistics reports whether a model keeps running statistics.
-func hasStatistics(s feature.Spec) bool {
-	return slices.ContainsFunc(s.Params, func(p feature.Param) bool { return !p.Trainable })
+// hasStatistics reports whether a model keeps running statistics: it has modes,
+// and parameters that no optimiser touches.
+func hasStatistics(m feature.Model) bool {
+	_, modes := m.(feature.ModeGrader)
+	return modes && slices.ContainsFunc(m.Spec().Params, func(p feature.Param) bool { return !p.Trainable })
 }
 
 // weight reports whether v is a weight: positive and finite, or Off.

@@ -79,6 +79,9 @@ func newSession(name string, m feature.Trainable, data Data, opt *Options, needs
 	if opt.Budget.Time > 0 && opt.Now == nil {
 		return nil, fmt.Errorf("%w: Budget.Time needs Options.Now", ErrParameter)
 	}
+	if n := m.Spec().Batch; n != 0 {
+		return nil, fmt.Errorf("%w: the model takes batches of %d samples only", feature.ErrShape, n)
+	}
 	if err := data.check(m.Spec(), needs); err != nil {
 		return nil, err
 	}
@@ -235,9 +238,14 @@ func (s *Session) Batches(d feature.Dataset, purpose string, epoch int) iter.Seq
 
 // Cycle returns a function that gives one batch of d after the other without
 // end, shuffled anew for each pass, and a function that must be called when no
-// more are wanted. The batch is valid until the next.
+// more are wanted. The batch is valid until the next. An empty dataset gives an
+// error wrapping ErrEmpty.
 func (s *Session) Cycle(d feature.Dataset, purpose string) (next func() (feature.Batch, error), stop func()) {
 	pull, stop := iter.Pull2(func(yield func(feature.Batch, error) bool) {
+		if d == nil || d.Len() == 0 {
+			yield(feature.Batch{}, fmt.Errorf("%w: nothing to cycle through", ErrEmpty))
+			return
+		}
 		for pass := 0; ; pass++ {
 			for b, err := range s.Batches(d, purpose, pass) {
 				if !yield(b, err) {

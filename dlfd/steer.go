@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/metrics"
@@ -91,16 +92,17 @@ type pilot struct {
 	Steering
 	forget, holdout feature.Dataset
 	seed            uint64
-	score           float64 // the last one
-	signed          float64 // AUC − ½ of the last one: positive means forget samples look known
+	score           float64 // the last one; 1 before there is any
+	scored          int     // the step after which it was taken, −1 before there is any
 
-	best     float64 // NoMUS of the best checkpoint under the cap
-	weights  feature.Weights
-	bestStep int
+	checkpoints bool    // keep the best weights
+	best        float64 // NoMUS of the best checkpoint under the cap
+	weights     feature.Weights
+	bestStep    int
 }
 
 func newPilot(s *Session, o Steering) (*pilot, error) {
-	p := &pilot{Steering: o, forget: s.Data.Forget, holdout: s.Data.Holdout, seed: s.Seed("steering attack"), best: -1}
+	p := &pilot{Steering: o, forget: s.Data.Forget, holdout: s.Data.Holdout, seed: s.Seed("steering attack"), score: 1, scored: -1, best: -1}
 	if o.All {
 		return p, nil
 	}
@@ -115,14 +117,20 @@ func newPilot(s *Session, o Steering) (*pilot, error) {
 	return p, err
 }
 
-// sample thins d out evenly to at most n samples.
+// sample thins d out evenly, class by class, to at most n samples.
 func sample(d feature.Dataset, n int) (feature.Dataset, error) {
 	if d.Len() <= n {
 		return d, nil
 	}
+	b, err := feature.ReadAll(d)
+	if err != nil {
+		return nil, err
+	}
+	order := slices.Clone(b.Index)
+	slices.SortStableFunc(order, func(i, j int) int { return b.Labels[i] - b.Labels[j] })
 	index := make([]int, n)
 	for i := range index {
-		index[i] = i * d.Len() / n
+		index[i] = order[i*d.Len()/n]
 	}
 	return feature.Subset(d, index)
 }
@@ -139,9 +147,13 @@ func (p *pilot) look(ctx context.Context, s *Session) error {
 	}
 	v, err := p.rate(forget, holdout)
 	if err != nil {
-		return fmt.Errorf("scoring: %w", err)
+		return fmt.Errorf("scoring forget against holdout: %w", err)
 	}
+	p.scored = s.Result.Ledger.Steps
 	s.Score(v)
+	if !p.checkpoints {
+		return nil
+	}
 	return p.keep(s, v)
 }
 
@@ -163,8 +175,7 @@ func (p *pilot) rate(forget, holdout metrics.Outputs) (Score, error) {
 	if err != nil {
 		return v, err
 	}
-	p.signed = success - .5
-	v.Forgetting = 2 * math.Abs(p.signed)
+	v.Forgetting = 2 * math.Abs(success-.5)
 	p.score = v.Forgetting
 	return v, nil
 }
@@ -217,9 +228,17 @@ func (p *pilot) keep(s *Session, v Score) error {
 	return nil
 }
 
-// land puts the best checkpoint into the model, if there is one, and says so
-// in the result.
-func (p *pilot) land(s *Session) error {
+// land scores the last weights, if that is still to do, puts the best
+// checkpoint into the model, if there is one, and says so in the result.
+func (p *pilot) land(ctx context.Context, s *Session) error {
+	if p.scored != s.Result.Ledger.Steps {
+		if err := p.look(ctx, s); err != nil {
+			return err
+		}
+	}
+	if s.Result.Ledger.Steps == 0 || p.weights != nil && p.bestStep == 0 {
+		s.Result.Stop = NothingDone
+	}
 	if p.weights == nil {
 		if s.Result.Stop == Completed {
 			s.Result.Stop = CapNotMet

@@ -60,7 +60,7 @@ func KLDivergence(logits, cot, target Tensor, temperature, scale float64) (float
 	if err := checkLogits(logits, cot, target.Rows()); err != nil {
 		return 0, err
 	}
-	if target.RowLen() != logits.RowLen() || len(target.Data) != len(logits.Data) {
+	if target.RowLen() != logits.RowLen() || len(target.Data) != Size(target.Shape) {
 		return 0, fmt.Errorf("feature: %w: logits are %v, target is %v", ErrShape, logits.Shape, target.Shape)
 	}
 	if !(temperature > 0) || math.IsInf(temperature, 0) {
@@ -88,7 +88,7 @@ func KLDivergence(logits, cot, target Tensor, temperature, scale float64) (float
 // Softmax writes the softmax of each row of logits into dst, which has as many
 // elements and may be the same slice.
 func Softmax(dst []float32, logits Tensor) error {
-	if len(dst) != len(logits.Data) {
+	if len(dst) != len(logits.Data) || len(dst) != Size(logits.Shape) {
 		return fmt.Errorf("feature: %w: %d probabilities for logits of shape %v", ErrShape, len(dst), logits.Shape)
 	}
 	n := logits.RowLen()
@@ -106,7 +106,7 @@ func checkLogits(logits, cot Tensor, rows int) error {
 	if len(logits.Shape) == 0 || rows < 1 || logits.Rows() != rows || len(logits.Data) != Size(logits.Shape) {
 		return fmt.Errorf("feature: %w: logits are %v with %d elements, want %d rows", ErrShape, logits.Shape, len(logits.Data), rows)
 	}
-	if cot.Data != nil && len(cot.Data) != len(logits.Data) {
+	if cot.Data != nil && (len(cot.Data) != len(logits.Data) || cot.Rows() != rows || cot.RowLen() != logits.RowLen()) {
 		return fmt.Errorf("feature: %w: logits are %v, cotangent is %v", ErrShape, logits.Shape, cot.Shape)
 	}
 	return nil

@@ -81,9 +81,15 @@ type Box int
 
 // The kinds of box.
 const (
-	PixelBox Box = iota // each channel in the image of [0, 1] under the normalisation
-	UnitBox             // every number in [0, 1] whatever the normalisation, as the released code of DLFD clamps
-	NoBox               // anywhere
+	// PixelBox keeps each channel in the image of [0, 1] under the
+	// normalisation. Inputs that are not channels×height×width are no images and
+	// have no box.
+	PixelBox Box = iota
+	// UnitBox keeps every number in [0, 1] whatever the normalisation, as the
+	// released code of DLFD clamps.
+	UnitBox
+	// NoBox lets the result lie anywhere.
+	NoBox
 )
 
 // Trace tells what a synthesis did.
@@ -148,6 +154,9 @@ func (s *Synthesizer) resolve(spec feature.Spec) (*run, error) {
 	}
 	if r.Step < Sign || r.Step > LInf || r.Ball < BallLInf || r.Ball > BallL2 || r.Box < PixelBox || r.Box > NoBox {
 		return nil, fmt.Errorf("synth: %w: Step %d, Ball %d, Box %d", ErrParameter, r.Step, r.Ball, r.Box)
+	}
+	if r.Box == PixelBox && len(spec.Input) < 3 {
+		r.Box = NoBox
 	}
 	if _, err := spec.Tap(r.Tap); err != nil {
 		return nil, fmt.Errorf("synth: %w", err)
@@ -287,9 +296,26 @@ func (r *run) distance(v *value, feat, cot feature.Tensor, ref distance.Sample, 
 	if err != nil {
 		return err
 	}
+	if err := finite(d, grad); err != nil {
+		return err
+	}
 	v.distance = d
 	for i, g := range grad {
 		cot.Data[i] += float32(r.Weight * g)
+	}
+	return nil
+}
+
+// finite returns an error for a distance or a gradient that is not: steps along
+// it would hide it.
+func finite(d float64, grad []float64) error {
+	if d-d != 0 {
+		return fmt.Errorf("%w: the distance is %v", feature.ErrNotFinite, d)
+	}
+	for i, g := range grad {
+		if g-g != 0 {
+			return fmt.Errorf("%w: element %d of the distance's gradient is %v", feature.ErrNotFinite, i, g)
+		}
 	}
 	return nil
 }

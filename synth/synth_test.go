@@ -26,6 +26,7 @@ type scene struct {
 func newScene(t *testing.T, n, k int) scene {
 	t.Helper()
 	s := scene{m: testkit.NewMLP(6, 10, 3, 1)}
+	s.m.Shape = []int{1, 2, 3}
 	s.x, s.labels = pixels(t, n, 5)
 	y, _ := pixels(t, k, 6)
 	out := []feature.Tensor{feature.NewTensor(k, 10)}
@@ -49,7 +50,7 @@ func pixels(t *testing.T, n int, seed uint64) (feature.Tensor, []int) {
 	for i, v := range b.X.Data {
 		b.X.Data[i] = float32(.5 + .3*math.Tanh(float64(v)))
 	}
-	return b.X, b.Labels
+	return feature.Tensor{Shape: []int{n, 1, 2, 3}, Data: b.X.Data}, b.Labels
 }
 
 func (s scene) run(t *testing.T, c synth.Synthesizer) (feature.Tensor, synth.Trace) {
@@ -187,6 +188,40 @@ func TestSynthesizeLeavesItsArgumentsAlone(t *testing.T) {
 	}
 	if !slices.Equal(want.Data, inPlace.Data) {
 		t.Error("writing over the input changed the result")
+	}
+}
+
+// Inputs that are no images have no range.
+func TestVectorsHaveNoBox(t *testing.T) {
+	s := newScene(t, 6, 6)
+	s.m.Shape, s.x.Shape = nil, []int{6, 6}
+	for i := range s.x.Data {
+		s.x.Data[i] += 7
+	}
+	out, _ := s.run(t, synth.Synthesizer{Loss: 1, StepSize: .02})
+	for i, v := range out.Data {
+		if d := math.Abs(float64(v - s.x.Data[i])); d > 8./255+1e-6 {
+			t.Fatalf("element %d moved by %v", i, d)
+		}
+	}
+}
+
+func TestDistanceThatIsNotFinite(t *testing.T) {
+	s := newScene(t, 4, 4)
+	for name, d := range map[string]distance.Func{
+		"value": func(*distance.Workspace, []float64, []float64, distance.Sample, distance.Sample) (float64, error) {
+			return math.NaN(), nil
+		},
+		"gradient": func(_ *distance.Workspace, gx, _ []float64, _, _ distance.Sample) (float64, error) {
+			for i := range gx {
+				gx[i] = math.Inf(1)
+			}
+			return 1, nil
+		},
+	} {
+		if _, err := (&synth.Synthesizer{Distance: d}).Synthesize(context.Background(), s.m, s.x.Clone(), s.x, s.labels, s.ref); !errors.Is(err, feature.ErrNotFinite) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package baseline
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
@@ -26,7 +27,7 @@ func (d Descent) resolve(epochs int, rate float64) (Descent, error) {
 	if d.Rate == 0 {
 		d.Rate = rate
 	}
-	if d.Epochs < 0 || !(d.Rate > 0) {
+	if d.Epochs < 0 || !(d.Rate > 0) || math.IsInf(d.Rate, 0) {
 		return d, fmt.Errorf("%w: Epochs %d, Rate %v", dlfd.ErrParameter, d.Epochs, d.Rate)
 	}
 	return d, nil

@@ -3,6 +3,7 @@ package baseline
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
@@ -34,7 +35,7 @@ func (g NegGradPlus) Unlearn(ctx context.Context, m feature.Trainable, data dlfd
 		if beta == 0 {
 			beta = .5
 		}
-		if !(beta > 0) {
+		if !(beta > 0) || math.IsInf(beta, 0) {
 			return fmt.Errorf("%w: Beta %v", dlfd.ErrParameter, beta)
 		}
 		forget, stop := s.Cycle(s.Data.Forget, "forget order")

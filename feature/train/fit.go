@@ -34,7 +34,9 @@ func NewStepper(m feature.Trainable, o Optimizer, train func(feature.Param) bool
 // Step runs x forward in the given mode, lets loss fill the cotangents of the
 // taps, and moves the parameters once with the learning rate scaled by scale.
 // A gradient that is not finite gives an error wrapping ErrDiverged. After an
-// error every parameter, running statistics included, is as before.
+// error of the model, of loss or of the gradient every parameter, running
+// statistics included, is as before; an error of the optimiser may leave some
+// moved.
 func (s *Stepper) Step(ctx context.Context, mode feature.Mode, x feature.Tensor, taps []string, loss feature.LossFunc, scale float64) error {
 	if mode.Track {
 		if err := s.saveStats(); err != nil {

@@ -39,8 +39,8 @@ type SGD struct {
 
 // Step implements Optimizer. Cost: one pass over parameters and velocity.
 func (o *SGD) Step(m feature.Trainable, dp [][]float32, scale float64) error {
-	if !(o.Rate > 0) || math.IsInf(o.Rate, 0) || o.Momentum < 0 || o.Momentum >= 1 || !(o.WeightDecay >= 0) {
-		return fmt.Errorf("train: %w: SGD with rate %v, momentum %v, weight decay %v", ErrParameter, o.Rate, o.Momentum, o.WeightDecay)
+	if !(o.Rate > 0) || math.IsInf(o.Rate, 0) || !(o.Momentum >= 0 && o.Momentum < 1) || !nonnegative(o.WeightDecay) || !nonnegative(scale) {
+		return fmt.Errorf("train: %w: SGD with rate %v, momentum %v, weight decay %v, scale %v", ErrParameter, o.Rate, o.Momentum, o.WeightDecay, scale)
 	}
 	lr, mu, wd := float32(o.Rate*scale), float32(o.Momentum), float32(o.WeightDecay)
 	return o.state.each(m, dp, 1, func(w, g []float32, s [][]float32) {
@@ -65,7 +65,7 @@ type Adam struct {
 // Step implements Optimizer. Cost: one pass over parameters and both moments.
 func (o *Adam) Step(m feature.Trainable, dp [][]float32, scale float64) error {
 	b1, b2, eps := orElse(o.Beta1, .9), orElse(o.Beta2, .999), orElse(o.Epsilon, 1e-8)
-	if !(o.Rate > 0) || math.IsInf(o.Rate, 0) || b1 < 0 || b1 >= 1 || b2 < 0 || b2 >= 1 || !(eps > 0) || !(o.WeightDecay >= 0) {
+	if !(o.Rate > 0) || math.IsInf(o.Rate, 0) || !(b1 >= 0 && b1 < 1) || !(b2 >= 0 && b2 < 1) || !(eps > 0) || math.IsInf(eps, 0) || !nonnegative(o.WeightDecay) || !nonnegative(scale) {
 		return fmt.Errorf("train: %w: Adam with rate %v, betas %v and %v, epsilon %v, weight decay %v", ErrParameter, o.Rate, b1, b2, eps, o.WeightDecay)
 	}
 	k := kernel.Adam{LR: o.Rate * scale, Beta1: b1, Beta2: b2, Eps: eps, Decay: o.WeightDecay, Step: o.steps + 1}
@@ -77,6 +77,9 @@ func (o *Adam) Step(m feature.Trainable, dp [][]float32, scale float64) error {
 	}
 	return err
 }
+
+// nonnegative reports whether v is finite and not below zero.
+func nonnegative(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }
 
 func orElse(v, otherwise float64) float64 {
 	if v == 0 {

@@ -19,6 +19,7 @@ import (
 type MLP struct {
 	In, Hidden, Out int
 	P               [4][]float32 // W₁ (hidden×in), b₁, W₂ (out×hidden), b₂
+	Shape           []int        // of an input, with In numbers; nil: one axis
 
 	// FailAfter, where positive, makes Grad fail on that call and all later ones.
 	FailAfter int
@@ -44,13 +45,20 @@ func NewMLP(in, hidden, out int, seed uint64) *MLP {
 // Spec implements feature.Model.
 func (m *MLP) Spec() feature.Spec {
 	return feature.Spec{
-		Input: []int{m.In}, Logits: "logits", Features: "hidden",
+		Input: m.shape(), Logits: "logits", Features: "hidden",
 		Taps: []feature.Tap{{Name: "hidden", Shape: []int{m.Hidden}}, {Name: "logits", Shape: []int{m.Out}}},
 		Params: []feature.Param{
 			{Name: "w1", Shape: []int{m.Hidden, m.In}, Trainable: true}, {Name: "b1", Shape: []int{m.Hidden}, Trainable: true},
 			{Name: "w2", Shape: []int{m.Out, m.Hidden}, Trainable: true}, {Name: "b2", Shape: []int{m.Out}, Trainable: true},
 		},
 	}
+}
+
+func (m *MLP) shape() []int {
+	if m.Shape != nil {
+		return m.Shape
+	}
+	return []int{m.In}
 }
 
 // Forward implements feature.Model.
@@ -79,7 +87,7 @@ func (m *MLP) check(ctx context.Context, x feature.Tensor) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := x.Check([]int{m.In}); err != nil {
+	if err := x.Check(m.shape()); err != nil {
 		return err
 	}
 	return x.CheckFinite()
@@ -211,7 +219,7 @@ func (m *MLP) copyParam(i int, v []float32, set bool) error {
 
 // Clone implements feature.Cloner.
 func (m *MLP) Clone() (feature.Trainable, error) {
-	c := &MLP{In: m.In, Hidden: m.Hidden, Out: m.Out}
+	c := &MLP{In: m.In, Hidden: m.Hidden, Out: m.Out, Shape: m.Shape}
 	for i := range m.P {
 		c.P[i] = slices.Clone(m.P[i])
 	}
