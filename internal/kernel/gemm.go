@@ -49,7 +49,7 @@ type gemmKernel[T element] struct {
 	// dot4 multiplies four rows of a, ld apart, by x.
 	dot4 func(a []T, ld int, x []T) [4]T
 	// axpy4 adds to y four rows of a, ld apart, times coef.
-	axpy4 func(coef *[4]T, a []T, ld int, y []T)
+	axpy4 func(coef [4]T, a []T, ld int, y []T)
 	axpy  func(alpha T, x, y []T)
 }
 

@@ -90,11 +90,11 @@ func dot4Asm64(a []float64, ld int, x []float64) (out [4]float64) {
 	return out
 }
 
-func axpy4Asm32(coef *[4]float32, a []float32, ld int, y []float32) {
+func axpy4Asm32(coef [4]float32, a []float32, ld int, y []float32) {
 	axpy4F32(len(y), unsafe.SliceData(a), 4*ld, &coef[0], unsafe.SliceData(y))
 }
 
-func axpy4Asm64(coef *[4]float64, a []float64, ld int, y []float64) {
+func axpy4Asm64(coef [4]float64, a []float64, ld int, y []float64) {
 	axpy4F64(len(y), unsafe.SliceData(a), 8*ld, &coef[0], unsafe.SliceData(y))
 }
 

@@ -81,7 +81,7 @@ func dot4Plain[T element](a []T, ld int, x []T) [4]T {
 	return [4]T{s0, s1, s2, s3}
 }
 
-func axpy4Plain[T element](coef *[4]T, a []T, ld int, y []T) {
+func axpy4Plain[T element](coef [4]T, a []T, ld int, y []T) {
 	r0, r1, r2, r3 := a[:len(y)], a[ld:][:len(y)], a[2*ld:][:len(y)], a[3*ld:][:len(y)]
 	for i := range y {
 		y[i] += coef[0]*r0[i] + coef[1]*r1[i] + coef[2]*r2[i] + coef[3]*r3[i]
