@@ -118,7 +118,7 @@ func (c *Conv) Scratch(samples int) int {
 	if !c.dense() {
 		weights = c.Out * len(c.live)
 	}
-	direct := image + k.kc*(k.nc+roundUp(c.Out, mr)) + mr*k.nr + weights + 5*align
+	direct := image + k.kc*(k.nc+roundUp(c.Out, mr)) + k.high*k.wide + weights + 5*align
 	for _, w := range []*winograd{c.fast, c.fastInput} {
 		if w != nil {
 			direct = max(direct, w.scratch(samples))

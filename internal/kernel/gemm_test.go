@@ -7,17 +7,30 @@ import (
 	"testing"
 )
 
-// eachKernel runs the test with the assembly, where there is one, and with the
-// plain twins.
+// eachKernel runs the test with every kind of assembly that this machine can
+// run, and with the plain twins.
 func eachKernel(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
+	if useWide {
+		t.Run("avx512", test)
+	}
 	if useAsm {
-		t.Run("asm", test)
+		t.Run("avx2", func(t *testing.T) {
+			defer forceNarrow()()
+			test(t)
+		})
 	}
 	t.Run("plain", func(t *testing.T) {
 		defer forcePlain()()
 		test(t)
 	})
+}
+
+// forceNarrow switches AVX-512 off and returns what switches it back.
+func forceNarrow() func() {
+	old := useWide
+	useWide = false
+	return func() { useWide = old }
 }
 
 // forcePlain switches to the plain twins and returns what switches back.

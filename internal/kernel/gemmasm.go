@@ -4,7 +4,7 @@ import "unsafe"
 
 // The assembly takes pointers and strides in bytes.
 
-func tileAsm32(kc int, a, b []float32, ldb int, c []float32, ldc, rows, cols int, add bool) {
+func tileAsm32(kc int, a, b []float32, ldb, _ int, c []float32, ldc, _, rows, cols int, add bool) {
 	pa, pb, pc := unsafe.SliceData(a), unsafe.SliceData(b), unsafe.SliceData(c)
 	switch rows {
 	case 1:
@@ -22,7 +22,7 @@ func tileAsm32(kc int, a, b []float32, ldb int, c []float32, ldc, rows, cols int
 	}
 }
 
-func tileAsm64(kc int, a, b []float64, ldb int, c []float64, ldc, rows, cols int, add bool) {
+func tileAsm64(kc int, a, b []float64, ldb, _ int, c []float64, ldc, _, rows, cols int, add bool) {
 	pa, pb, pc := unsafe.SliceData(a), unsafe.SliceData(b), unsafe.SliceData(c)
 	switch rows {
 	case 1:
