@@ -106,12 +106,16 @@ func direct(lanes []int32) bool {
 	return true
 }
 
-// scatter stores a tile whose columns are apart, in runs of columns as far apart.
+// scatter stores a tile whose columns are apart, in runs of columns as far apart
+// unless they are short.
 func (p *implicit) scatter(tmp []float32, i, rows, wide int, lanes []int32, add bool) {
 	for len(lanes) > 0 {
 		n, apart := run(lanes)
 		out := p.out[int(lanes[0])+i*p.plane:]
 		switch {
+		case n < 4:
+			n = len(lanes)
+			scatterPlain(out, p.plane, tmp, wide, rows, lanes, add)
 		case apart == 2 && useAsm:
 			spreadF32(rows, n, unsafe.SliceData(tmp), 4*wide, unsafe.SliceData(out), 4*p.plane, add)
 		case apart == 1 && add:
