@@ -240,9 +240,7 @@ func (p *padding) place(to, from []float32) {
 	width := p.stride()
 	switch p.parts {
 	case 1:
-		for y := range p.height {
-			copy(to[y*width+p.left:][:p.width], from[y*p.width:])
-		}
+		copyRows(p.height, p.width, from, p.width, to[p.left:], width)
 	case 2:
 		evenOddRows(p.height, p.width, from, p.width, to[p.column(p.left):], to[p.column(p.left+1):], width)
 	default:

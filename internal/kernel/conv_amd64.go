@@ -39,6 +39,11 @@ func packQuadsF32(n int, img *float32, from *int32, lanes *int32, dst *float32)
 //go:noescape
 func spreadF32(rows int, n int, src *float32, ld int, dst *float32, ldd int, add bool)
 
+// copyRowsF32 copies rows of n elements, ld bytes apart, to rows ldd bytes apart.
+//
+//go:noescape
+func copyRowsF32(rows int, n int, src *float32, ld int, dst *float32, ldd int)
+
 // tapsF32 stores in dst[i] the sum over the taps of w[t]·img[i+offsets[t]], for i below n.
 //
 //go:noescape

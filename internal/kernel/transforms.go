@@ -22,6 +22,17 @@ func evenOddRows(rows, n int, x []float32, xStep int, even, odd []float32, step 
 	}
 }
 
+// copyRows copies rows of n elements, xStep apart, to rows step apart.
+func copyRows(rows, n int, x []float32, xStep int, dst []float32, step int) {
+	if useAsm {
+		copyRowsF32(rows, n, unsafe.SliceData(x), 4*xStep, unsafe.SliceData(dst), 4*step)
+		return
+	}
+	for r := range rows {
+		copy(dst[r*step:][:n], x[r*xStep:])
+	}
+}
+
 // winogradInput stores Bᵀ·d·B of n tiles in dst, its sixteen elements step
 // apart. split holds four phases of size elements, rows pitch apart.
 func winogradInput(n int, split []float32, size, pitch int, dst []float32, step int) {

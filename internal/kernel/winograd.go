@@ -168,6 +168,12 @@ func (w *winograd) output(p *planes, s, count, r, rows, each int) {
 		for i := range count {
 			winogradOutput(rows*w.pitch-1, p.m[o*p.ld+i*each:], step(w.out, p.ld), top, bottom)
 			plane := p.y[(s+i)*p.ySample+o*w.outH*w.outW:]
+			if p.plain() {
+				height := min(2*rows, w.outH-2*r)
+				copyRows((height+1)/2, w.outW, top, 2*w.pitch, plane[2*r*w.outW:], 2*w.outW)
+				copyRows(height/2, w.outW, bottom, 2*w.pitch, plane[min(2*r+1, w.outH-1)*w.outW:], 2*w.outW)
+				continue
+			}
 			for y := range min(2*rows, w.outH-2*r) {
 				from := p.wide[y%2*half+y/2*2*w.pitch:][:w.outW]
 				p.finish(plane[(2*r+y)*w.outW:][:w.outW], from, o)
@@ -175,6 +181,9 @@ func (w *winograd) output(p *planes, s, count, r, rows, each int) {
 		}
 	}
 }
+
+// plain reports whether results are stored as they are.
+func (p *planes) plain() bool { return !p.add && !p.relu && p.bias == nil }
 
 // finish stores a row of results.
 func (p *planes) finish(dst, from []float32, o int) {

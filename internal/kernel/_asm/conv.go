@@ -14,6 +14,7 @@ func convolution() {
 	packGatherRows()
 	packQuads()
 	spread()
+	copyRows()
 	taps()
 	maxTaps()
 }
@@ -314,4 +315,42 @@ func constant(v int32) reg.Register {
 	r := GP64()
 	MOVQ(I32(v), r)
 	return r
+}
+
+// copyRows writes the copy of short rows, for which a call each is dear.
+func copyRows() {
+	fn(f32, "copyRows", "rows, n int, src *T, ld int, dst *T, ldd int", "",
+		"copies rows of n elements, ld bytes apart, to rows ldd bytes apart.")
+	rows, n, ld, ldd := Load(Param("rows"), GP64()), Load(Param("n"), GP64()), Load(Param("ld"), GP64()), Load(Param("ldd"), GP64())
+	src, dst := Load(Param("src"), GP64()), Load(Param("dst"), GP64())
+	rest, whole := GP64(), GP64()
+	MOVQ(n, rest)
+	ANDQ(I32(7), rest)
+	mask := tailMask(f32, rest)
+	MOVQ(n, whole)
+	SUBQ(rest, whole)
+	Label("row")
+	TESTQ(rows, rows)
+	JLE(LabelRef("done"))
+	at, v := GP64(), YMM()
+	XORQ(at, at)
+	Label("eight")
+	CMPQ(at, whole)
+	JGE(LabelRef("last"))
+	VMOVUPS(Mem{Base: src, Index: at, Scale: 4}, v)
+	VMOVUPS(v, Mem{Base: dst, Index: at, Scale: 4})
+	ADDQ(I32(8), at)
+	JMP(LabelRef("eight"))
+	Label("last")
+	TESTQ(rest, rest)
+	JLE(LabelRef("end"))
+	VMASKMOVPS(Mem{Base: src, Index: at, Scale: 4}, mask, v)
+	VMASKMOVPS(v, mask, Mem{Base: dst, Index: at, Scale: 4})
+	Label("end")
+	ADDQ(ld, src)
+	ADDQ(ldd, dst)
+	DECQ(rows)
+	JMP(LabelRef("row"))
+	Label("done")
+	finish()
 }
