@@ -79,34 +79,35 @@ func (d *convData) checkAdjoint(t *testing.T) {
 }
 
 // checkSplit runs every sample on a goroutine of its own and wants the same bits.
-func (d *convData) checkSplit(t *testing.T) {
+func (d *convData) checkSplit(t *testing.T, r *rand.Rand) {
 	t.Helper()
-	c := d.c
+	c, add := d.c, r.IntN(2) == 0
 	fwd, in := make([]float32, c.PackedForward()), make([]float32, c.PackedInput())
 	c.PackForward(fwd, d.w)
 	c.PackInput(in, d.w)
-	y, dx := make([]float32, d.out), make([]float32, d.in)
-	c.Forward(y, d.x, fwd, nil, false, false, d.samples, d.scratch)
-	c.BackwardInput(dx, d.dy, in, false, d.samples, d.scratch)
-	apart, back := make([]float32, d.out), make([]float32, d.in)
+	y, dx := floats(r, d.out), floats(r, d.in)
+	apart, back := append([]float32(nil), y...), append([]float32(nil), dx...)
+	c.Forward(y, d.x, fwd, nil, false, add, d.samples, d.scratch)
+	c.BackwardInput(dx, d.dy, in, add, d.samples, d.scratch)
 	var group sync.WaitGroup
 	for s := range d.samples {
 		group.Go(func() {
 			scratch := make([]float32, c.Scratch(1))
 			atX, atY := s*d.in/d.samples, s*d.out/d.samples
-			c.Forward(apart[atY:], d.x[atX:], fwd, nil, false, false, 1, scratch)
-			c.BackwardInput(back[atX:], d.dy[atY:], in, false, 1, scratch)
+			c.Forward(apart[atY:], d.x[atX:], fwd, nil, false, add, 1, scratch)
+			c.BackwardInput(back[atX:], d.dy[atY:], in, add, 1, scratch)
 		})
 	}
 	group.Wait()
-	for i, v := range y {
-		if apart[i] != v {
-			t.Fatalf("Forward of %+v: element %d is %v alone, %v among %d samples", c.Window, i, apart[i], v, d.samples)
-		}
-	}
-	for i, v := range dx {
-		if back[i] != v {
-			t.Fatalf("BackwardInput of %+v: element %d is %v alone, %v among %d samples", c.Window, i, back[i], v, d.samples)
+	sameBits(t, "Forward", c, apart, y)
+	sameBits(t, "BackwardInput", c, back, dx)
+}
+
+func sameBits(t *testing.T, what string, c *Conv, got, want []float32) {
+	t.Helper()
+	for i, v := range want {
+		if got[i] != v {
+			t.Fatalf("%s of %+v out=%d: element %d is %v alone, %v among others", what, c.Window, c.Out, i, got[i], v)
 		}
 	}
 }
@@ -122,7 +123,7 @@ func TestConvFuzz(t *testing.T) {
 			d := fuzzConv(r)
 			d.checkAll(t, r)
 			d.checkAdjoint(t)
-			d.checkSplit(t)
+			d.checkSplit(t, r)
 		}
 	})
 }

@@ -52,7 +52,7 @@ func (w *winograd) stride(count, each, nr int) int {
 
 // step returns the distance of the sixteen matrices of a transform with the
 // given rows, an odd number of cache lines as well.
-func step(rows, ld int) int { return (rows*ld/align | 1) * align }
+func step(rows, ld int) int { return ((rows*ld+align-1)/align | 1) * align }
 
 // phase returns the elements of one of four planes: even or odd rows and
 // columns.
