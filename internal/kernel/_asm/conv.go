@@ -182,7 +182,7 @@ func maxTaps() {
 	at := GP64() // the byte offset of the outputs
 	XORQ(at, at)
 	l := &loop{e: f32, unroll: 1, out: []string{"dst", "places"}}
-	l.body = func(_ int, _ []vec, mask vec) []vec {
+	l.body = func(_ int, _ []vec, mask reg.Register) []vec {
 		name := "whole"
 		if mask != nil {
 			name = "last"
