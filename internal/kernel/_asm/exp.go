@@ -39,15 +39,13 @@ type reduced struct{ p, k, t vec }
 // reduceExp splits x, which is within the range of the result's exponent.
 func reduceExp(e *elem, x vec) reduced {
 	n := expConst[e.size]
-	k, t := e.reg(), e.reg()
-	VMOVUPS(vconst(e, log2e), t)
+	k, t := e.reg(), e.constant(vconst(e, log2e))
 	e.fma213(vconst(e, n.shifter), x, t)
 	e.sub(vconst(e, n.shifter), t, k)
 	e.fnma231(vconst(e, n.ln2hi), k, x)
 	e.fnma231(vconst(e, n.ln2lo), k, x)
 	q := expPoly[e.size]
-	p := e.reg()
-	VMOVUPS(vconst(e, q[len(q)-1]), p)
+	p := e.constant(vconst(e, q[len(q)-1]))
 	for i := len(q) - 2; i >= 0; i-- {
 		e.fma213(vconst(e, q[i]), x, p)
 	}
@@ -61,18 +59,24 @@ func power(e *elem, t vec) {
 	n := expConst[e.size]
 	if e.size == 4 {
 		VPSLLD(Imm(n.exponentAt), t, t)
-		VPADDD(bits(e, n.one), t, t)
+		plus(e, VPADDD, VPADDD_BCST)(bits(e, n.one), t, t)
 		return
 	}
 	VPSLLQ(Imm(n.exponentAt), t, t)
-	VPADDQ(bits(e, n.one), t, t)
+	plus(e, VPADDQ, VPADDQ_BCST)(bits(e, n.one), t, t)
+}
+
+func plus(e *elem, plain, broadcast func(...Op)) func(...Op) {
+	if e.zmm {
+		return broadcast
+	}
+	return plain
 }
 
 // expNegative returns exp(x) for x ≤ 0. Results under 1e−307 (1e-37) become a
 // number of that size, not 0: for sums whose largest term is 1. NaN propagates.
 func expNegative(e *elem, x vec) vec {
-	lim := e.reg()
-	VMOVUPS(vconst(e, expConst[e.size].flush), lim)
+	lim := e.constant(vconst(e, expConst[e.size].flush))
 	e.maxi(x, lim, x) // the second source, x, where one is NaN
 	r := reduceExp(e, x)
 	power(e, r.t)
@@ -84,14 +88,10 @@ func expNegative(e *elem, x vec) vec {
 // subnormal results round once and overflow becomes +Inf.
 func expFull(e *elem, x vec) vec {
 	n := expConst[e.size]
-	lim := e.reg()
-	VMOVUPS(vconst(e, n.low), lim)
-	e.maxi(x, lim, x)
-	VMOVUPS(vconst(e, n.high), lim)
-	e.mini(x, lim, x)
+	e.maxi(x, e.constant(vconst(e, n.low)), x)
+	e.mini(x, e.constant(vconst(e, n.high)), x)
 	r := reduceExp(e, x)
-	half := e.reg()
-	VMOVUPS(vconst(e, 0.5), half)
+	half := e.constant(vconst(e, 0.5))
 	e.fma213(vconst(e, n.shifter), r.k, half) // the low bits hold k/2, rounded
 	k1 := e.reg()
 	e.sub(vconst(e, n.shifter), half, k1)
@@ -167,8 +167,7 @@ func maxDiff(e *elem) {
 	low := negInf(e)
 	acc := make([]vec, 4)
 	for i := range acc {
-		acc[i] = e.reg()
-		VMOVUPS(low, acc[i])
+		acc[i] = e.constant(low)
 	}
 	l := &loop{e: e, unroll: 4, in: []string{"f", "c"}}
 	l.body = func(u int, in []vec, mask reg.Register) []vec {

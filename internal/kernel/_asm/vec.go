@@ -25,15 +25,12 @@ type elem struct {
 	zmm                            bool // of 64 bytes a register, for AVX-512
 }
 
-// wider returns e for ZMM registers.
-func (e *elem) wider() *elem {
+// wider returns e for ZMM registers. Its constants are single elements, which
+// instructions broadcast: whole registers of them would straddle cache lines.
+func (e *elem) wider(masked func(a, b, c Op)) *elem {
 	w := *e
 	w.zmm = true
 	w.lanes *= 2
-	masked := VMOVUPS_Z
-	if e == f64 {
-		masked = VMOVUPD_Z
-	}
 	w.mask = func(a, b, c Op) {
 		if _, ok := a.(Mem); ok {
 			masked(a, b, c)
@@ -44,7 +41,43 @@ func (e *elem) wider() *elem {
 	return &w
 }
 
-var f32z, f64z = f32.wider(), f64.wider()
+// orBroadcast returns plain for registers and broadcast for a constant.
+func orBroadcast(plain, broadcast func(...Op)) func(...Op) {
+	return func(ops ...Op) {
+		if _, constant := ops[0].(Mem); constant {
+			broadcast(ops...)
+		} else {
+			plain(ops...)
+		}
+	}
+}
+
+var f32z, f64z = wider32(), wider64()
+
+func wider32() *elem {
+	w := f32.wider(VMOVUPS_Z)
+	w.add, w.sub, w.mul = orBroadcast(VADDPS, VADDPS_BCST), orBroadcast(VSUBPS, VSUBPS_BCST), orBroadcast(VMULPS, VMULPS_BCST)
+	w.fma213, w.fnma231 = orBroadcast(VFMADD213PS, VFMADD213PS_BCST), orBroadcast(VFNMADD231PS, VFNMADD231PS_BCST)
+	return w
+}
+
+func wider64() *elem {
+	w := f64.wider(VMOVUPD_Z)
+	w.add, w.sub, w.mul = orBroadcast(VADDPD, VADDPD_BCST), orBroadcast(VSUBPD, VSUBPD_BCST), orBroadcast(VMULPD, VMULPD_BCST)
+	w.fma213, w.fnma231 = orBroadcast(VFMADD213PD, VFMADD213PD_BCST), orBroadcast(VFNMADD231PD, VFNMADD231PD_BCST)
+	return w
+}
+
+// constant puts a constant into a new register.
+func (e *elem) constant(m Mem) vec {
+	v := e.reg()
+	if e.zmm {
+		e.bcastMem(m, v)
+	} else {
+		VMOVUPS(m, v)
+	}
+	return v
+}
 
 // width is the size of a register in bytes.
 func (e *elem) width() int { return e.size * e.lanes }
@@ -73,7 +106,7 @@ var f64 = &elem{"float64", 8, 4, VADDPD, VSUBPD, VMULPD, VDIVPD, VMAXPD, VMINPD,
 // consts holds the constants already written, by name.
 var consts = map[string]Mem{}
 
-// vconst returns a constant of a register's size that repeats v.
+// vconst returns a constant that repeats v.
 func vconst(e *elem, v float64) Mem {
 	if e.size == 4 {
 		return bits(e, uint64(math.Float32bits(float32(v))))
@@ -81,7 +114,8 @@ func vconst(e *elem, v float64) Mem {
 	return bits(e, math.Float64bits(v))
 }
 
-// bits returns a constant of a register's size that repeats the bit pattern b.
+// bits returns a constant that repeats the bit pattern b: a YMM register full of
+// it, or one element for ZMM registers.
 func bits(e *elem, b uint64) Mem {
 	name := fmt.Sprintf("c%d_%x", 8*e.size, b)
 	if e.zmm {
@@ -91,7 +125,11 @@ func bits(e *elem, b uint64) Mem {
 		return m
 	}
 	m := GLOBL(name, RODATA|NOPTR)
-	for i := range e.lanes {
+	copies := e.lanes
+	if e.zmm {
+		copies = 1
+	}
+	for i := range copies {
 		if e.size == 4 {
 			DATA(4*i, U32(uint32(b)))
 		} else {

@@ -83,8 +83,7 @@ func maximum(e *elem) {
 	low := negInf(e)
 	acc := make([]vec, 4)
 	for i := range acc {
-		acc[i] = e.reg()
-		VMOVUPS(low, acc[i])
+		acc[i] = e.constant(low)
 	}
 	l := &loop{e: e, unroll: 4, in: []string{"x"}}
 	l.body = func(u int, in []vec, mask reg.Register) []vec {
@@ -108,8 +107,7 @@ func fill(e *elem, v vec, mask reg.Register, rest Mem) vec {
 	if mask == nil {
 		return v
 	}
-	r := e.reg()
-	VMOVUPS(rest, r)
+	r := e.constant(rest)
 	switch {
 	case e.zmm:
 		e.load(v, mask, r)
