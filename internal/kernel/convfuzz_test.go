@@ -36,12 +36,12 @@ func fuzzWindow(r *rand.Rand) Window {
 	}
 }
 
-// fuzzConv returns a convolution whose naive sum takes a few milliseconds.
-func fuzzConv(r *rand.Rand) *convData {
+// fuzzConv returns a convolution of fewer products than limit.
+func fuzzConv(r *rand.Rand, limit int) *convData {
 	for {
 		c := NewConv(fuzzWindow(r), 1+r.IntN(40), 1+r.IntN(3))
 		samples := 1 + r.IntN(5)
-		if samples*c.Out*c.Taps()*c.OutHeight()*c.OutWidth() < 3e6 {
+		if samples*c.Out*c.Taps()*c.OutHeight()*c.OutWidth() < limit {
 			return newConvData(r, c, samples)
 		}
 	}
@@ -113,14 +113,14 @@ func sameBits(t *testing.T, what string, c *Conv, got, want []float32) {
 }
 
 func TestConvFuzz(t *testing.T) {
-	cases := 60
+	cases, limit := 60, 600_000
 	if *long {
-		cases = 600
+		cases, limit = 600, 3_000_000
 	}
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(41, 42))
 		for range cases {
-			d := fuzzConv(r)
+			d := fuzzConv(r, limit)
 			d.checkAll(t, r)
 			d.checkAdjoint(t)
 			d.checkSplit(t, r)
