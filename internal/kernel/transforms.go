@@ -33,6 +33,24 @@ func copyRows(rows, n int, x []float32, xStep int, dst []float32, step int) {
 	}
 }
 
+// finishRows stores max(floor, x+bias), or max(floor, x+dst+bias) with add; NaN
+// stays.
+func finishRows(rows, n int, x []float32, xStep int, dst []float32, step int, bias, floor float32, add bool) {
+	if useAsm {
+		finishRowsF32(rows, n, unsafe.SliceData(x), 4*xStep, unsafe.SliceData(dst), 4*step, bias, floor, add)
+		return
+	}
+	for r := range rows {
+		from, to := x[r*xStep:][:n], dst[r*step:][:n]
+		for i, v := range from {
+			if add {
+				v += to[i]
+			}
+			to[i] = max(floor, v+bias)
+		}
+	}
+}
+
 // winogradInput stores Bᵀ·d·B of n tiles in dst, its sixteen elements step
 // apart. split holds four phases of size elements, rows pitch apart.
 func winogradInput(n int, split []float32, size, pitch int, dst []float32, step int) {
