@@ -139,6 +139,9 @@ func (c *Conv) Scratch(samples int) int {
 	if !c.beside(k) {
 		direct += k.nc * max(c.Out, c.Channels)
 	}
+	if c.unpacked() {
+		direct = max(direct, image+c.directScratch()+2*align)
+	}
 	for _, w := range []*winograd{c.fast, c.fastInput} {
 		if w != nil {
 			direct = max(direct, w.scratch(samples))
