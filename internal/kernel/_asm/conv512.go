@@ -40,73 +40,89 @@ func packPieces() {
 	})
 }
 
-// tapRows writes the direct convolution of one plane of tiles of rows×64.
+// tapRowsRegs are the registers of a direct convolution.
+type tapRowsRegs struct {
+	rows                               int
+	n, img, dst, ldd, taps, offsets, a reg.Register
+}
+
+// tapRows writes the direct convolution of one plane with few outputs.
 func tapRows(rows int) {
 	fn(f32, fmt.Sprintf("tapRows%d", rows), "n int, img *T, taps int, offsets *int32, a, dst *T, ldd int", "",
 		fmt.Sprintf("stores in element i of row r of dst, rows ldd bytes apart, the sum over the taps of a[%d·t+r]·img[i+offsets[t]], for i below n and %d rows.", mr, rows))
-	n, img, dst, ldd := Load(Param("n"), GP64()), Load(Param("img"), GP64()), Load(Param("dst"), GP64()), Load(Param("ldd"), GP64())
-	taps, offsets, a := Load(Param("taps"), GP64()), Load(Param("offsets"), GP64()), Load(Param("a"), GP64())
-	block := func(name string, vectors int, mask reg.Register) {
-		acc := cleared(f32z, rows*vectors)
-		t, weights := GP64(), GP64()
-		XORQ(t, t)
-		MOVQ(a, weights)
-		Label(name + "Tap")
-		CMPQ(t, taps)
-		JGE(LabelRef(name + "Store"))
-		at := GP64()
-		MOVLQSX(Mem{Base: offsets, Index: t, Scale: 4}, at)
-		b := make([]vec, vectors)
-		for j := range b {
-			b[j] = ZMM()
-			from := Mem{Base: img, Index: at, Scale: 4, Disp: 64 * j}
-			if mask == nil {
-				VMOVUPS(from, b[j])
-			} else {
-				VMOVUPS_Z(from, mask, b[j])
-			}
-		}
-		for r := range rows {
-			w := ZMM()
-			VBROADCASTSS(Mem{Base: weights, Disp: 4 * r}, w)
-			for j := range b {
-				VFMADD231PS(b[j], w, acc[r*vectors+j])
-			}
-		}
-		INCQ(t)
-		ADDQ(I32(4*mr), weights)
-		JMP(LabelRef(name + "Tap"))
-		Label(name + "Store")
-		row := GP64()
-		MOVQ(dst, row)
-		for r := range rows {
-			for j := range b {
-				if mask == nil {
-					VMOVUPS(acc[r*vectors+j], Mem{Base: row, Disp: 64 * j})
-				} else {
-					VMOVUPS(acc[r*vectors+j], mask, Mem{Base: row, Disp: 64 * j})
-				}
-			}
-			ADDQ(ldd, row)
-		}
-		ADDQ(I32(int32(64*vectors)), img)
-		ADDQ(I32(int32(64*vectors)), dst)
-		SUBQ(I32(int32(16*vectors)), n)
-	}
+	k := &tapRowsRegs{rows: rows}
+	k.n, k.img, k.dst, k.ldd = Load(Param("n"), GP64()), Load(Param("img"), GP64()), Load(Param("dst"), GP64()), Load(Param("ldd"), GP64())
+	k.taps, k.offsets, k.a = Load(Param("taps"), GP64()), Load(Param("offsets"), GP64()), Load(Param("a"), GP64())
 	Label("wide")
-	CMPQ(n, I32(64))
+	CMPQ(k.n, I32(64))
 	JLT(LabelRef("single"))
-	block("wide", 4, nil)
+	k.block("wide", 4, nil)
 	JMP(LabelRef("wide"))
 	Label("single")
-	CMPQ(n, I32(16))
+	CMPQ(k.n, I32(16))
 	JLT(LabelRef("last"))
-	block("single", 1, nil)
+	k.block("single", 1, nil)
 	JMP(LabelRef("single"))
 	Label("last")
-	TESTQ(n, n)
+	TESTQ(k.n, k.n)
 	JLE(LabelRef("done"))
-	block("last", 1, lowMask(n))
+	k.block("last", 1, lowMask(k.n))
 	Label("done")
 	finish()
+}
+
+// block writes the sums of some vectors of every row; mask, unless nil, is that
+// of the only one.
+func (k *tapRowsRegs) block(name string, vectors int, mask reg.Register) {
+	acc := cleared(f32z, k.rows*vectors)
+	t, weights := GP64(), GP64()
+	XORQ(t, t)
+	MOVQ(k.a, weights)
+	Label(name + "Tap")
+	CMPQ(t, k.taps)
+	JGE(LabelRef(name + "Store"))
+	k.tap(t, weights, acc, vectors, mask)
+	INCQ(t)
+	ADDQ(I32(4*mr), weights)
+	JMP(LabelRef(name + "Tap"))
+	Label(name + "Store")
+	row := GP64()
+	MOVQ(k.dst, row)
+	for i, v := range acc {
+		to := Mem{Base: row, Disp: 64 * (i % vectors)}
+		if mask == nil {
+			VMOVUPS(v, to)
+		} else {
+			VMOVUPS(v, mask, to)
+		}
+		if i%vectors == vectors-1 {
+			ADDQ(k.ldd, row)
+		}
+	}
+	ADDQ(I32(int32(64*vectors)), k.img)
+	ADDQ(I32(int32(64*vectors)), k.dst)
+	SUBQ(I32(int32(16*vectors)), k.n)
+}
+
+// tap adds the products with one tap.
+func (k *tapRowsRegs) tap(t, weights reg.Register, acc []vec, vectors int, mask reg.Register) {
+	at := GP64()
+	MOVLQSX(Mem{Base: k.offsets, Index: t, Scale: 4}, at)
+	b := make([]vec, vectors)
+	for j := range b {
+		b[j] = ZMM()
+		from := Mem{Base: k.img, Index: at, Scale: 4, Disp: 64 * j}
+		if mask == nil {
+			VMOVUPS(from, b[j])
+		} else {
+			VMOVUPS_Z(from, mask, b[j])
+		}
+	}
+	for r := range k.rows {
+		w := ZMM()
+		VBROADCASTSS(Mem{Base: weights, Disp: 4 * r}, w)
+		for j := range b {
+			VFMADD231PS(b[j], w, acc[r*vectors+j])
+		}
+	}
 }
