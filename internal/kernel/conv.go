@@ -53,23 +53,32 @@ func NewConv(g Window, out, groups int) *Conv {
 }
 
 // suitsWinograd reports whether the transforms apply and are worth their cost,
-// which is shared by the channels of the other side.
+// which is shared by the channels of the other side, and for the weights by the
+// tiles; a single tile of 2×2 outputs in a plane is not worth it.
 func (c *Conv) suitsWinograd() bool {
-	const fewest = 24
+	const fewest, tile = 24, 4
 	unit := c.StrideH == 1 && c.StrideW == 1 && c.DilationH == 1 && c.DilationW == 1
-	return unit && c.KernelH == 3 && c.KernelW == 3 && c.dense() && min(c.Channels, c.Out) >= fewest
+	large := min(c.Channels, c.Out) >= fewest && c.OutHeight()*c.OutWidth() > tile
+	return unit && c.KernelH == 3 && c.KernelW == 3 && c.dense() && large
 }
 
-// padding tells how planes are laid out in a padded image.
+// padding tells how planes are laid out in a padded image. Each row is split
+// into parts columns, by the remainder of their numbers, so that positions as far
+// apart see elements that lie side by side.
 type padding struct {
 	planes, height, width    int
 	top, left, bottom, right int
+	parts                    int
 }
 
-func (p *padding) stride() int { return p.left + p.width + p.right }
+func (p *padding) part() int   { return (p.left + p.width + p.right + p.parts - 1) / p.parts }
+func (p *padding) stride() int { return p.parts * p.part() }
 func (p *padding) plane() int  { return (p.top + p.height + p.bottom) * p.stride() }
 func (p *padding) sample() int { return p.planes * p.plane() }
-func (p *padding) none() bool  { return p.top|p.left|p.bottom|p.right == 0 }
+func (p *padding) none() bool  { return p.top|p.left|p.bottom|p.right == 0 && p.parts == 1 }
+
+// column returns the place of a column of the padded plane in its row.
+func (p *padding) column(x int) int { return x%p.parts*p.part() + x/p.parts }
 
 // lattice describes the matrix that im2col would make: the element of row k and
 // column n lies at taps[k] plus the offset of the n-th position in the image.
@@ -84,15 +93,18 @@ type lattice struct {
 
 func (c *Conv) prepareForward() {
 	g := &c.Window
-	c.x = padding{g.Channels, g.Height, g.Width, g.Top, g.Left, g.Bottom, g.Right}
+	c.x = padding{g.Channels, g.Height, g.Width, g.Top, g.Left, g.Bottom, g.Right, 1}
+	if g.KernelH*g.KernelW > g.StrideH { // elements are read often enough to be moved first
+		c.x.parts = g.StrideW
+	}
 	width := c.x.stride()
-	c.forward = lattice{rows: g.OutHeight(), cols: g.OutWidth(), stepY: g.StrideH * width, stepX: g.StrideW, downY: g.OutWidth(), rightX: 1}
+	c.forward = lattice{rows: g.OutHeight(), cols: g.OutWidth(), stepY: g.StrideH * width, stepX: g.StrideW / c.x.parts, downY: g.OutWidth(), rightX: 1}
 	for t := range g.Taps() {
 		ch, ky, kx := t/(g.KernelH*g.KernelW), t/g.KernelW%g.KernelH*g.DilationH, t%g.KernelW*g.DilationW
 		low, high := span(g.Height, c.forward.rows, ky, g.StrideH, g.Top)
 		first, last := span(g.Width, c.forward.cols, kx, g.StrideW, g.Left)
 		if low < high && first < last {
-			c.forward.taps = append(c.forward.taps, int32(ch*c.x.plane()+ky*width+kx))
+			c.forward.taps = append(c.forward.taps, int32(ch*c.x.plane()+ky*width+c.x.column(kx)))
 			c.live = append(c.live, int32(t))
 		}
 	}
@@ -108,6 +120,13 @@ func (c *Conv) batch(k *gemmKernel[float32], samples int) int {
 	return min(samples, (k.nc+positions-1)/positions)
 }
 
+// beside reports whether the columns of every tile lie side by side in the
+// results. Where only some do, as the number of samples has it, all are added to
+// a result in the same way.
+func (c *Conv) beside(k *gemmKernel[float32]) bool {
+	return c.StrideH == 1 && c.StrideW == 1 && c.forward.rows*c.forward.cols%k.nr == 0 && c.Height*c.Width%k.nr == 0
+}
+
 // Scratch returns the number of scratch elements that the methods need for the
 // given number of samples.
 func (c *Conv) Scratch(samples int) int {
@@ -118,7 +137,13 @@ func (c *Conv) Scratch(samples int) int {
 	if !c.dense() {
 		weights = c.Out * len(c.live)
 	}
-	direct := image + k.kc*(k.nc+roundUp(c.Out, mr)) + mr*k.nr + weights + 5*align
+	direct := image + k.kc*(k.nc+roundUp(c.Out, mr)) + weights + 5*align
+	if !c.beside(k) {
+		direct += k.nc * max(c.Out, c.Channels)
+	}
+	if c.unpacked() {
+		direct = max(direct, image+c.directScratch()+2*align)
+	}
 	for _, w := range []*winograd{c.fast, c.fastInput} {
 		if w != nil {
 			direct = max(direct, w.scratch(samples))
@@ -188,7 +213,7 @@ func (c *Conv) Forward(y, x, packed, bias []float32, relu, add bool, samples int
 		c.fast.run(planes{y: y, x: x, ySample: outSample, xSample: inSample, packed: packed, bias: bias, relu: relu, add: add}, samples, scratch)
 		return
 	}
-	p := implicit{m: c.Out, packed: packed, lattice: l, plane: l.rows * l.cols, outSample: outSample, add: add, bias: bias, relu: relu}
+	p := implicit{m: c.Out, packed: packed, lattice: l, plane: l.rows * l.cols, outSample: outSample, add: add, indirect: add && !c.beside(k), bias: bias, relu: relu}
 	batch := c.batch(k, samples)
 	image, free := c.x.buffer(batch, scratch)
 	for s := 0; s < samples; s += batch {
@@ -217,15 +242,27 @@ func (p *padding) fill(image, src []float32, srcSample, count int) (img []float3
 	if p.none() {
 		return src, srcSample
 	}
-	width := p.stride()
 	for s := range count {
 		for c := range p.planes {
-			to := image[s*p.sample()+c*p.plane()+p.top*width+p.left:]
-			from := src[s*srcSample+c*p.height*p.width:]
-			for y := range p.height {
-				copy(to[y*width:][:p.width], from[y*p.width:])
-			}
+			p.place(image[s*p.sample()+c*p.plane()+p.top*p.stride():], src[s*srcSample+c*p.height*p.width:])
 		}
 	}
 	return image, p.sample()
+}
+
+// place copies a plane to its rows of the image.
+func (p *padding) place(to, from []float32) {
+	width := p.stride()
+	switch p.parts {
+	case 1:
+		copyRows(p.height, p.width, from, p.width, to[p.left:], width)
+	case 2:
+		evenOddRows(p.height, p.width, from, p.width, to[p.column(p.left):], to[p.column(p.left+1):], width)
+	default:
+		for y := range p.height {
+			for x, v := range from[y*p.width:][:p.width] {
+				to[y*width+p.column(p.left+x)] = v
+			}
+		}
+	}
 }

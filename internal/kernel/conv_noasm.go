@@ -4,6 +4,12 @@
 
 package kernel
 
+func copyRowsF32(rows, n int, src *float32, ld int, dst *float32, ldd int) { panic(noAssembly) }
+
+func finishRowsF32(rows, n int, src *float32, ld int, dst *float32, ldd int, bias, floor float32, add bool) {
+	panic(noAssembly)
+}
+
 func maxTapsF32(n int, img *float32, taps int, offsets, deltas *int32, dst, places *float32) {
 	panic(noAssembly)
 }
@@ -12,6 +18,8 @@ func packGather6F32(n int, w *float32, offsets, lanes *int32, dst *float32) { pa
 
 func packGatherF32(n int, img *float32, offsets, lanes *int32, dst *float32) { panic(noAssembly) }
 
+func packQuadsF32(n int, img *float32, from, lanes *int32, dst *float32) { panic(noAssembly) }
+
 func packRun16F32(n int, img *float32, offsets *int32, dst *float32) { panic(noAssembly) }
 
 func packRun4F32(n int, img0, img1, img2, img3 *float32, offsets *int32, dst *float32) {
@@ -19,5 +27,7 @@ func packRun4F32(n int, img0, img1, img2, img3 *float32, offsets *int32, dst *fl
 }
 
 func packRun8F32(n int, img0, img1 *float32, offsets *int32, dst *float32) { panic(noAssembly) }
+
+func spreadF32(rows, n int, src *float32, ld int, dst *float32, ldd int, add bool) { panic(noAssembly) }
 
 func tapsF32(n int, img *float32, taps int, offsets *int32, w, dst *float32) { panic(noAssembly) }

@@ -54,7 +54,7 @@ func (c *Conv) prepareInput() {
 	for r := range g.StrideW {
 		xs = append(xs, newAxis(g.Width, g.OutWidth(), g.KernelW, g.StrideW, g.DilationW, g.Left, r))
 	}
-	c.dy = padding{planes: c.Out, height: g.OutHeight(), width: g.OutWidth()}
+	c.dy = padding{planes: c.Out, height: g.OutHeight(), width: g.OutWidth(), parts: 1}
 	for _, a := range ys {
 		before, after := a.reach(c.dy.height)
 		c.dy.top, c.dy.bottom = max(c.dy.top, before), max(c.dy.bottom, after)
@@ -146,10 +146,17 @@ func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, sc
 	for s := 0; s < samples; s += batch {
 		count := min(batch, samples-s)
 		img, imgSample := c.dy.fill(image, dy[s*outSample:], outSample, count)
+		if c.unpacked() {
+			for j := range count {
+				for i := range c.phases {
+					c.directInput(&c.phases[i], dx[(s+j)*inSample:], img[j*imgSample:], packed, add, free)
+				}
+			}
+			continue
+		}
+		p := implicit{m: c.Channels, img: img, imgSample: imgSample, out: dx[s*inSample:], outSample: inSample, plane: plane, add: add, indirect: add && !c.beside(k)}
 		for i := range c.phases {
-			ph := &c.phases[i]
-			p := implicit{m: c.Channels, packed: packed[ph.start:], lattice: &ph.lattice, img: img, imgSample: imgSample,
-				out: dx[s*inSample:], outSample: inSample, plane: plane, add: add}
+			p.lattice, p.packed = &c.phases[i].lattice, packed[c.phases[i].start:]
 			p.run(k, count, free)
 		}
 	}
@@ -192,17 +199,19 @@ func (c *Conv) spread(dw, sums []float32) {
 func (c *Conv) weightBatch(g *gemmKernel[float32], sums, dy []float32, outSample int, img []float32, imgSample, count int, scratch []float32) {
 	l := &c.forward
 	var from [maxPositions]int32
+	var fours [maxPositions / 8]bool
 	total, taps := count*l.rows*l.cols, len(l.taps)
 	kc := g.blockK(total)
 	pa, pb := scratch[:roundUp(c.Out, mr)*kc], scratch[roundUp(roundUp(c.Out, mr)*kc, align):]
 	for n0 := 0; n0 < total; n0 += kc {
 		nb := min(kc, total-n0)
 		l.positions(n0, from[:nb], l.base, imgSample, l.stepY, l.stepX)
+		foursOf(from[:nb], fours[:(nb+7)/8])
 		c.packGradient(g, pa, dy, outSample, n0, nb)
 		for j0 := 0; j0 < taps; j0 += g.nc {
 			jb := min(g.nc, taps-j0)
 			for j := 0; j < jb; j += g.nr {
-				packLattice(img, from[:nb], l.taps[j0+j:j0+min(jb, j+g.nr)], pb[j*nb:])
+				packTurned(img, from[:nb], l.taps[j0+j:j0+min(jb, j+g.nr)], fours[:(nb+7)/8], pb[j*nb:])
 			}
 			g.block(pa, pb, nil, 0, nb, c.Out, jb, sums[j0:], taps, true)
 		}

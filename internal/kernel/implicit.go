@@ -14,6 +14,7 @@ type implicit struct {
 	outSample int
 	plane     int // distance of the result's rows
 	add       bool
+	indirect  bool // results are gathered apart, wherever they go
 	bias      []float32
 	relu      bool
 }
@@ -27,10 +28,10 @@ func (p *implicit) run(g *gemmKernel[float32], samples int, scratch []float32) {
 	var from, to [maxColumns]int32
 	total, taps := samples*l.rows*l.cols, len(l.taps)
 	kc := g.blockK(taps)
-	tmp, pb := scratch[:mr*g.nr], scratch[roundUp(mr*g.nr, align):]
+	pb, apart := scratch[:g.kc*g.nc], scratch[g.kc*g.nc:]
 	packed := p.packed
 	if taps == 0 {
-		packed = tmp
+		packed = pb
 	}
 	for n0 := 0; n0 < total; n0 += g.nc {
 		nb := min(g.nc, total-n0)
@@ -41,8 +42,9 @@ func (p *implicit) run(g *gemmKernel[float32], samples int, scratch []float32) {
 			for j := 0; j < nb; j += g.nr {
 				packLattice(p.img, l.taps[k0:k0+kb], from[j:min(nb, j+g.nr)], pb[j*kb:])
 			}
-			p.tiles(g, packed[k0*roundUp(p.m, mr):], pb, tmp, to[:nb], kb, p.add || k0 > 0)
+			p.tiles(g, packed[k0*roundUp(p.m, mr):], pb, apart, to[:nb], kb, k0 > 0)
 		}
+		p.scatter(g, apart, to[:nb])
 		p.epilogue(to[:nb])
 	}
 }
@@ -63,74 +65,39 @@ func (l *lattice) positions(n0 int, dst []int32, base, sample, stepY, stepX int)
 	}
 }
 
-// packLattice packs one panel, lanes wide: dst[16p+j] = img[rows[p]+lanes[j]].
-func packLattice(img []float32, rows, lanes []int32, dst []float32) {
-	if !useAsm {
-		packLatticePlain(img, rows, lanes, dst)
-		return
-	}
-	n, off, to := len(rows), unsafe.SliceData(rows), unsafe.SliceData(dst)
-	at := func(i int) *float32 {
-		return (*float32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(img)), 4*int(lanes[i])))
-	}
-	switch {
-	case consecutive(lanes, 16):
-		packRun16F32(n, at(0), off, to)
-	case consecutive(lanes, 8):
-		packRun8F32(n, at(0), at(8), off, to)
-	case consecutive(lanes, 4):
-		packRun4F32(n, at(0), at(4), at(8), at(12), off, to)
-	default:
-		var all [16]int32
-		for i := copy(all[:], lanes); i < 16; i++ {
-			all[i] = lanes[len(lanes)-1] // read, never stored
-		}
-		packGatherF32(n, unsafe.SliceData(img), off, &all[0], to)
-	}
-}
-
-// consecutive reports whether there are 16 lanes in runs of the given length.
-func consecutive(lanes []int32, run int) bool {
-	if len(lanes) != 16 {
-		return false
-	}
-	for i, v := range lanes {
-		if v != lanes[i/run*run]+int32(i%run) {
-			return false
-		}
-	}
-	return true
-}
-
-func packLatticePlain(img []float32, rows, lanes []int32, dst []float32) {
-	for p, off := range rows {
-		row := dst[16*p:][:16]
-		for j, lane := range lanes {
-			row[j] = img[off+lane]
-		}
-		clear(row[len(lanes):])
-	}
-}
-
-// tiles multiplies the packed left operand by the packed panels.
-func (p *implicit) tiles(g *gemmKernel[float32], pa, pb, tmp []float32, to []int32, kb int, add bool) {
+// tiles multiplies the packed left operand by the packed panels; columns that
+// are apart in the result are gathered in apart, g.nc for each row.
+func (p *implicit) tiles(g *gemmKernel[float32], pa, pb, apart []float32, to []int32, kb int, more bool) {
 	for top := 0; top < p.m; top += g.l2 {
 		end := min(p.m, top+g.l2)
-		for j := 0; j < len(to); j += g.nr {
-			lanes := to[j:min(len(to), j+g.nr)]
-			if direct(lanes) {
-				for i := top; i < end; i += mr {
-					g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, p.out[int(lanes[0])+i*p.plane:], p.plane, min(mr, p.m-i), len(lanes), add)
-				}
-				continue
+		for j := 0; j < len(to); j += g.wide {
+			lanes := to[j:min(len(to), j+g.wide)]
+			step, beside := p.columns(g, lanes)
+			ldc, add := p.plane, more || p.add
+			var out []float32
+			if beside {
+				out = p.out[lanes[0]:]
+			} else {
+				out, ldc, add = apart[j:], g.nc, more
 			}
-			for i := top; i < end; i += mr {
-				rows := min(mr, p.m-i)
-				g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, tmp, g.nr, rows, len(lanes), false)
-				p.scatter(tmp, i, rows, g.nr, lanes, add)
+			for i := top; i < end; i += g.high {
+				g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, kb*g.nr, out[i*ldc:], ldc, step, min(g.high, end-i), len(lanes), add)
 			}
 		}
 	}
+}
+
+// columns returns the distance of a tile's panels and whether the columns of
+// each lie side by side in the result.
+func (p *implicit) columns(g *gemmKernel[float32], lanes []int32) (step int, beside bool) {
+	first, second := lanes[:min(g.nr, len(lanes))], lanes[min(g.nr, len(lanes)):]
+	if p.indirect || !direct(first) || !direct(second) {
+		return g.nr, false
+	}
+	if len(second) > 0 {
+		step = int(second[0] - first[0])
+	}
+	return step, true
 }
 
 // direct reports whether the columns lie side by side in the result.
@@ -143,15 +110,58 @@ func direct(lanes []int32) bool {
 	return true
 }
 
-// scatter stores a tile whose columns are apart.
-func (p *implicit) scatter(tmp []float32, i, rows, nr int, lanes []int32, add bool) {
-	for r := range rows {
-		row, out := tmp[r*nr:], p.out[(i+r)*p.plane:]
+// scatter stores the columns that are apart.
+func (p *implicit) scatter(g *gemmKernel[float32], apart []float32, to []int32) {
+	for j := 0; j < len(to); j += g.wide {
+		lanes := to[j:min(len(to), j+g.wide)]
+		if _, beside := p.columns(g, lanes); !beside {
+			p.scatterTile(apart[j:], g.nc, lanes)
+		}
+	}
+}
+
+// scatterTile stores columns in runs of some that are as far apart, unless these
+// are short.
+func (p *implicit) scatterTile(from []float32, ld int, lanes []int32) {
+	for len(lanes) > 0 {
+		n, step := run(lanes)
+		out := p.out[lanes[0]:]
+		switch {
+		case n < 4:
+			n = len(lanes)
+			p.scatterPlain(out, from, ld, lanes)
+		case step == 2 && useAsm:
+			spreadF32(p.m, n, unsafe.SliceData(from), 4*ld, unsafe.SliceData(out), 4*p.plane, p.add)
+		case step == 1 && !p.add:
+			copyRows(p.m, n, from, ld, out, p.plane)
+		default:
+			p.scatterPlain(out, from, ld, lanes[:n])
+		}
+		if lanes = lanes[n:]; len(lanes) > 0 {
+			from = from[n:]
+		}
+	}
+}
+
+// run returns how many lanes from the first on are apart as the first two.
+func run(lanes []int32) (n, apart int) {
+	if len(lanes) == 1 {
+		return 1, 1
+	}
+	step := lanes[1] - lanes[0]
+	for n = 2; n < len(lanes) && lanes[n] == lanes[n-1]+step; n++ {
+	}
+	return n, int(step)
+}
+
+func (p *implicit) scatterPlain(out, from []float32, ld int, lanes []int32) {
+	for r := range p.m {
+		row, to := from[r*ld:][:len(lanes)], out[r*p.plane:]
 		for j, at := range lanes {
-			if add {
-				out[at] += row[j]
+			if at -= lanes[0]; p.add {
+				to[at] += row[j]
 			} else {
-				out[at] = row[j]
+				to[at] = row[j]
 			}
 		}
 	}

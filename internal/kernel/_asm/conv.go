@@ -12,6 +12,10 @@ func convolution() {
 	packRuns()
 	packGather()
 	packGatherRows()
+	packQuads()
+	spread()
+	copyRows()
+	finishRows()
 	taps()
 	maxTaps()
 }
@@ -179,7 +183,7 @@ func maxTaps() {
 	at := GP64() // the byte offset of the outputs
 	XORQ(at, at)
 	l := &loop{e: f32, unroll: 1, out: []string{"dst", "places"}}
-	l.body = func(_ int, _ []vec, mask vec) []vec {
+	l.body = func(_ int, _ []vec, mask reg.Register) []vec {
 		name := "whole"
 		if mask != nil {
 			name = "last"
@@ -213,5 +217,41 @@ func maxTaps() {
 		return []vec{best, place}
 	}
 	l.emit()
+	finish()
+}
+
+// packQuads packs by transposing squares of 8×8: positions come in fours.
+func packQuads() {
+	fn(f32, "packQuads", "n int, img *T, from, lanes *int32, dst *T", "",
+		"copies to dst, for each of 8·n positions, the 16 elements at img+from[8i+j]+lanes[0:16]; each four of from are consecutive, the first of them is read.")
+	n, img, from, dst := Load(Param("n"), GP64()), Load(Param("img"), GP64()), Load(Param("from"), GP64()), Load(Param("dst"), GP64())
+	lanes := Load(Param("lanes"), GP64())
+	Label("square")
+	TESTQ(n, n)
+	JLE(LabelRef("done"))
+	low, high := GP64(), GP64()
+	MOVLQSX(Mem{Base: from}, low)
+	MOVLQSX(Mem{Base: from, Disp: 16}, high)
+	LEAQ(Mem{Base: img, Index: low, Scale: 4}, low)
+	LEAQ(Mem{Base: img, Index: high, Scale: 4}, high)
+	for half := range 2 {
+		rows := make([]vec, 8)
+		for i := range rows {
+			rows[i] = YMM()
+			lane := GP64()
+			MOVLQSX(Mem{Base: lanes, Disp: 32*half + 4*i}, lane)
+			VBROADCASTF128(Mem{Base: low, Index: lane, Scale: 4}, rows[i])
+			VINSERTF128(Imm(1), Mem{Base: high, Index: lane, Scale: 4}, rows[i], rows[i])
+		}
+		transpose(f32, rows)
+		for i, v := range rows {
+			VMOVUPS(v, Mem{Base: dst, Disp: 64*i + 32*half})
+		}
+	}
+	ADDQ(I32(32), from)
+	ADDQ(I32(8*64), dst)
+	DECQ(n)
+	JMP(LabelRef("square"))
+	Label("done")
 	finish()
 }

@@ -1,4 +1,4 @@
-// Command asm writes the AVX2 and FMA assembly of package kernel with avo: one
+// Command asm writes the AVX2, FMA and AVX-512 assembly of package kernel with avo: one
 // assembly file and one file of Go declarations per family, and one file of
 // panicking twins of the declarations for builds without assembly.
 //
@@ -20,10 +20,13 @@ import (
 var families = map[string]func(){
 	"cpu":      cpu,
 	"gemm":     gemm,
+	"gemm512":  gemm512,
 	"vector":   vector,
 	"exp":      exponentials,
+	"exp512":   exponentials512,
 	"float32":  float32s,
 	"conv":     convolution,
+	"conv512":  convolution512,
 	"winograd": winograd,
 }
 
@@ -33,6 +36,9 @@ var declared []string
 // fn starts the assembly function name for the element type, which params and
 // result write as T; result may be empty.
 func fn(e *elem, name, params, result, doc string) {
+	if e.zmm {
+		name = "wide" + strings.ToUpper(name[:1]) + name[1:]
+	}
 	name = fmt.Sprintf("%sF%d", name, 8*e.size)
 	signature := strings.TrimSpace(fmt.Sprintf("(%s) %s", params, result))
 	signature = strings.ReplaceAll(signature, "T", e.name)
