@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/dlfd"
@@ -48,8 +49,10 @@ func Run(t *testing.T, u dlfd.Unlearner) {
 		{"takes sets of unequal size", unequal},
 		{"restores when cancelled", cancelled},
 		{"restores when the model fails", broken},
-		{"restores on NaN", notFinite},
+		{"restores when gradients are not finite", diverged},
+		{"refuses NaN", notFinite},
 		{"refuses empty sets", empty},
+		{"names the empty forget set", emptyForget},
 		{"refuses a missing source", noSource},
 		{"refuses shared identities", overlap},
 		{"refuses wrong shapes", wrongShape},
@@ -171,8 +174,8 @@ func counts(u dlfd.Unlearner) error {
 	if len(res.Trace) != l.Steps {
 		return fmt.Errorf("trace has %d points for %d steps", len(res.Trace), l.Steps)
 	}
-	if int64(r.model.Calls) < int64(l.Steps) {
-		return fmt.Errorf("%d steps with %d gradient calls", l.Steps, r.model.Calls)
+	if r.model.Ran != l.Forward || r.model.RanBack != l.Backward {
+		return fmt.Errorf("ledger %+v, but %d samples ran forward and %d backward", l, r.model.Ran, r.model.RanBack)
 	}
 	return nil
 }
@@ -239,6 +242,36 @@ func notFinite(u dlfd.Unlearner) error {
 	r := newRequest()
 	r.data.Retain.(*testkit.Blobs).X.Data[77] = float32(math.NaN())
 	return r.mustFail(context.Background(), u, feature.ErrNotFinite)
+}
+
+// diverged lets the gradients of the model turn to NaN in mid-run.
+func diverged(u dlfd.Unlearner) error {
+	r := newRequest()
+	r.model.NaNAfter = 3
+	before := r.weights()
+	if _, err := r.run(context.Background(), u); err == nil {
+		return errors.New("no error although gradients were NaN")
+	}
+	if !slices.Equal(before, r.weights()) {
+		return errors.New("the weights are not the old ones")
+	}
+	return nil
+}
+
+// emptyForget holds a method that reads the forget set to refusing an empty
+// one; others do not notice.
+func emptyForget(u dlfd.Unlearner) error {
+	r := newRequest()
+	r.data.Forget = blobs(0, 2)
+	before := r.weights()
+	_, err := r.run(context.Background(), u)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, dlfd.ErrEmpty) || !strings.Contains(err.Error(), "forget") || !slices.Equal(before, r.weights()) {
+		return fmt.Errorf("error is %v, want one that wraps %q and names the forget set", err, dlfd.ErrEmpty)
+	}
+	return nil
 }
 
 func empty(u dlfd.Unlearner) error {

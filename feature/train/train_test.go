@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
 	"github.com/dlfd-go/unlearn/internal/testkit"
 )
@@ -63,6 +64,7 @@ func TestOptimizersRefuseBadSettings(t *testing.T) {
 	m := &scalar{w: []float32{1}}
 	for _, o := range []train.Optimizer{
 		&train.SGD{}, &train.SGD{Rate: -1}, &train.SGD{Rate: math.NaN()}, &train.SGD{Rate: .1, Momentum: 1}, &train.SGD{Rate: .1, WeightDecay: -1},
+		&train.SGD{Rate: .1, Momentum: math.NaN()}, &train.SGD{Rate: .1, WeightDecay: math.Inf(1)}, &train.Adam{Rate: .1, Beta1: math.NaN()},
 		&train.Adam{}, &train.Adam{Rate: .1, Beta1: 1}, &train.Adam{Rate: .1, Epsilon: -1},
 	} {
 		if err := o.Step(m, [][]float32{{1}}, 1); !errors.Is(err, train.ErrParameter) || m.w[0] != 1 {
@@ -198,3 +200,37 @@ var (
 	sgdPath  = []float64{0.949000000, 0.927151000, 0.706559749}
 	adamPath = []float64{0.899000002, 0.871467299, 0.803531067}
 )
+
+// A pass that tracks moves the running statistics; if the step then fails, they
+// go back.
+func TestStepRestoresRunningStatistics(t *testing.T) {
+	m, err := nn.ResNet(nn.ResNetConfig{Input: []int{1, 8, 8}, Classes: 3, Widths: []int{4}, Blocks: []int{1}, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := feature.Snapshot(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := feature.NewTensor(4, 1, 8, 8)
+	for i := range x.Data {
+		x.Data[i] = float32(i % 7)
+	}
+	s := train.NewStepper(m, &train.SGD{Rate: .1}, nil)
+	err = s.Step(context.Background(), feature.Mode{Train: true, Track: true}, x, []string{m.Spec().Logits}, func(_, cot []feature.Tensor) error {
+		cot[0].Data[0] = float32(math.Inf(1))
+		return nil
+	}, 1)
+	if !errors.Is(err, train.ErrDiverged) {
+		t.Fatalf("infinite gradient: %v", err)
+	}
+	after, err := feature.Snapshot(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range m.Spec().Params {
+		if !slices.Equal(before[i], after[i]) {
+			t.Errorf("%s changed", p.Name)
+		}
+	}
+}

@@ -21,9 +21,12 @@ type MLP struct {
 	P               [4][]float32 // W₁ (hidden×in), b₁, W₂ (out×hidden), b₂
 	Shape           []int        // of an input, with In numbers; nil: one axis
 
-	// FailAfter, where positive, makes Grad fail on that call and all later ones.
-	FailAfter int
-	Calls     int
+	// FailAfter, where positive, makes Grad fail on that call and all later ones;
+	// NaNAfter makes it give NaN for every gradient.
+	FailAfter, NaNAfter int
+
+	Calls        int   // of Grad
+	Ran, RanBack int64 // samples run forward, and backward
 }
 
 // ErrBroken is what a failing MLP returns.
@@ -69,6 +72,7 @@ func (m *MLP) Forward(ctx context.Context, x feature.Tensor, taps []string, out 
 	if len(out) != len(taps) {
 		return fmt.Errorf("testkit: %w: %d outputs for %d taps", feature.ErrShape, len(out), len(taps))
 	}
+	m.Ran += int64(x.Rows())
 	h, z := m.run(x)
 	for i, name := range taps {
 		src, err := pick(name, h, z)
@@ -137,6 +141,10 @@ func (m *MLP) Grad(ctx context.Context, x feature.Tensor, taps []string, loss fe
 	if err := m.checkGrads(x, dx, dp); err != nil {
 		return err
 	}
+	m.Ran += int64(x.Rows())
+	if dx != nil || dp != nil {
+		m.RanBack += int64(x.Rows())
+	}
 	h, z := m.run(x)
 	dh, dz := feature.NewTensor(h.Shape...), feature.NewTensor(z.Shape...)
 	var val, cot []feature.Tensor
@@ -153,6 +161,9 @@ func (m *MLP) Grad(ctx context.Context, x feature.Tensor, taps []string, loss fe
 	}
 	if dp == nil {
 		dp = make([][]float32, 4)
+	}
+	if m.NaNAfter > 0 && m.Calls >= m.NaNAfter {
+		dz.Data[0] = float32(math.NaN())
 	}
 	for i := range x.Rows() {
 		affineVJP(dz.Row(i), m.P[2], h.Row(i), dh.Row(i), dp[2], dp[3])
