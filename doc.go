@@ -5,13 +5,14 @@
 // The root package holds no code. Import the package that you need:
 //
 //   - feature says what a model and a dataset must offer; feature/nn has
-//     networks that offer it, feature/train fits them, feature/dataset reads
-//     images, and feature/featuretest checks a model of your own.
+//     networks that offer it, feature/onnx reads and writes them, feature/train
+//     fits them, feature/dataset reads images, and feature/featuretest checks a
+//     model of your own.
 //   - distance measures how far apart two samples are, with gradients;
 //     distance/distancetest checks a distance of your own.
 //   - synth perturbs samples along input gradients.
 //   - dlfd has the interface Unlearner and the method DLFD; dlfd/baseline has
-//     the methods it is compared with.
+//     the methods it is compared with, dlfd/dlfdtest checks one of your own.
 //   - metrics judges the result: utility, membership attacks, scores.
 //
 // The method is Distribution-Level Feature Distancing (Choi & Na, AAAI 2025,
