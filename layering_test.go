@@ -38,8 +38,9 @@ var mayImport = map[string][]string{
 
 	"dlfd/dlfdtest": {"dlfd", "feature", "internal/..."},
 
-	"examples/faces":    publicPackages,
-	"examples/distance": publicPackages,
+	"examples/benchmark": publicPackages,
+	"examples/faces":     publicPackages,
+	"examples/distance":  publicPackages,
 }
 
 var publicPackages = []string{"feature/...", "distance/...", "synth", "metrics/...", "dlfd/..."}
