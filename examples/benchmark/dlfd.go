@@ -44,6 +44,7 @@ type method struct {
 	tap    string
 	feat   []feature.Tensor
 	made   feature.Tensor
+	ws     distance.Workspace
 }
 
 func newMethod() (*method, error) {
@@ -80,7 +81,8 @@ func (m *method) whole() error {
 	if err := m.features(); err != nil {
 		return err
 	}
-	ref := distance.FromFloat32(nil, m.feat[0].Data, batch)
+	ref := distance.FromFloat32(m.ws.Enter(), m.feat[0].Data, batch)
+	defer m.ws.Leave()
 	if _, err := m.synth.Synthesize(context.Background(), m.net, m.made, m.x, m.labels, ref); err != nil {
 		return err
 	}
