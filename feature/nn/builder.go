@@ -161,6 +161,13 @@ func (b *Builder) Dropout(x Value, rate float64) Value {
 	return b.apply(layer{Op: "dropout", In: []Value{x}, Rate: rate})
 }
 
+// DropPath zeroes whole samples of an activation with probability rate in
+// training and scales the others by 1/(1−rate): stochastic depth, on the branch
+// of a residual block.
+func (b *Builder) DropPath(x Value, rate float64) Value {
+	return b.apply(layer{Op: "droppath", In: []Value{x}, Rate: rate})
+}
+
 // Tap makes an activation visible under a name, and returns it. The logits and
 // the features are tapped by Build.
 func (b *Builder) Tap(name string, x Value) Value {
