@@ -60,16 +60,23 @@ func (c *Conv) suitsWinograd() bool {
 	return unit && c.KernelH == 3 && c.KernelW == 3 && c.dense() && min(c.Channels, c.Out) >= fewest
 }
 
-// padding tells how planes are laid out in a padded image.
+// padding tells how planes are laid out in a padded image. Each row is split
+// into parts columns, by the remainder of their numbers, so that positions as far
+// apart see elements that lie side by side.
 type padding struct {
 	planes, height, width    int
 	top, left, bottom, right int
+	parts                    int
 }
 
-func (p *padding) stride() int { return p.left + p.width + p.right }
+func (p *padding) part() int   { return (p.left + p.width + p.right + p.parts - 1) / p.parts }
+func (p *padding) stride() int { return p.parts * p.part() }
 func (p *padding) plane() int  { return (p.top + p.height + p.bottom) * p.stride() }
 func (p *padding) sample() int { return p.planes * p.plane() }
-func (p *padding) none() bool  { return p.top|p.left|p.bottom|p.right == 0 }
+func (p *padding) none() bool  { return p.top|p.left|p.bottom|p.right == 0 && p.parts == 1 }
+
+// column returns the place of a column of the padded plane in its row.
+func (p *padding) column(x int) int { return x%p.parts*p.part() + x/p.parts }
 
 // lattice describes the matrix that im2col would make: the element of row k and
 // column n lies at taps[k] plus the offset of the n-th position in the image.
@@ -84,15 +91,18 @@ type lattice struct {
 
 func (c *Conv) prepareForward() {
 	g := &c.Window
-	c.x = padding{g.Channels, g.Height, g.Width, g.Top, g.Left, g.Bottom, g.Right}
+	c.x = padding{g.Channels, g.Height, g.Width, g.Top, g.Left, g.Bottom, g.Right, 1}
+	if g.KernelH*g.KernelW > g.StrideH { // elements are read often enough to be moved first
+		c.x.parts = g.StrideW
+	}
 	width := c.x.stride()
-	c.forward = lattice{rows: g.OutHeight(), cols: g.OutWidth(), stepY: g.StrideH * width, stepX: g.StrideW, downY: g.OutWidth(), rightX: 1}
+	c.forward = lattice{rows: g.OutHeight(), cols: g.OutWidth(), stepY: g.StrideH * width, stepX: g.StrideW / c.x.parts, downY: g.OutWidth(), rightX: 1}
 	for t := range g.Taps() {
 		ch, ky, kx := t/(g.KernelH*g.KernelW), t/g.KernelW%g.KernelH*g.DilationH, t%g.KernelW*g.DilationW
 		low, high := span(g.Height, c.forward.rows, ky, g.StrideH, g.Top)
 		first, last := span(g.Width, c.forward.cols, kx, g.StrideW, g.Left)
 		if low < high && first < last {
-			c.forward.taps = append(c.forward.taps, int32(ch*c.x.plane()+ky*width+kx))
+			c.forward.taps = append(c.forward.taps, int32(ch*c.x.plane()+ky*width+c.x.column(kx)))
 			c.live = append(c.live, int32(t))
 		}
 	}
@@ -118,7 +128,7 @@ func (c *Conv) Scratch(samples int) int {
 	if !c.dense() {
 		weights = c.Out * len(c.live)
 	}
-	direct := image + k.kc*(k.nc+roundUp(c.Out, mr)) + mr*k.nr + weights + 5*align
+	direct := image + k.kc*(k.nc+roundUp(c.Out, mr)) + k.high*k.wide + weights + 5*align
 	for _, w := range []*winograd{c.fast, c.fastInput} {
 		if w != nil {
 			direct = max(direct, w.scratch(samples))
@@ -217,15 +227,29 @@ func (p *padding) fill(image, src []float32, srcSample, count int) (img []float3
 	if p.none() {
 		return src, srcSample
 	}
-	width := p.stride()
 	for s := range count {
 		for c := range p.planes {
-			to := image[s*p.sample()+c*p.plane()+p.top*width+p.left:]
-			from := src[s*srcSample+c*p.height*p.width:]
-			for y := range p.height {
-				copy(to[y*width:][:p.width], from[y*p.width:])
-			}
+			p.place(image[s*p.sample()+c*p.plane()+p.top*p.stride():], src[s*srcSample+c*p.height*p.width:])
 		}
 	}
 	return image, p.sample()
+}
+
+// place copies a plane to its rows of the image.
+func (p *padding) place(to, from []float32) {
+	width := p.stride()
+	switch p.parts {
+	case 1:
+		for y := range p.height {
+			copy(to[y*width+p.left:][:p.width], from[y*p.width:])
+		}
+	case 2:
+		evenOddRows(p.height, p.width, from, p.width, to[p.column(p.left):], to[p.column(p.left+1):], width)
+	default:
+		for y := range p.height {
+			for x, v := range from[y*p.width:][:p.width] {
+				to[y*width+p.column(p.left+x)] = v
+			}
+		}
+	}
 }

@@ -54,7 +54,7 @@ func (c *Conv) prepareInput() {
 	for r := range g.StrideW {
 		xs = append(xs, newAxis(g.Width, g.OutWidth(), g.KernelW, g.StrideW, g.DilationW, g.Left, r))
 	}
-	c.dy = padding{planes: c.Out, height: g.OutHeight(), width: g.OutWidth()}
+	c.dy = padding{planes: c.Out, height: g.OutHeight(), width: g.OutWidth(), parts: 1}
 	for _, a := range ys {
 		before, after := a.reach(c.dy.height)
 		c.dy.top, c.dy.bottom = max(c.dy.top, before), max(c.dy.bottom, after)

@@ -2,8 +2,12 @@
 
 package kernel
 
-// useAsm is set once at start-up; only tests change it afterwards.
-var useAsm = detect()
+// useAsm and, on top of it, useWide are set once at start-up; only tests change
+// them afterwards.
+var (
+	useAsm  = detect()
+	useWide = useAsm && detectWide()
+)
 
 // detect follows the Intel manual, volume 1, 14.3 and 14.5.3: the CPU must know
 // AVX, FMA and AVX2, and the operating system must save the YMM registers.
@@ -28,4 +32,23 @@ func detect() bool {
 	}
 	_, ebx, _, _ := cpuid(7, 0)
 	return ebx&avx2 != 0
+}
+
+// detectWide follows section 15.2: AVX-512 F, DQ, BW and VL, for masks BMI2, and
+// an operating system that saves the mask and ZMM registers.
+func detectWide() bool {
+	const (
+		bmi2    = 1 << 8 // leaf 7, EBX
+		avx512f = 1 << 16
+		dq      = 1 << 17
+		bw      = 1 << 30
+		vl      = 1 << 31
+		zmm     = 7 << 5 // XCR0: mask registers, upper halves, upper registers
+	)
+	if state, _ := xgetbv(); state&zmm != zmm {
+		return false
+	}
+	_, ebx, _, _ := cpuid(7, 0)
+	need := uint32(bmi2 | avx512f | dq | bw | vl)
+	return ebx&need == need
 }

@@ -30,26 +30,28 @@ func DgemmScratch(m, n, k int) int { return dgemmKernel().scratch(m, n, k) }
 
 type element interface{ float32 | float64 }
 
-// mr is the height of a tile of C, the same for every kernel.
+// mr is the height of a packed panel of A, the same for every kernel.
 const mr = 6
 
 // gemmKernel is the innermost part of a matrix product and the sizes that
 // suit it. Strides are in elements.
 type gemmKernel[T element] struct {
-	nr         int // width of a tile of C
+	nr         int // width of a packed panel of B
+	high, wide int // a tile of C at most, whole panels; they divide the block sizes
 	kc, mc, nc int // largest block of k, of A's rows, of B's columns
 	l2         int // rows of A that stay in the second-level cache while B passes
 
 	// tile computes C = A·B or, with add, C += A·B for rows×cols elements, at
-	// most mr×nr: a holds kc columns of mr elements, b has kc rows of nr.
-	tile func(kc int, a, b []T, ldb int, c []T, ldc, rows, cols int, add bool)
+	// most high×wide: a holds panels of kc columns of mr elements, b panels of
+	// kc rows of nr, which start bStep apart, as panels of C are cStep apart.
+	tile func(kc int, a, b []T, ldb, bStep int, c []T, ldc, cStep, rows, cols int, add bool)
 	// pack copies a panel of op(A) or op(B), w wide, into dst, w elements for
 	// each of kc; across says that these w lie side by side in src.
 	pack func(across bool, w, kc int, src []T, ld int, dst []T, alpha T)
 	// dot4 multiplies four rows of a, ld apart, by x.
 	dot4 func(a []T, ld int, x []T) [4]T
 	// axpy4 adds to y four rows of a, ld apart, times coef.
-	axpy4 func(coef *[4]T, a []T, ld int, y []T)
+	axpy4 func(coef [4]T, a []T, ld int, y []T)
 	axpy  func(alpha T, x, y []T)
 }
 
@@ -202,18 +204,17 @@ func (p *product[T]) columns(g *gemmKernel[T], pa, scratch []T, k0, kb, i0, mb, 
 func (g *gemmKernel[T]) block(pa, pb, inPlace []T, ldb, kb, mb, nb int, c []T, ldc int, add bool) {
 	for top := 0; top < mb; top += g.l2 {
 		end := min(mb, top+g.l2)
-		for j := 0; j < nb; j += g.nr {
-			cols := min(g.nr, nb-j)
-			var b []T
-			ld := g.nr
-			if inPlace != nil && cols == g.nr {
-				b, ld = inPlace[j:], ldb
+		for j := 0; j < nb; {
+			cols, b, ld, step := min(g.wide, nb-j), inPlace, g.nr, kb*g.nr
+			if whole := cols / g.nr * g.nr; inPlace != nil && whole > 0 {
+				cols, b, ld, step = whole, inPlace[j:], ldb, g.nr
 			} else {
 				b = pb[j*kb:]
 			}
-			for i := top; i < end; i += mr {
-				g.tile(kb, pa[i*kb:], b, ld, c[i*ldc+j:], ldc, min(mr, mb-i), cols, add)
+			for i := top; i < end; i += g.high {
+				g.tile(kb, pa[i*kb:], b, ld, step, c[i*ldc+j:], ldc, g.nr, min(g.high, end-i), cols, add)
 			}
+			j += cols
 		}
 	}
 }

@@ -7,17 +7,30 @@ import (
 	"testing"
 )
 
-// eachKernel runs the test with the assembly, where there is one, and with the
-// plain twins.
+// eachKernel runs the test with every kind of assembly that this machine can
+// run, and with the plain twins.
 func eachKernel(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
+	if useWide {
+		t.Run("avx512", test)
+	}
 	if useAsm {
-		t.Run("asm", test)
+		t.Run("avx2", func(t *testing.T) {
+			defer forceNarrow()()
+			test(t)
+		})
 	}
 	t.Run("plain", func(t *testing.T) {
 		defer forcePlain()()
 		test(t)
 	})
+}
+
+// forceNarrow switches AVX-512 off and returns what switches it back.
+func forceNarrow() func() {
+	old := useWide
+	useWide = false
+	return func() { useWide = old }
 }
 
 // forcePlain switches to the plain twins and returns what switches back.
@@ -199,12 +212,45 @@ func TestGemmSpecialValues(t *testing.T) {
 	})
 }
 
+// allocations returns what a product of n×n operands allocates.
+func allocations[T element](c gemmCase, size func(m, n, k int) int,
+	gemm func(tA, tB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int, scratch []T)) float64 {
+	n := max(c.m, c.n, c.k)
+	a, out, scratch := make([]T, n*n), make([]T, n*n), make([]T, size(c.m, c.n, c.k))
+	return testing.AllocsPerRun(1, func() {
+		gemm(c.tA, c.tB, c.m, c.n, c.k, T(c.alpha), a, n, a, n, T(c.beta), out, n, scratch)
+	})
+}
+
+// Every path, narrow and blocked, for every small size.
 func TestGemmAllocatesNothing(t *testing.T) {
-	const n = 50
-	a, c, s := make([]float32, n*n), make([]float32, n*n), make([]float32, SgemmScratch(n, n, n))
-	if got := testing.AllocsPerRun(10, func() { Sgemm(true, false, n, n, n, 2, a, n, a, n, 1, c, n, s) }); got != 0 {
-		t.Errorf("%v allocations", got)
-	}
+	eachKernel(t, func(t *testing.T) {
+		sizes := []int{1, 2, 3, 4, 5, 6, 7, 8, 9}
+		for i := range 9 * 9 * 9 * 4 {
+			c := gemmCase{tA: i%2 == 0, tB: i/2%2 == 0, m: sizes[i/4%9], n: sizes[i/36%9], k: sizes[i/324], alpha: 2, beta: float64(i % 3)}
+			if got := allocations(c, SgemmScratch, Sgemm); got != 0 {
+				t.Fatalf("Sgemm %+v: %v allocations", c, got)
+			}
+			if got := allocations(c, DgemmScratch, Dgemm); got != 0 {
+				t.Fatalf("Dgemm %+v: %v allocations", c, got)
+			}
+		}
+	})
+}
+
+func TestDgemvAllocatesNothing(t *testing.T) {
+	eachKernel(t, func(t *testing.T) {
+		a, x, y := make([]float64, 81), make([]float64, 9), make([]float64, 9)
+		for m := 1; m <= 9; m++ {
+			for n := 1; n <= 9; n++ {
+				for _, trans := range []bool{false, true} {
+					if got := testing.AllocsPerRun(1, func() { Dgemv(trans, m, n, 2, a, 9, x, 1, y) }); got != 0 {
+						t.Fatalf("%v %d×%d: %v allocations", trans, m, n, got)
+					}
+				}
+			}
+		}
+	})
 }
 
 func BenchmarkSgemm(b *testing.B) {

@@ -4,7 +4,7 @@ import "unsafe"
 
 // The assembly takes pointers and strides in bytes.
 
-func tileAsm32(kc int, a, b []float32, ldb int, c []float32, ldc, rows, cols int, add bool) {
+func tileAsm32(kc int, a, b []float32, ldb, _ int, c []float32, ldc, _, rows, cols int, add bool) {
 	pa, pb, pc := unsafe.SliceData(a), unsafe.SliceData(b), unsafe.SliceData(c)
 	switch rows {
 	case 1:
@@ -22,7 +22,7 @@ func tileAsm32(kc int, a, b []float32, ldb int, c []float32, ldc, rows, cols int
 	}
 }
 
-func tileAsm64(kc int, a, b []float64, ldb int, c []float64, ldc, rows, cols int, add bool) {
+func tileAsm64(kc int, a, b []float64, ldb, _ int, c []float64, ldc, _, rows, cols int, add bool) {
 	pa, pb, pc := unsafe.SliceData(a), unsafe.SliceData(b), unsafe.SliceData(c)
 	switch rows {
 	case 1:
@@ -90,11 +90,11 @@ func dot4Asm64(a []float64, ld int, x []float64) (out [4]float64) {
 	return out
 }
 
-func axpy4Asm32(coef *[4]float32, a []float32, ld int, y []float32) {
+func axpy4Asm32(coef [4]float32, a []float32, ld int, y []float32) {
 	axpy4F32(len(y), unsafe.SliceData(a), 4*ld, &coef[0], unsafe.SliceData(y))
 }
 
-func axpy4Asm64(coef *[4]float64, a []float64, ld int, y []float64) {
+func axpy4Asm64(coef [4]float64, a []float64, ld int, y []float64) {
 	axpy4F64(len(y), unsafe.SliceData(a), 8*ld, &coef[0], unsafe.SliceData(y))
 }
 

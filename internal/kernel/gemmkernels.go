@@ -2,7 +2,10 @@ package kernel
 
 // sgemmKernel returns the float32 kernel of this machine.
 func sgemmKernel() *gemmKernel[float32] {
-	if useAsm {
+	switch {
+	case useAsm && useWide:
+		return &sgemmWide
+	case useAsm:
 		return &sgemmAsm
 	}
 	return &sgemmPlain
@@ -10,7 +13,10 @@ func sgemmKernel() *gemmKernel[float32] {
 
 // dgemmKernel returns the float64 kernel of this machine.
 func dgemmKernel() *gemmKernel[float64] {
-	if useAsm {
+	switch {
+	case useAsm && useWide:
+		return &dgemmWide
+	case useAsm:
 		return &dgemmAsm
 	}
 	return &dgemmPlain
@@ -18,20 +24,25 @@ func dgemmKernel() *gemmKernel[float64] {
 
 // The block sizes keep a panel of B (kc×nr) and one of A (kc×mr) in a
 // first-level cache of 32 KiB, l2 rows of A and a block of B (kc×nc) together
-// in a second-level cache of 1 MiB.
+// in a second-level cache of 1 MiB; two panels of each and a cache of 48 KiB with
+// AVX-512.
 var (
-	sgemmAsm = gemmKernel[float32]{nr: 16, kc: 384, nc: 256, mc: 4092, l2: 240,
+	sgemmWide = gemmKernel[float32]{nr: 16, high: 2 * mr, wide: 32, kc: 320, nc: 256, mc: 4092, l2: 240,
+		tile: tileWide32, pack: packAsm32, dot4: dot4Asm32, axpy4: axpy4Asm32, axpy: axpyAsm32}
+	dgemmWide = gemmKernel[float64]{nr: 8, high: 2 * mr, wide: 16, kc: 320, nc: 192, mc: 4092, l2: 180,
+		tile: tileWide64, pack: packAsm64, dot4: dot4Asm64, axpy4: axpy4Asm64, axpy: axpyAsm64}
+	sgemmAsm = gemmKernel[float32]{nr: 16, high: mr, wide: 16, kc: 384, nc: 256, mc: 4092, l2: 240,
 		tile: tileAsm32, pack: packAsm32, dot4: dot4Asm32, axpy4: axpy4Asm32, axpy: axpyAsm32}
-	dgemmAsm = gemmKernel[float64]{nr: 8, kc: 256, nc: 192, mc: 4092, l2: 180,
+	dgemmAsm = gemmKernel[float64]{nr: 8, high: mr, wide: 8, kc: 256, nc: 192, mc: 4092, l2: 180,
 		tile: tileAsm64, pack: packAsm64, dot4: dot4Asm64, axpy4: axpy4Asm64, axpy: axpyAsm64}
-	sgemmPlain = gemmKernel[float32]{nr: 16, kc: 384, nc: 256, mc: 4092, l2: 240,
+	sgemmPlain = gemmKernel[float32]{nr: 16, high: mr, wide: 16, kc: 384, nc: 256, mc: 4092, l2: 240,
 		tile: tilePlain[float32], pack: packPlain[float32], dot4: dot4Plain[float32], axpy4: axpy4Plain[float32], axpy: axpyPlain[float32]}
-	dgemmPlain = gemmKernel[float64]{nr: 8, kc: 256, nc: 192, mc: 4092, l2: 180,
+	dgemmPlain = gemmKernel[float64]{nr: 8, high: mr, wide: 8, kc: 256, nc: 192, mc: 4092, l2: 180,
 		tile: tilePlain[float64], pack: packPlain[float64], dot4: dot4Plain[float64], axpy4: axpy4Plain[float64], axpy: axpyPlain[float64]}
 )
 
 // tilePlain works through the tile in pieces of 2×4, which fit the registers.
-func tilePlain[T element](kc int, a, b []T, ldb int, c []T, ldc, rows, cols int, add bool) {
+func tilePlain[T element](kc int, a, b []T, ldb, _ int, c []T, ldc, _, rows, cols int, add bool) {
 	for i := 0; i < rows; i += 2 {
 		for j := 0; j < cols; j += 4 {
 			piece := tilePiece(kc, a[i:], b[j:], ldb)
@@ -81,7 +92,7 @@ func dot4Plain[T element](a []T, ld int, x []T) [4]T {
 	return [4]T{s0, s1, s2, s3}
 }
 
-func axpy4Plain[T element](coef *[4]T, a []T, ld int, y []T) {
+func axpy4Plain[T element](coef [4]T, a []T, ld int, y []T) {
 	r0, r1, r2, r3 := a[:len(y)], a[ld:][:len(y)], a[2*ld:][:len(y)], a[3*ld:][:len(y)]
 	for i := range y {
 		y[i] += coef[0]*r0[i] + coef[1]*r1[i] + coef[2]*r2[i] + coef[3]*r3[i]

@@ -27,7 +27,7 @@ func (p *implicit) run(g *gemmKernel[float32], samples int, scratch []float32) {
 	var from, to [maxColumns]int32
 	total, taps := samples*l.rows*l.cols, len(l.taps)
 	kc := g.blockK(taps)
-	tmp, pb := scratch[:mr*g.nr], scratch[roundUp(mr*g.nr, align):]
+	tmp, pb := scratch[:g.high*g.wide], scratch[roundUp(g.high*g.wide, align):]
 	packed := p.packed
 	if taps == 0 {
 		packed = tmp
@@ -116,21 +116,33 @@ func packLatticePlain(img []float32, rows, lanes []int32, dst []float32) {
 func (p *implicit) tiles(g *gemmKernel[float32], pa, pb, tmp []float32, to []int32, kb int, add bool) {
 	for top := 0; top < p.m; top += g.l2 {
 		end := min(p.m, top+g.l2)
-		for j := 0; j < len(to); j += g.nr {
-			lanes := to[j:min(len(to), j+g.nr)]
-			if direct(lanes) {
-				for i := top; i < end; i += mr {
-					g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, p.out[int(lanes[0])+i*p.plane:], p.plane, min(mr, p.m-i), len(lanes), add)
+		for j := 0; j < len(to); j += g.wide {
+			lanes := to[j:min(len(to), j+g.wide)]
+			out, ldc, step, beside := p.destination(g, tmp, lanes)
+			for i := top; i < end; i += g.high {
+				rows := min(g.high, end-i)
+				if beside {
+					g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, kb*g.nr, out[i*ldc:], ldc, step, rows, len(lanes), add)
+					continue
 				}
-				continue
-			}
-			for i := top; i < end; i += mr {
-				rows := min(mr, p.m-i)
-				g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, tmp, g.nr, rows, len(lanes), false)
-				p.scatter(tmp, i, rows, g.nr, lanes, add)
+				g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, kb*g.nr, tmp, ldc, step, rows, len(lanes), false)
+				p.scatter(tmp, i, rows, ldc, lanes, add)
 			}
 		}
 	}
+}
+
+// destination returns where a tile goes: to the result, if the columns of each
+// panel lie side by side there, or else to tmp.
+func (p *implicit) destination(g *gemmKernel[float32], tmp []float32, lanes []int32) (out []float32, ldc, step int, beside bool) {
+	first, second := lanes[:min(g.nr, len(lanes))], lanes[min(g.nr, len(lanes)):]
+	if !direct(first) || !direct(second) {
+		return tmp, g.wide, g.nr, false
+	}
+	if len(second) > 0 {
+		step = int(second[0] - first[0])
+	}
+	return p.out[first[0]:], p.plane, step, true
 }
 
 // direct reports whether the columns lie side by side in the result.

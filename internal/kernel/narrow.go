@@ -64,7 +64,7 @@ func (p *product[T]) colsByAxpy(g *gemmKernel[T], scratch []T) {
 	for ; k+4 <= p.k; k += 4 {
 		for j := range p.n {
 			coef := [4]T{p.alpha * p.atB(k, j), p.alpha * p.atB(k+1, j), p.alpha * p.atB(k+2, j), p.alpha * p.atB(k+3, j)}
-			g.axpy4(&coef, p.a[k*p.lda:], p.lda, scratch[j*p.m:][:p.m])
+			g.axpy4(coef, p.a[k*p.lda:], p.lda, scratch[j*p.m:][:p.m])
 		}
 	}
 	for ; k < p.k; k++ {
@@ -147,7 +147,7 @@ func gemvT[T element](g *gemmKernel[T], k int, alpha T, x, a []T, lda int, y []T
 	i := 0
 	for ; i+4 <= k; i += 4 {
 		coef := [4]T{alpha * x[i], alpha * x[i+1], alpha * x[i+2], alpha * x[i+3]}
-		g.axpy4(&coef, a[i*lda:], lda, y)
+		g.axpy4(coef, a[i*lda:], lda, y)
 	}
 	for ; i < k; i++ {
 		g.axpy(alpha*x[i], a[i*lda:][:len(y)], y)

@@ -1,4 +1,4 @@
-// Command asm writes the AVX2 and FMA assembly of package kernel with avo: one
+// Command asm writes the AVX2, FMA and AVX-512 assembly of package kernel with avo: one
 // assembly file and one file of Go declarations per family, and one file of
 // panicking twins of the declarations for builds without assembly.
 //
@@ -20,6 +20,7 @@ import (
 var families = map[string]func(){
 	"cpu":      cpu,
 	"gemm":     gemm,
+	"gemm512":  gemm512,
 	"vector":   vector,
 	"exp":      exponentials,
 	"float32":  float32s,
