@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -21,6 +22,26 @@ func TestAssemblyHasNoSSE(t *testing.T) {
 			t.Fatal(err)
 		}
 		if found := sse.Find(text); found != nil {
+			t.Errorf("%s: %s", name, found)
+		}
+	}
+}
+
+// Only files named after AVX-512 may use its registers, which the assembler
+// accepts anywhere.
+func TestAVX512StaysInItsFiles(t *testing.T) {
+	files, err := filepath.Glob("*_amd64.s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide := regexp.MustCompile(`(?m)^\t.*\b(Z\d+|K[0-7]|[XY](1[6-9]|2\d|3[01]))\b.*$`)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := wide.Find(text)
+		if named := strings.Contains(name, "512"); named != (found != nil) {
 			t.Errorf("%s: %s", name, found)
 		}
 	}

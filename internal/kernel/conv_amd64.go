@@ -29,6 +29,16 @@ func packGatherF32(n int, img *float32, offsets *int32, lanes *int32, dst *float
 //go:noescape
 func packGather6F32(n int, w *float32, offsets *int32, lanes *int32, dst *float32)
 
+// packQuadsF32 copies to dst, for each of 8·n positions, the 16 elements at img+from[8i+j]+lanes[0:16]; each four of from are consecutive, the first of them is read.
+//
+//go:noescape
+func packQuadsF32(n int, img *float32, from *int32, lanes *int32, dst *float32)
+
+// spreadF32 stores rows of n elements, ld bytes apart, in every other element of rows ldd bytes apart, or adds them with add.
+//
+//go:noescape
+func spreadF32(rows int, n int, src *float32, ld int, dst *float32, ldd int, add bool)
+
 // tapsF32 stores in dst[i] the sum over the taps of w[t]·img[i+offsets[t]], for i below n.
 //
 //go:noescape

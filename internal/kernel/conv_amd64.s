@@ -188,6 +188,211 @@ DATA maskfloat32<>+120(SB)/4, $0x00000000
 DATA maskfloat32<>+124(SB)/4, $0x00000000
 GLOBL maskfloat32<>(SB), RODATA|NOPTR, $128
 
+// func packQuadsF32(n int, img *float32, from *int32, lanes *int32, dst *float32)
+// Requires: AVX
+TEXT ·packQuadsF32(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ img+8(FP), CX
+	MOVQ from+16(FP), DX
+	MOVQ dst+32(FP), BX
+	MOVQ lanes+24(FP), SI
+
+square:
+	TESTQ          AX, AX
+	JLE            done
+	MOVLQSX        (DX), DI
+	MOVLQSX        16(DX), R8
+	LEAQ           (CX)(DI*4), DI
+	LEAQ           (CX)(R8*4), R8
+	MOVLQSX        (SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y0
+	VINSERTF128    $0x01, (R8)(R9*4), Y0, Y0
+	MOVLQSX        4(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y1
+	VINSERTF128    $0x01, (R8)(R9*4), Y1, Y1
+	MOVLQSX        8(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y2
+	VINSERTF128    $0x01, (R8)(R9*4), Y2, Y2
+	MOVLQSX        12(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y3
+	VINSERTF128    $0x01, (R8)(R9*4), Y3, Y3
+	MOVLQSX        16(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y4
+	VINSERTF128    $0x01, (R8)(R9*4), Y4, Y4
+	MOVLQSX        20(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y5
+	VINSERTF128    $0x01, (R8)(R9*4), Y5, Y5
+	MOVLQSX        24(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y6
+	VINSERTF128    $0x01, (R8)(R9*4), Y6, Y6
+	MOVLQSX        28(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y7
+	VINSERTF128    $0x01, (R8)(R9*4), Y7, Y7
+	VUNPCKLPS      Y1, Y0, Y8
+	VUNPCKHPS      Y1, Y0, Y0
+	VUNPCKLPS      Y3, Y2, Y1
+	VUNPCKHPS      Y3, Y2, Y2
+	VUNPCKLPS      Y5, Y4, Y3
+	VUNPCKHPS      Y5, Y4, Y4
+	VUNPCKLPS      Y7, Y6, Y5
+	VUNPCKHPS      Y7, Y6, Y6
+	VSHUFPS        $0x44, Y1, Y8, Y7
+	VSHUFPS        $0xee, Y1, Y8, Y1
+	VSHUFPS        $0x44, Y2, Y0, Y8
+	VSHUFPS        $0xee, Y2, Y0, Y0
+	VSHUFPS        $0x44, Y5, Y3, Y2
+	VSHUFPS        $0xee, Y5, Y3, Y3
+	VSHUFPS        $0x44, Y6, Y4, Y5
+	VSHUFPS        $0xee, Y6, Y4, Y4
+	VPERM2F128     $0x20, Y2, Y7, Y6
+	VPERM2F128     $0x31, Y2, Y7, Y2
+	VPERM2F128     $0x20, Y3, Y1, Y7
+	VPERM2F128     $0x31, Y3, Y1, Y1
+	VPERM2F128     $0x20, Y5, Y8, Y3
+	VPERM2F128     $0x31, Y5, Y8, Y5
+	VPERM2F128     $0x20, Y4, Y0, Y8
+	VPERM2F128     $0x31, Y4, Y0, Y0
+	VMOVUPS        Y6, (BX)
+	VMOVUPS        Y7, 64(BX)
+	VMOVUPS        Y3, 128(BX)
+	VMOVUPS        Y8, 192(BX)
+	VMOVUPS        Y2, 256(BX)
+	VMOVUPS        Y1, 320(BX)
+	VMOVUPS        Y5, 384(BX)
+	VMOVUPS        Y0, 448(BX)
+	MOVLQSX        32(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y0
+	VINSERTF128    $0x01, (R8)(R9*4), Y0, Y0
+	MOVLQSX        36(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y1
+	VINSERTF128    $0x01, (R8)(R9*4), Y1, Y1
+	MOVLQSX        40(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y2
+	VINSERTF128    $0x01, (R8)(R9*4), Y2, Y2
+	MOVLQSX        44(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y3
+	VINSERTF128    $0x01, (R8)(R9*4), Y3, Y3
+	MOVLQSX        48(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y4
+	VINSERTF128    $0x01, (R8)(R9*4), Y4, Y4
+	MOVLQSX        52(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y5
+	VINSERTF128    $0x01, (R8)(R9*4), Y5, Y5
+	MOVLQSX        56(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y6
+	VINSERTF128    $0x01, (R8)(R9*4), Y6, Y6
+	MOVLQSX        60(SI), R9
+	VBROADCASTF128 (DI)(R9*4), Y7
+	VINSERTF128    $0x01, (R8)(R9*4), Y7, Y7
+	VUNPCKLPS      Y1, Y0, Y8
+	VUNPCKHPS      Y1, Y0, Y0
+	VUNPCKLPS      Y3, Y2, Y1
+	VUNPCKHPS      Y3, Y2, Y2
+	VUNPCKLPS      Y5, Y4, Y3
+	VUNPCKHPS      Y5, Y4, Y4
+	VUNPCKLPS      Y7, Y6, Y5
+	VUNPCKHPS      Y7, Y6, Y6
+	VSHUFPS        $0x44, Y1, Y8, Y7
+	VSHUFPS        $0xee, Y1, Y8, Y1
+	VSHUFPS        $0x44, Y2, Y0, Y8
+	VSHUFPS        $0xee, Y2, Y0, Y0
+	VSHUFPS        $0x44, Y5, Y3, Y2
+	VSHUFPS        $0xee, Y5, Y3, Y3
+	VSHUFPS        $0x44, Y6, Y4, Y5
+	VSHUFPS        $0xee, Y6, Y4, Y4
+	VPERM2F128     $0x20, Y2, Y7, Y6
+	VPERM2F128     $0x31, Y2, Y7, Y2
+	VPERM2F128     $0x20, Y3, Y1, Y7
+	VPERM2F128     $0x31, Y3, Y1, Y1
+	VPERM2F128     $0x20, Y5, Y8, Y3
+	VPERM2F128     $0x31, Y5, Y8, Y5
+	VPERM2F128     $0x20, Y4, Y0, Y8
+	VPERM2F128     $0x31, Y4, Y0, Y0
+	VMOVUPS        Y6, 32(BX)
+	VMOVUPS        Y7, 96(BX)
+	VMOVUPS        Y3, 160(BX)
+	VMOVUPS        Y8, 224(BX)
+	VMOVUPS        Y2, 288(BX)
+	VMOVUPS        Y1, 352(BX)
+	VMOVUPS        Y5, 416(BX)
+	VMOVUPS        Y0, 480(BX)
+	ADDQ           $+32, DX
+	ADDQ           $+512, BX
+	DECQ           AX
+	JMP            square
+
+done:
+	VZEROUPPER
+	RET
+
+// func spreadF32(rows int, n int, src *float32, ld int, dst *float32, ldd int, add bool)
+// Requires: AVX, AVX2
+TEXT ·spreadF32(SB), NOSPLIT, $0-49
+	MOVQ      rows+0(FP), AX
+	MOVQ      n+8(FP), CX
+	MOVQ      ld+24(FP), DX
+	MOVQ      ldd+40(FP), BX
+	MOVQ      src+16(FP), SI
+	MOVQ      dst+32(FP), DI
+	MOVB      add+48(FP), R8
+	MOVQ      CX, R9
+	ANDQ      $+3, R9
+	MOVQ      $+4, R10
+	LEAQ      maskfloat32<>+64(SB), R11
+	NEGQ      R10
+	VMOVDQU   (R11)(R10*4), Y0
+	LEAQ      maskfloat32<>+64(SB), R10
+	NEGQ      R9
+	VMOVDQU   (R10)(R9*4), Y1
+	VPMOVZXDQ X0, Y0
+	VPMOVZXDQ X1, Y2
+
+row:
+	TESTQ AX, AX
+	JLE   done
+	MOVQ  SI, R9
+	MOVQ  DI, R10
+	MOVQ  CX, R11
+
+four:
+	CMPQ       R11, $+4
+	JLT        rest
+	VPMOVZXDQ  (R9), Y3
+	TESTB      R8, R8
+	JZ         storeFour
+	VMASKMOVPS (R10), Y0, Y4
+	VADDPS     Y4, Y3, Y3
+
+storeFour:
+	VMASKMOVPS Y3, Y0, (R10)
+	ADDQ       $+16, R9
+	ADDQ       $+32, R10
+	SUBQ       $+4, R11
+	JMP        four
+
+rest:
+	TESTQ      R11, R11
+	JLE        end
+	VMASKMOVPS (R9), X1, X3
+	VPMOVZXDQ  X3, Y3
+	TESTB      R8, R8
+	JZ         storeRest
+	VMASKMOVPS (R10), Y2, Y4
+	VADDPS     Y4, Y3, Y3
+
+storeRest:
+	VMASKMOVPS Y3, Y2, (R10)
+
+end:
+	ADDQ DX, SI
+	ADDQ BX, DI
+	DECQ AX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func tapsF32(n int, img *float32, taps int, offsets *int32, w *float32, dst *float32)
 // Requires: AVX, FMA3
 TEXT ·tapsF32(SB), NOSPLIT, $0-48

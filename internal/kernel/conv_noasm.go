@@ -12,6 +12,8 @@ func packGather6F32(n int, w *float32, offsets, lanes *int32, dst *float32) { pa
 
 func packGatherF32(n int, img *float32, offsets, lanes *int32, dst *float32) { panic(noAssembly) }
 
+func packQuadsF32(n int, img *float32, from, lanes *int32, dst *float32) { panic(noAssembly) }
+
 func packRun16F32(n int, img *float32, offsets *int32, dst *float32) { panic(noAssembly) }
 
 func packRun4F32(n int, img0, img1, img2, img3 *float32, offsets *int32, dst *float32) {
@@ -19,5 +21,7 @@ func packRun4F32(n int, img0, img1, img2, img3 *float32, offsets *int32, dst *fl
 }
 
 func packRun8F32(n int, img0, img1 *float32, offsets *int32, dst *float32) { panic(noAssembly) }
+
+func spreadF32(rows, n int, src *float32, ld int, dst *float32, ldd int, add bool) { panic(noAssembly) }
 
 func tapsF32(n int, img *float32, taps int, offsets *int32, w, dst *float32) { panic(noAssembly) }

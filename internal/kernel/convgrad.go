@@ -192,17 +192,19 @@ func (c *Conv) spread(dw, sums []float32) {
 func (c *Conv) weightBatch(g *gemmKernel[float32], sums, dy []float32, outSample int, img []float32, imgSample, count int, scratch []float32) {
 	l := &c.forward
 	var from [maxPositions]int32
+	var fours [maxPositions / 8]bool
 	total, taps := count*l.rows*l.cols, len(l.taps)
 	kc := g.blockK(total)
 	pa, pb := scratch[:roundUp(c.Out, mr)*kc], scratch[roundUp(roundUp(c.Out, mr)*kc, align):]
 	for n0 := 0; n0 < total; n0 += kc {
 		nb := min(kc, total-n0)
 		l.positions(n0, from[:nb], l.base, imgSample, l.stepY, l.stepX)
+		foursOf(from[:nb], fours[:(nb+7)/8])
 		c.packGradient(g, pa, dy, outSample, n0, nb)
 		for j0 := 0; j0 < taps; j0 += g.nc {
 			jb := min(g.nc, taps-j0)
 			for j := 0; j < jb; j += g.nr {
-				packLattice(img, from[:nb], l.taps[j0+j:j0+min(jb, j+g.nr)], pb[j*nb:])
+				packTurned(img, from[:nb], l.taps[j0+j:j0+min(jb, j+g.nr)], fours[:(nb+7)/8], pb[j*nb:])
 			}
 			g.block(pa, pb, nil, 0, nb, c.Out, jb, sums[j0:], taps, true)
 		}

@@ -63,55 +63,6 @@ func (l *lattice) positions(n0 int, dst []int32, base, sample, stepY, stepX int)
 	}
 }
 
-// packLattice packs one panel, lanes wide: dst[16p+j] = img[rows[p]+lanes[j]].
-func packLattice(img []float32, rows, lanes []int32, dst []float32) {
-	if !useAsm {
-		packLatticePlain(img, rows, lanes, dst)
-		return
-	}
-	n, off, to := len(rows), unsafe.SliceData(rows), unsafe.SliceData(dst)
-	at := func(i int) *float32 {
-		return (*float32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(img)), 4*int(lanes[i])))
-	}
-	switch {
-	case consecutive(lanes, 16):
-		packRun16F32(n, at(0), off, to)
-	case consecutive(lanes, 8):
-		packRun8F32(n, at(0), at(8), off, to)
-	case consecutive(lanes, 4):
-		packRun4F32(n, at(0), at(4), at(8), at(12), off, to)
-	default:
-		var all [16]int32
-		for i := copy(all[:], lanes); i < 16; i++ {
-			all[i] = lanes[len(lanes)-1] // read, never stored
-		}
-		packGatherF32(n, unsafe.SliceData(img), off, &all[0], to)
-	}
-}
-
-// consecutive reports whether there are 16 lanes in runs of the given length.
-func consecutive(lanes []int32, run int) bool {
-	if len(lanes) != 16 {
-		return false
-	}
-	for i, v := range lanes {
-		if v != lanes[i/run*run]+int32(i%run) {
-			return false
-		}
-	}
-	return true
-}
-
-func packLatticePlain(img []float32, rows, lanes []int32, dst []float32) {
-	for p, off := range rows {
-		row := dst[16*p:][:16]
-		for j, lane := range lanes {
-			row[j] = img[off+lane]
-		}
-		clear(row[len(lanes):])
-	}
-}
-
 // tiles multiplies the packed left operand by the packed panels.
 func (p *implicit) tiles(g *gemmKernel[float32], pa, pb, tmp []float32, to []int32, kb int, add bool) {
 	for top := 0; top < p.m; top += g.l2 {
@@ -155,12 +106,49 @@ func direct(lanes []int32) bool {
 	return true
 }
 
-// scatter stores a tile whose columns are apart.
-func (p *implicit) scatter(tmp []float32, i, rows, nr int, lanes []int32, add bool) {
+// scatter stores a tile whose columns are apart, in runs of columns as far apart
+// unless they are short.
+func (p *implicit) scatter(tmp []float32, i, rows, wide int, lanes []int32, add bool) {
+	for len(lanes) > 0 {
+		n, apart := run(lanes)
+		out := p.out[int(lanes[0])+i*p.plane:]
+		switch {
+		case n < 4:
+			n = len(lanes)
+			scatterPlain(out, p.plane, tmp, wide, rows, lanes, add)
+		case apart == 2 && useAsm:
+			spreadF32(rows, n, unsafe.SliceData(tmp), 4*wide, unsafe.SliceData(out), 4*p.plane, add)
+		case apart == 1 && add:
+			for r := range rows {
+				Add32(out[r*p.plane:], tmp[r*wide:][:n], out[r*p.plane:])
+			}
+		case apart == 1:
+			for r := range rows {
+				copy(out[r*p.plane:], tmp[r*wide:][:n])
+			}
+		default:
+			scatterPlain(out, p.plane, tmp, wide, rows, lanes[:n], add)
+		}
+		lanes, tmp = lanes[n:], tmp[n:]
+	}
+}
+
+// run returns how many lanes from the first on are apart as the first two.
+func run(lanes []int32) (n, apart int) {
+	if len(lanes) == 1 {
+		return 1, 1
+	}
+	step := lanes[1] - lanes[0]
+	for n = 2; n < len(lanes) && lanes[n] == lanes[n-1]+step; n++ {
+	}
+	return n, int(step)
+}
+
+func scatterPlain(out []float32, plane int, tmp []float32, wide, rows int, lanes []int32, add bool) {
 	for r := range rows {
-		row, out := tmp[r*nr:], p.out[(i+r)*p.plane:]
+		row, out := tmp[r*wide:], out[r*plane:]
 		for j, at := range lanes {
-			if add {
+			if at -= lanes[0]; add {
 				out[at] += row[j]
 			} else {
 				out[at] = row[j]

@@ -65,7 +65,7 @@ func (w *winograd) scratch(samples int) int {
 }
 
 // packed returns the number of elements of the packed transformed weights.
-func (w *winograd) packed() int { return 16 * roundUp(w.out, mr) * w.channels }
+func (w *winograd) packed() int { return 16 * step(roundUp(w.out, mr), w.channels) }
 
 // pack transforms and packs the weights: output o, channel c and tap t stand at
 // w[o·perOut + c·perChannel + t], in reverse order with flip.

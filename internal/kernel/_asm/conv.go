@@ -12,6 +12,8 @@ func convolution() {
 	packRuns()
 	packGather()
 	packGatherRows()
+	packQuads()
+	spread()
 	taps()
 	maxTaps()
 }
@@ -214,4 +216,102 @@ func maxTaps() {
 	}
 	l.emit()
 	finish()
+}
+
+// packQuads packs by transposing squares of 8×8: positions come in fours.
+func packQuads() {
+	fn(f32, "packQuads", "n int, img *T, from, lanes *int32, dst *T", "",
+		"copies to dst, for each of 8·n positions, the 16 elements at img+from[8i+j]+lanes[0:16]; each four of from are consecutive, the first of them is read.")
+	n, img, from, dst := Load(Param("n"), GP64()), Load(Param("img"), GP64()), Load(Param("from"), GP64()), Load(Param("dst"), GP64())
+	lanes := Load(Param("lanes"), GP64())
+	Label("square")
+	TESTQ(n, n)
+	JLE(LabelRef("done"))
+	low, high := GP64(), GP64()
+	MOVLQSX(Mem{Base: from}, low)
+	MOVLQSX(Mem{Base: from, Disp: 16}, high)
+	LEAQ(Mem{Base: img, Index: low, Scale: 4}, low)
+	LEAQ(Mem{Base: img, Index: high, Scale: 4}, high)
+	for half := range 2 {
+		rows := make([]vec, 8)
+		for i := range rows {
+			rows[i] = YMM()
+			lane := GP64()
+			MOVLQSX(Mem{Base: lanes, Disp: 32*half + 4*i}, lane)
+			VBROADCASTF128(Mem{Base: low, Index: lane, Scale: 4}, rows[i])
+			VINSERTF128(Imm(1), Mem{Base: high, Index: lane, Scale: 4}, rows[i], rows[i])
+		}
+		transpose(f32, rows)
+		for i, v := range rows {
+			VMOVUPS(v, Mem{Base: dst, Disp: 64*i + 32*half})
+		}
+	}
+	ADDQ(I32(32), from)
+	ADDQ(I32(8*64), dst)
+	DECQ(n)
+	JMP(LabelRef("square"))
+	Label("done")
+	finish()
+}
+
+// spread writes the store of a tile to every other column.
+func spread() {
+	fn(f32, "spread", "rows, n int, src *T, ld int, dst *T, ldd int, add bool", "",
+		"stores rows of n elements, ld bytes apart, in every other element of rows ldd bytes apart, or adds them with add.")
+	rows, n, ld, ldd := Load(Param("rows"), GP64()), Load(Param("n"), GP64()), Load(Param("ld"), GP64()), Load(Param("ldd"), GP64())
+	src, dst := Load(Param("src"), GP64()), Load(Param("dst"), GP64())
+	add := Load(Param("add"), GP8())
+	rest := GP64()
+	MOVQ(n, rest)
+	ANDQ(I32(3), rest)
+	fullX, restX := tailMask(f32, constant(4)), tailMask(f32, rest)
+	full, last := YMM(), YMM()
+	VPMOVZXDQ(fullX.AsX(), full)
+	VPMOVZXDQ(restX.AsX(), last)
+	store := func(name string, v, mask vec, to Mem) {
+		TESTB(add, add)
+		JZ(LabelRef(name))
+		old := YMM()
+		VMASKMOVPS(to, mask, old)
+		VADDPS(old, v, v)
+		Label(name)
+		VMASKMOVPS(v, mask, to)
+	}
+	Label("row")
+	TESTQ(rows, rows)
+	JLE(LabelRef("done"))
+	from, to, left := GP64(), GP64(), GP64()
+	MOVQ(src, from)
+	MOVQ(dst, to)
+	MOVQ(n, left)
+	Label("four")
+	CMPQ(left, I32(4))
+	JLT(LabelRef("rest"))
+	v := YMM()
+	VPMOVZXDQ(Mem{Base: from}, v)
+	store("storeFour", v, full, Mem{Base: to})
+	ADDQ(I32(16), from)
+	ADDQ(I32(32), to)
+	SUBQ(I32(4), left)
+	JMP(LabelRef("four"))
+	Label("rest")
+	TESTQ(left, left)
+	JLE(LabelRef("end"))
+	few := XMM()
+	VMASKMOVPS(Mem{Base: from}, restX.AsX(), few)
+	VPMOVZXDQ(few, v)
+	store("storeRest", v, last, Mem{Base: to})
+	Label("end")
+	ADDQ(ld, src)
+	ADDQ(ldd, dst)
+	DECQ(rows)
+	JMP(LabelRef("row"))
+	Label("done")
+	finish()
+}
+
+func constant(v int32) reg.Register {
+	r := GP64()
+	MOVQ(I32(v), r)
+	return r
 }

@@ -25,6 +25,7 @@ var families = map[string]func(){
 	"exp":      exponentials,
 	"float32":  float32s,
 	"conv":     convolution,
+	"conv512":  convolution512,
 	"winograd": winograd,
 }
 
