@@ -222,7 +222,7 @@ func (b *Builder) finish(logits Value) (*Network, error) {
 		return nil, fmt.Errorf("nn: %w: %w", ErrArchitecture, b.err)
 	}
 	slices.SortStableFunc(b.taps, func(x, y tap) int { return int(x.Value - y.Value) })
-	n := &Network{arch: architecture{b.input, b.layers, saved, logits}, g: b.g, cache: graph.NewCache(b.g)}
+	n := &Network{arch: architecture{b.input, b.layers, saved, logits}, g: b.g, cache: graph.NewCache(b.g), owner: new(graph.Owner)}
 	n.spec = feature.Spec{Input: b.input, Logits: logitsTap, Features: featuresTap}
 	for _, t := range b.taps {
 		v := b.values[t.Value]
