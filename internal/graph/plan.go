@@ -164,7 +164,7 @@ func (g *Graph) compile(req Request) (*program, error) {
 	}
 	g.prepare()
 	p := &program{req: req.clone(), nodes: make([]nodePlan, len(g.nodes))}
-	c := &compiler{g: g, p: p}
+	c := &compiler{g: g.fuse(p.req), p: p}
 	c.mark()
 	c.schedule()
 	c.aliases()
