@@ -101,11 +101,6 @@ func (c *compiler) wantsData(nd node, wide bool) bool {
 
 func (c *compiler) schedule() {
 	g, p := c.g, c.p
-	partials := false
-	for _, v := range g.params {
-		partials = partials || c.wants[v]
-	}
-	p.cut(partials)
 	var fwd, bwd []phase
 	for i, nd := range g.nodes {
 		if !c.need[nd.out] {
@@ -137,10 +132,11 @@ func (c *compiler) schedule() {
 	p.backward = c.segments(bwd)
 }
 
-// largest returns the size of the largest value that a phase touches.
-func (c *compiler) largest(ph phase) int {
+// cut divides the batch for a phase, by the largest value that it touches and
+// the positions of its result.
+func (c *compiler) cut(ph phase) cut {
 	if ph.kind == lossPhase {
-		return 1
+		return c.p.cutFor(1, 1)
 	}
 	nd := c.g.nodes[ph.node]
 	n := c.g.Size(nd.out)
@@ -149,7 +145,11 @@ func (c *compiler) largest(ph phase) int {
 			n = max(n, c.g.Size(v))
 		}
 	}
-	return n
+	positions := 1
+	if shape := c.g.Shape(nd.out); len(shape) > 1 {
+		positions = size(shape[1:])
+	}
+	return c.p.cutFor(n, positions)
 }
 
 // segments groups phases and gives each a time and the number of its segment.
@@ -161,10 +161,11 @@ func (c *compiler) segments(phases []phase) []segment {
 	}
 	for _, ph := range phases {
 		last := len(segs) - 1
-		sub := c.p.group(c.largest(ph))
-		if last < 0 || ph.kind.barrier() || segs[last].barrier || segs[last].sub != sub {
-			segs = append(segs, segment{barrier: ph.kind.barrier(), sub: sub})
-			c.subs = append(c.subs, sub)
+		cut := c.cut(ph)
+		if last < 0 || ph.kind.barrier() || segs[last].barrier || segs[last].cut != cut {
+			segs = append(segs, segment{barrier: ph.kind.barrier(), cut: cut})
+			c.subs = append(c.subs, cut.sub)
+			c.p.lanes = max(c.p.lanes, c.p.lanesOf(cut))
 			last++
 		}
 		segs[last].phases = append(segs[last].phases, ph)

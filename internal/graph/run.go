@@ -90,7 +90,7 @@ func (r *Run) whole(t ref) []float32 { return r.batch[t.offset : t.offset+t.size
 func (r *Run) Backward() error {
 	p := r.prog
 	if len(p.partial) > 0 {
-		par.Each(p.lanes, r.clearFunc)
+		par.Each(len(p.partial), r.clearFunc)
 	}
 	if err := r.segments(p.backward); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (r *Run) segments(segs []segment) error {
 		if r.seg.barrier {
 			r.barrier(r.seg.phases[0])
 		} else {
-			par.Each(r.prog.lanes, r.laneFunc)
+			par.Each(r.prog.lanesOf(r.seg.cut), r.laneFunc)
 		}
 	}
 	return r.ctx.Err()
@@ -153,8 +153,8 @@ func (r *Run) pack(worker, i int) {
 // lane runs the current segment for one lane.
 func (r *Run) lane(worker, lane int) {
 	p, w := r.prog, &r.workers[worker]
-	end := min((lane+1)*p.lane, p.req.Batch)
-	for lo := lane * p.lane; lo < end; lo += r.seg.sub {
+	end := min((lane+1)*r.seg.lane, p.req.Batch)
+	for lo := lane * r.seg.lane; lo < end; lo += r.seg.sub {
 		for _, ph := range r.seg.phases {
 			if r.ctx.Err() != nil {
 				return // segments finds it again
@@ -173,7 +173,7 @@ func (r *Run) step(w *worker, ph phase, lane, lo, hi int) {
 		b.op.Forward(c)
 	case reducePhase, reduceVJPPhase:
 		at := r.partsOf(b)[lane*b.partLen : (lane+1)*b.partLen]
-		if lo == lane*r.prog.lane {
+		if lo == lane*r.seg.lane {
 			clear(at)
 		}
 		if ph.kind == reducePhase {
@@ -192,7 +192,7 @@ func (r *Run) step(w *worker, ph phase, lane, lo, hi int) {
 }
 
 func (r *Run) partsOf(b *nodePlan) []float64 {
-	return r.parts[b.part*r.prog.lanes : (b.part+b.partLen)*r.prog.lanes]
+	return r.parts[b.part*r.prog.lanes:][:b.partLen*b.lanes]
 }
 
 func (r *Run) barrier(ph phase) {
@@ -279,8 +279,12 @@ func (r *Run) localSlice(w *worker, t ref, lo, hi int) []float32 {
 	return nil
 }
 
-func (r *Run) clearGrads(_, lane int) {
-	clear(r.grads[lane*r.prog.gradLen : (lane+1)*r.prog.gradLen])
+// clearGrads zeroes the partial gradients of one parameter.
+func (r *Run) clearGrads(_, i int) {
+	g := r.prog.partial[i]
+	for lane := range g.lanes {
+		clear(r.grads[lane*r.prog.gradLen+g.offset:][:g.size])
+	}
 }
 
 // sumGrads adds the partial gradients of one parameter, lane after lane.
@@ -288,7 +292,7 @@ func (r *Run) sumGrads(_, i int) {
 	g := r.prog.partial[i]
 	dst := r.args.DP[g.param]
 	sum := r.grads[g.offset : g.offset+g.size]
-	for lane := 1; lane < r.prog.lanes; lane++ {
+	for lane := 1; lane < g.lanes; lane++ {
 		at := lane*r.prog.gradLen + g.offset
 		accumulate(false, sum, r.grads[at:at+g.size])
 	}
