@@ -101,6 +101,9 @@ func (c *compiler) wantsData(nd node, wide bool) bool {
 
 func (c *compiler) schedule() {
 	g, p := c.g, c.p
+	for _, v := range g.params {
+		p.partials = p.partials || c.wants[v]
+	}
 	var fwd, bwd []phase
 	for i, nd := range g.nodes {
 		if !c.need[nd.out] {

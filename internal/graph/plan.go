@@ -112,6 +112,7 @@ type program struct {
 	forward  []segment
 	backward []segment
 	lanes    int   // at most, in any segment
+	partials bool  // parameter gradients are wanted
 	taps     []ref // values
 	cots     []ref // cotangents
 	batchLen int
@@ -131,7 +132,8 @@ type program struct {
 type partialGrad struct{ param, offset, size, lanes int }
 
 const (
-	// maxLanes bounds the number of lanes, and so of partial gradients.
+	// maxLanes bounds the number of lanes, and so of partial gradients, when
+	// parameter gradients are wanted.
 	maxLanes = 8
 	// cacheElements is how large the largest value of a group of samples may
 	// be: 256 kB.
@@ -139,7 +141,7 @@ const (
 	// fewColumns is how many positions of images a lane has at least, as far as
 	// maxSub lets it: products with fewer columns leave parts of their tiles
 	// empty, and read the weights more often.
-	fewColumns = 256
+	fewColumns = 128
 	// maxSub bounds the samples of a group, and of a lane that is so large for
 	// fewColumns alone.
 	maxSub = 16
@@ -150,7 +152,14 @@ const (
 func (p *program) cutFor(size, positions int) cut {
 	n := p.req.Batch
 	lane := (n + maxLanes - 1) / maxLanes
-	lane = min(n, max(lane, min(maxSub, (fewColumns+positions-1)/positions)))
+	if !p.partials {
+		lane = min(lane, maxSub)
+	}
+	few := maxSub // halved, so that neighbouring layers agree
+	for few > 1 && few/2*positions >= fewColumns {
+		few /= 2
+	}
+	lane = min(n, max(lane, few))
 	return cut{lane, min(max(cacheElements/size, 1), maxSub, lane)}
 }
 
