@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/nn"
@@ -72,14 +73,21 @@ func networkCases() []group {
 		stem   string
 		pixels int
 	}{{"torchvision", 32}, {"cifar", 32}, {"torchvision", 128}} {
-		name := fmt.Sprintf("resnet18-%s-%d-", c.stem, c.pixels)
-		groups = append(groups, group{[]string{name + "infer", name + "input-grad", name + "train"}, func() ([]func() error, error) {
-			s, err := newSubject(c.stem == "cifar", c.pixels)
-			if err != nil {
-				return nil, err
-			}
-			return []func() error{s.infer, func() error { return s.inputGrad(feature.Mode{}) }, s.train}, nil
-		}})
+		s := sync.OnceValues(func() (*subject, error) { return newSubject(c.stem == "cifar", c.pixels) })
+		for _, pass := range []struct {
+			name string
+			run  func(*subject) error
+		}{
+			{"infer", (*subject).infer},
+			{"input-grad", func(s *subject) error { return s.inputGrad(feature.Mode{}) }},
+			{"train", (*subject).train},
+		} {
+			name := fmt.Sprintf("resnet18-%s-%d-%s", c.stem, c.pixels, pass.name)
+			groups = append(groups, group{[]string{name}, func() ([]func() error, error) {
+				s, err := s()
+				return []func() error{func() error { return pass.run(s) }}, err
+			}})
+		}
 	}
 	return groups
 }
