@@ -118,6 +118,13 @@ func (c *Conv) batch(k *gemmKernel[float32], samples int) int {
 	return min(samples, (k.nc+positions-1)/positions)
 }
 
+// beside reports whether the columns of every tile lie side by side in the
+// results. Where only some do, as the number of samples has it, all are added to
+// a result in the same way.
+func (c *Conv) beside(k *gemmKernel[float32]) bool {
+	return c.StrideH == 1 && c.StrideW == 1 && c.forward.rows*c.forward.cols%k.nr == 0 && c.Height*c.Width%k.nr == 0
+}
+
 // Scratch returns the number of scratch elements that the methods need for the
 // given number of samples.
 func (c *Conv) Scratch(samples int) int {
@@ -128,7 +135,10 @@ func (c *Conv) Scratch(samples int) int {
 	if !c.dense() {
 		weights = c.Out * len(c.live)
 	}
-	direct := image + k.kc*(k.nc+roundUp(c.Out, mr)) + k.high*k.wide + weights + 5*align
+	direct := image + k.kc*(k.nc+roundUp(c.Out, mr)) + weights + 5*align
+	if !c.beside(k) {
+		direct += k.nc * max(c.Out, c.Channels)
+	}
 	for _, w := range []*winograd{c.fast, c.fastInput} {
 		if w != nil {
 			direct = max(direct, w.scratch(samples))
@@ -198,7 +208,7 @@ func (c *Conv) Forward(y, x, packed, bias []float32, relu, add bool, samples int
 		c.fast.run(planes{y: y, x: x, ySample: outSample, xSample: inSample, packed: packed, bias: bias, relu: relu, add: add}, samples, scratch)
 		return
 	}
-	p := implicit{m: c.Out, packed: packed, lattice: l, plane: l.rows * l.cols, outSample: outSample, add: add, bias: bias, relu: relu}
+	p := implicit{m: c.Out, packed: packed, lattice: l, plane: l.rows * l.cols, outSample: outSample, add: add, indirect: add && !c.beside(k), bias: bias, relu: relu}
 	batch := c.batch(k, samples)
 	image, free := c.x.buffer(batch, scratch)
 	for s := 0; s < samples; s += batch {
@@ -240,9 +250,7 @@ func (p *padding) place(to, from []float32) {
 	width := p.stride()
 	switch p.parts {
 	case 1:
-		for y := range p.height {
-			copy(to[y*width+p.left:][:p.width], from[y*p.width:])
-		}
+		copyRows(p.height, p.width, from, p.width, to[p.left:], width)
 	case 2:
 		evenOddRows(p.height, p.width, from, p.width, to[p.column(p.left):], to[p.column(p.left+1):], width)
 	default:

@@ -39,6 +39,16 @@ func packQuadsF32(n int, img *float32, from *int32, lanes *int32, dst *float32)
 //go:noescape
 func spreadF32(rows int, n int, src *float32, ld int, dst *float32, ldd int, add bool)
 
+// copyRowsF32 copies rows of n elements, ld bytes apart, to rows ldd bytes apart.
+//
+//go:noescape
+func copyRowsF32(rows int, n int, src *float32, ld int, dst *float32, ldd int)
+
+// finishRowsF32 stores max(floor, src+bias), or max(floor, src+dst+bias) with add, of rows of n elements, ld bytes apart, in rows ldd bytes apart. NaN stays.
+//
+//go:noescape
+func finishRowsF32(rows int, n int, src *float32, ld int, dst *float32, ldd int, bias float32, floor float32, add bool)
+
 // tapsF32 stores in dst[i] the sum over the taps of w[t]·img[i+offsets[t]], for i below n.
 //
 //go:noescape

@@ -393,6 +393,116 @@ done:
 	VZEROUPPER
 	RET
 
+// func copyRowsF32(rows int, n int, src *float32, ld int, dst *float32, ldd int)
+// Requires: AVX
+TEXT ·copyRowsF32(SB), NOSPLIT, $0-48
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    ld+24(FP), DX
+	MOVQ    ldd+40(FP), BX
+	MOVQ    src+16(FP), SI
+	MOVQ    dst+32(FP), DI
+	MOVQ    CX, R8
+	ANDQ    $+7, R8
+	LEAQ    maskfloat32<>+64(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU (R9)(R10*4), Y0
+	SUBQ    R8, CX
+
+row:
+	TESTQ AX, AX
+	JLE   done
+	XORQ  R9, R9
+
+eight:
+	CMPQ    R9, CX
+	JGE     last
+	VMOVUPS (SI)(R9*4), Y1
+	VMOVUPS Y1, (DI)(R9*4)
+	ADDQ    $+8, R9
+	JMP     eight
+
+last:
+	TESTQ      R8, R8
+	JLE        end
+	VMASKMOVPS (SI)(R9*4), Y0, Y1
+	VMASKMOVPS Y1, Y0, (DI)(R9*4)
+
+end:
+	ADDQ DX, SI
+	ADDQ BX, DI
+	DECQ AX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func finishRowsF32(rows int, n int, src *float32, ld int, dst *float32, ldd int, bias float32, floor float32, add bool)
+// Requires: AVX
+TEXT ·finishRowsF32(SB), NOSPLIT, $0-57
+	MOVQ         rows+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         ld+24(FP), DX
+	MOVQ         ldd+40(FP), BX
+	MOVQ         src+16(FP), SI
+	MOVQ         dst+32(FP), DI
+	VBROADCASTSS bias+48(FP), Y0
+	VBROADCASTSS floor+52(FP), Y1
+	MOVB         add+56(FP), R8
+	MOVQ         CX, R9
+	ANDQ         $+7, R9
+	LEAQ         maskfloat32<>+64(SB), R10
+	MOVQ         R9, R11
+	NEGQ         R11
+	VMOVDQU      (R10)(R11*4), Y2
+	SUBQ         R9, CX
+
+row:
+	TESTQ AX, AX
+	JLE   done
+	XORQ  R10, R10
+
+eight:
+	CMPQ    R10, CX
+	JGE     last
+	VMOVUPS (SI)(R10*4), Y3
+	TESTB   R8, R8
+	JZ      eightAlone
+	VADDPS  (DI)(R10*4), Y3, Y3
+
+eightAlone:
+	VADDPS  Y0, Y3, Y3
+	VMAXPS  Y3, Y1, Y3
+	VMOVUPS Y3, (DI)(R10*4)
+	ADDQ    $+8, R10
+	JMP     eight
+
+last:
+	TESTQ      R9, R9
+	JLE        end
+	VMASKMOVPS (SI)(R10*4), Y2, Y3
+	TESTB      R8, R8
+	JZ         lastAlone
+	VMASKMOVPS (DI)(R10*4), Y2, Y4
+	VADDPS     Y4, Y3, Y3
+
+lastAlone:
+	VADDPS     Y0, Y3, Y3
+	VMAXPS     Y3, Y1, Y3
+	VMASKMOVPS Y3, Y2, (DI)(R10*4)
+
+end:
+	ADDQ DX, SI
+	ADDQ BX, DI
+	DECQ AX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func tapsF32(n int, img *float32, taps int, offsets *int32, w *float32, dst *float32)
 // Requires: AVX, FMA3
 TEXT ·tapsF32(SB), NOSPLIT, $0-48

@@ -4,6 +4,12 @@
 
 package kernel
 
+func copyRowsF32(rows, n int, src *float32, ld int, dst *float32, ldd int) { panic(noAssembly) }
+
+func finishRowsF32(rows, n int, src *float32, ld int, dst *float32, ldd int, bias, floor float32, add bool) {
+	panic(noAssembly)
+}
+
 func maxTapsF32(n int, img *float32, taps int, offsets, deltas *int32, dst, places *float32) {
 	panic(noAssembly)
 }

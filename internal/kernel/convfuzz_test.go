@@ -36,12 +36,12 @@ func fuzzWindow(r *rand.Rand) Window {
 	}
 }
 
-// fuzzConv returns a convolution whose naive sum takes a few milliseconds.
-func fuzzConv(r *rand.Rand) *convData {
+// fuzzConv returns a convolution of fewer products than limit.
+func fuzzConv(r *rand.Rand, limit int) *convData {
 	for {
 		c := NewConv(fuzzWindow(r), 1+r.IntN(40), 1+r.IntN(3))
 		samples := 1 + r.IntN(5)
-		if samples*c.Out*c.Taps()*c.OutHeight()*c.OutWidth() < 3e6 {
+		if samples*c.Out*c.Taps()*c.OutHeight()*c.OutWidth() < limit {
 			return newConvData(r, c, samples)
 		}
 	}
@@ -79,50 +79,51 @@ func (d *convData) checkAdjoint(t *testing.T) {
 }
 
 // checkSplit runs every sample on a goroutine of its own and wants the same bits.
-func (d *convData) checkSplit(t *testing.T) {
+func (d *convData) checkSplit(t *testing.T, r *rand.Rand) {
 	t.Helper()
-	c := d.c
+	c, add := d.c, r.IntN(2) == 0
 	fwd, in := make([]float32, c.PackedForward()), make([]float32, c.PackedInput())
 	c.PackForward(fwd, d.w)
 	c.PackInput(in, d.w)
-	y, dx := make([]float32, d.out), make([]float32, d.in)
-	c.Forward(y, d.x, fwd, nil, false, false, d.samples, d.scratch)
-	c.BackwardInput(dx, d.dy, in, false, d.samples, d.scratch)
-	apart, back := make([]float32, d.out), make([]float32, d.in)
+	y, dx := floats(r, d.out), floats(r, d.in)
+	apart, back := append([]float32(nil), y...), append([]float32(nil), dx...)
+	c.Forward(y, d.x, fwd, nil, false, add, d.samples, d.scratch)
+	c.BackwardInput(dx, d.dy, in, add, d.samples, d.scratch)
 	var group sync.WaitGroup
 	for s := range d.samples {
 		group.Go(func() {
 			scratch := make([]float32, c.Scratch(1))
 			atX, atY := s*d.in/d.samples, s*d.out/d.samples
-			c.Forward(apart[atY:], d.x[atX:], fwd, nil, false, false, 1, scratch)
-			c.BackwardInput(back[atX:], d.dy[atY:], in, false, 1, scratch)
+			c.Forward(apart[atY:], d.x[atX:], fwd, nil, false, add, 1, scratch)
+			c.BackwardInput(back[atX:], d.dy[atY:], in, add, 1, scratch)
 		})
 	}
 	group.Wait()
-	for i, v := range y {
-		if apart[i] != v {
-			t.Fatalf("Forward of %+v: element %d is %v alone, %v among %d samples", c.Window, i, apart[i], v, d.samples)
-		}
-	}
-	for i, v := range dx {
-		if back[i] != v {
-			t.Fatalf("BackwardInput of %+v: element %d is %v alone, %v among %d samples", c.Window, i, back[i], v, d.samples)
+	sameBits(t, "Forward", c, apart, y)
+	sameBits(t, "BackwardInput", c, back, dx)
+}
+
+func sameBits(t *testing.T, what string, c *Conv, got, want []float32) {
+	t.Helper()
+	for i, v := range want {
+		if got[i] != v {
+			t.Fatalf("%s of %+v out=%d: element %d is %v alone, %v among others", what, c.Window, c.Out, i, got[i], v)
 		}
 	}
 }
 
 func TestConvFuzz(t *testing.T) {
-	cases := 60
+	cases, limit := 60, 600_000
 	if *long {
-		cases = 600
+		cases, limit = 600, 3_000_000
 	}
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(41, 42))
 		for range cases {
-			d := fuzzConv(r)
+			d := fuzzConv(r, limit)
 			d.checkAll(t, r)
 			d.checkAdjoint(t)
-			d.checkSplit(t)
+			d.checkSplit(t, r)
 		}
 	})
 }

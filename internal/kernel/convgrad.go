@@ -149,7 +149,7 @@ func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, sc
 		for i := range c.phases {
 			ph := &c.phases[i]
 			p := implicit{m: c.Channels, packed: packed[ph.start:], lattice: &ph.lattice, img: img, imgSample: imgSample,
-				out: dx[s*inSample:], outSample: inSample, plane: plane, add: add}
+				out: dx[s*inSample:], outSample: inSample, plane: plane, add: add, indirect: add && !c.beside(k)}
 			p.run(k, count, free)
 		}
 	}

@@ -21,10 +21,21 @@
 // generate writes it, with Go declarations for builds that have it and panicking
 // ones for builds that do not. Every kernel has a twin in plain Go, which the
 // tag noasm, another architecture, or a CPU or operating system without AVX2 and
-// FMA selects. The twins round differently, so results agree within the stated
-// errors, not to the bit; for one build and CPU they are the same bits always.
+// FMA selects.
+//
+// Where CPU and operating system have AVX-512 (F, DQ, BW, VL), matrix products,
+// the packing of convolutions, exponentials and log-sum-exp use it. Loops that
+// load more than they compute do not: measured, they gain nothing. Files with
+// 512 in their names hold this code, and a test keeps its registers out of the
+// others.
+//
+// Plain Go, AVX2 and AVX-512 round differently, as they add up in another order
+// or in blocks of other sizes: results agree within the stated errors, not to the
+// bit. The same build on CPUs with the same of these features computes the same
+// bits always.
 //
 // Another instruction set adds a family of declarations with the same
 // signatures and its build tag, and for matrix products a gemmKernel with its own
-// tile width and block sizes.
+// tile and block sizes; panels of A stay 6 wide and those of B 16, or 8 of
+// float64, and a tile may take several of each.
 package kernel

@@ -785,10 +785,10 @@ GLOBL maskfloat64<>(SB), RODATA|NOPTR, $128
 // Requires: AVX, AVX2, FMA3
 TEXT ·sumExpF64(SB), NOSPLIT, $0-32
 	VBROADCASTSD top+16(FP), Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 
@@ -1072,10 +1072,10 @@ GLOBL c64_fff0000000000000<>(SB), RODATA|NOPTR, $32
 TEXT ·sumExpDiffF64(SB), NOSPLIT, $0-48
 	VBROADCASTSD scale+24(FP), Y0
 	VBROADCASTSD top+32(FP), Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
 	MOVQ         n+0(FP), AX
 	MOVQ         f+8(FP), CX
 	MOVQ         c+16(FP), DX

@@ -92,7 +92,7 @@ func Mul32(dst, x, y []float32) {
 func Exp32(dst, x []float32) {
 	dst = dst[:len(x)]
 	if useAsm {
-		expF32(len(x), unsafe.SliceData(x), unsafe.SliceData(dst))
+		expAsm32(len(x), unsafe.SliceData(x), unsafe.SliceData(dst))
 		return
 	}
 	for i, v := range x {

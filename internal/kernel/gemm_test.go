@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -38,6 +39,15 @@ func forcePlain() func() {
 	old := useAsm
 	useAsm = false
 	return func() { useAsm = old }
+}
+
+func TestInstructions(t *testing.T) {
+	eachKernel(t, func(t *testing.T) {
+		want := strings.TrimPrefix(t.Name(), "TestInstructions/")
+		if got := Instructions(); got != want && !(got == "" && want == "plain") {
+			t.Errorf("%q while %s is forced", got, want)
+		}
+	})
 }
 
 // guard is a value that no kernel computes.

@@ -14,6 +14,7 @@ type implicit struct {
 	outSample int
 	plane     int // distance of the result's rows
 	add       bool
+	indirect  bool // results are gathered apart, wherever they go
 	bias      []float32
 	relu      bool
 }
@@ -27,10 +28,10 @@ func (p *implicit) run(g *gemmKernel[float32], samples int, scratch []float32) {
 	var from, to [maxColumns]int32
 	total, taps := samples*l.rows*l.cols, len(l.taps)
 	kc := g.blockK(taps)
-	tmp, pb := scratch[:g.high*g.wide], scratch[roundUp(g.high*g.wide, align):]
+	pb, apart := scratch[:g.kc*g.nc], scratch[g.kc*g.nc:]
 	packed := p.packed
 	if taps == 0 {
-		packed = tmp
+		packed = pb
 	}
 	for n0 := 0; n0 < total; n0 += g.nc {
 		nb := min(g.nc, total-n0)
@@ -41,8 +42,9 @@ func (p *implicit) run(g *gemmKernel[float32], samples int, scratch []float32) {
 			for j := 0; j < nb; j += g.nr {
 				packLattice(p.img, l.taps[k0:k0+kb], from[j:min(nb, j+g.nr)], pb[j*kb:])
 			}
-			p.tiles(g, packed[k0*roundUp(p.m, mr):], pb, tmp, to[:nb], kb, p.add || k0 > 0)
+			p.tiles(g, packed[k0*roundUp(p.m, mr):], pb, apart, to[:nb], kb, k0 > 0)
 		}
+		p.scatter(g, apart, to[:nb])
 		p.epilogue(to[:nb])
 	}
 }
@@ -63,37 +65,39 @@ func (l *lattice) positions(n0 int, dst []int32, base, sample, stepY, stepX int)
 	}
 }
 
-// tiles multiplies the packed left operand by the packed panels.
-func (p *implicit) tiles(g *gemmKernel[float32], pa, pb, tmp []float32, to []int32, kb int, add bool) {
+// tiles multiplies the packed left operand by the packed panels; columns that
+// are apart in the result are gathered in apart, g.nc for each row.
+func (p *implicit) tiles(g *gemmKernel[float32], pa, pb, apart []float32, to []int32, kb int, more bool) {
 	for top := 0; top < p.m; top += g.l2 {
 		end := min(p.m, top+g.l2)
 		for j := 0; j < len(to); j += g.wide {
 			lanes := to[j:min(len(to), j+g.wide)]
-			out, ldc, step, beside := p.destination(g, tmp, lanes)
+			step, beside := p.columns(g, lanes)
+			ldc, add := p.plane, more || p.add
+			var out []float32
+			if beside {
+				out = p.out[lanes[0]:]
+			} else {
+				out, ldc, add = apart[j:], g.nc, more
+			}
 			for i := top; i < end; i += g.high {
-				rows := min(g.high, end-i)
-				if beside {
-					g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, kb*g.nr, out[i*ldc:], ldc, step, rows, len(lanes), add)
-					continue
-				}
-				g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, kb*g.nr, tmp, ldc, step, rows, len(lanes), false)
-				p.scatter(tmp, i, rows, ldc, lanes, add)
+				g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, kb*g.nr, out[i*ldc:], ldc, step, min(g.high, end-i), len(lanes), add)
 			}
 		}
 	}
 }
 
-// destination returns where a tile goes: to the result, if the columns of each
-// panel lie side by side there, or else to tmp.
-func (p *implicit) destination(g *gemmKernel[float32], tmp []float32, lanes []int32) (out []float32, ldc, step int, beside bool) {
+// columns returns the distance of a tile's panels and whether the columns of
+// each lie side by side in the result.
+func (p *implicit) columns(g *gemmKernel[float32], lanes []int32) (step int, beside bool) {
 	first, second := lanes[:min(g.nr, len(lanes))], lanes[min(g.nr, len(lanes)):]
-	if !direct(first) || !direct(second) {
-		return tmp, g.wide, g.nr, false
+	if p.indirect || !direct(first) || !direct(second) {
+		return g.nr, false
 	}
 	if len(second) > 0 {
 		step = int(second[0] - first[0])
 	}
-	return p.out[first[0]:], p.plane, step, true
+	return step, true
 }
 
 // direct reports whether the columns lie side by side in the result.
@@ -106,30 +110,36 @@ func direct(lanes []int32) bool {
 	return true
 }
 
-// scatter stores a tile whose columns are apart, in runs of columns as far apart
-// unless they are short.
-func (p *implicit) scatter(tmp []float32, i, rows, wide int, lanes []int32, add bool) {
+// scatter stores the columns that are apart.
+func (p *implicit) scatter(g *gemmKernel[float32], apart []float32, to []int32) {
+	for j := 0; j < len(to); j += g.wide {
+		lanes := to[j:min(len(to), j+g.wide)]
+		if _, beside := p.columns(g, lanes); !beside {
+			p.scatterTile(apart[j:], g.nc, lanes)
+		}
+	}
+}
+
+// scatterTile stores columns in runs of some that are as far apart, unless these
+// are short.
+func (p *implicit) scatterTile(from []float32, ld int, lanes []int32) {
 	for len(lanes) > 0 {
-		n, apart := run(lanes)
-		out := p.out[int(lanes[0])+i*p.plane:]
+		n, step := run(lanes)
+		out := p.out[lanes[0]:]
 		switch {
 		case n < 4:
 			n = len(lanes)
-			scatterPlain(out, p.plane, tmp, wide, rows, lanes, add)
-		case apart == 2 && useAsm:
-			spreadF32(rows, n, unsafe.SliceData(tmp), 4*wide, unsafe.SliceData(out), 4*p.plane, add)
-		case apart == 1 && add:
-			for r := range rows {
-				Add32(out[r*p.plane:], tmp[r*wide:][:n], out[r*p.plane:])
-			}
-		case apart == 1:
-			for r := range rows {
-				copy(out[r*p.plane:], tmp[r*wide:][:n])
-			}
+			p.scatterPlain(out, from, ld, lanes)
+		case step == 2 && useAsm:
+			spreadF32(p.m, n, unsafe.SliceData(from), 4*ld, unsafe.SliceData(out), 4*p.plane, p.add)
+		case step == 1 && !p.add:
+			copyRows(p.m, n, from, ld, out, p.plane)
 		default:
-			scatterPlain(out, p.plane, tmp, wide, rows, lanes[:n], add)
+			p.scatterPlain(out, from, ld, lanes[:n])
 		}
-		lanes, tmp = lanes[n:], tmp[n:]
+		if lanes = lanes[n:]; len(lanes) > 0 {
+			from = from[n:]
+		}
 	}
 }
 
@@ -144,14 +154,14 @@ func run(lanes []int32) (n, apart int) {
 	return n, int(step)
 }
 
-func scatterPlain(out []float32, plane int, tmp []float32, wide, rows int, lanes []int32, add bool) {
-	for r := range rows {
-		row, out := tmp[r*wide:], out[r*plane:]
+func (p *implicit) scatterPlain(out, from []float32, ld int, lanes []int32) {
+	for r := range p.m {
+		row, to := from[r*ld:][:len(lanes)], out[r*p.plane:]
 		for j, at := range lanes {
-			if at -= lanes[0]; add {
-				out[at] += row[j]
+			if at -= lanes[0]; p.add {
+				to[at] += row[j]
 			} else {
-				out[at] = row[j]
+				to[at] = row[j]
 			}
 		}
 	}

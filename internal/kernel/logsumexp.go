@@ -12,8 +12,8 @@ import (
 // (len(x)+2)·2⁻⁵² of the sum, relatively.
 func LogSumExp(x []float64) float64 {
 	if useAsm {
-		if top := maxF64(len(x), unsafe.SliceData(x)); !math.IsInf(top, 0) {
-			return top + math.Log(sumExpF64(len(x), unsafe.SliceData(x), top))
+		if top := maxAsm64(len(x), unsafe.SliceData(x)); !math.IsInf(top, 0) {
+			return top + math.Log(sumExpAsm64(len(x), unsafe.SliceData(x), top))
 		}
 	}
 	return logSumExpPlain(x)
@@ -41,8 +41,8 @@ func LogSumExpDiff(f, c []float64, scale float64) float64 {
 	c = c[:len(f)]
 	if useAsm {
 		pf, pc := unsafe.SliceData(f), unsafe.SliceData(c)
-		if top := maxDiffF64(len(f), pf, pc, scale); !math.IsInf(top, 0) {
-			return top + math.Log(sumExpDiffF64(len(f), pf, pc, scale, top))
+		if top := maxDiffAsm64(len(f), pf, pc, scale); !math.IsInf(top, 0) {
+			return top + math.Log(sumExpDiffAsm64(len(f), pf, pc, scale, top))
 		}
 	}
 	return logSumExpDiffPlain(f, c, scale)
@@ -69,7 +69,7 @@ func logSumExpDiffPlain(f, c []float64, scale float64) float64 {
 func Exp(dst, x []float64) {
 	dst = dst[:len(x)]
 	if useAsm {
-		expF64(len(x), unsafe.SliceData(x), unsafe.SliceData(dst))
+		expAsm64(len(x), unsafe.SliceData(x), unsafe.SliceData(dst))
 		return
 	}
 	for i, v := range x {

@@ -22,6 +22,35 @@ func evenOddRows(rows, n int, x []float32, xStep int, even, odd []float32, step 
 	}
 }
 
+// copyRows copies rows of n elements, xStep apart, to rows step apart.
+func copyRows(rows, n int, x []float32, xStep int, dst []float32, step int) {
+	if useAsm {
+		copyRowsF32(rows, n, unsafe.SliceData(x), 4*xStep, unsafe.SliceData(dst), 4*step)
+		return
+	}
+	for r := range rows {
+		copy(dst[r*step:][:n], x[r*xStep:])
+	}
+}
+
+// finishRows stores max(floor, x+bias), or max(floor, x+dst+bias) with add; NaN
+// stays.
+func finishRows(rows, n int, x []float32, xStep int, dst []float32, step int, bias, floor float32, add bool) {
+	if useAsm {
+		finishRowsF32(rows, n, unsafe.SliceData(x), 4*xStep, unsafe.SliceData(dst), 4*step, bias, floor, add)
+		return
+	}
+	for r := range rows {
+		from, to := x[r*xStep:][:n], dst[r*step:][:n]
+		for i, v := range from {
+			if add {
+				v += to[i]
+			}
+			to[i] = max(floor, v+bias)
+		}
+	}
+}
+
 // winogradInput stores Bᵀ·d·B of n tiles in dst, its sixteen elements step
 // apart. split holds four phases of size elements, rows pitch apart.
 func winogradInput(n int, split []float32, size, pitch int, dst []float32, step int) {

@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // winograd is a 3×3 convolution at stride 1 by F(2×2, 3×3): tiles of 4×4 input
 // elements and the kernels are transformed, sixteen matrix products over the
 // channels follow, and their results are transformed to tiles of 2×2 outputs.
@@ -52,7 +54,7 @@ func (w *winograd) stride(count, each, nr int) int {
 
 // step returns the distance of the sixteen matrices of a transform with the
 // given rows, an odd number of cache lines as well.
-func step(rows, ld int) int { return (rows*ld/align | 1) * align }
+func step(rows, ld int) int { return ((rows*ld+align-1)/align | 1) * align }
 
 // phase returns the elements of one of four planes: even or odd rows and
 // columns.
@@ -168,29 +170,25 @@ func (w *winograd) output(p *planes, s, count, r, rows, each int) {
 		for i := range count {
 			winogradOutput(rows*w.pitch-1, p.m[o*p.ld+i*each:], step(w.out, p.ld), top, bottom)
 			plane := p.y[(s+i)*p.ySample+o*w.outH*w.outW:]
-			for y := range min(2*rows, w.outH-2*r) {
-				from := p.wide[y%2*half+y/2*2*w.pitch:][:w.outW]
-				p.finish(plane[(2*r+y)*w.outW:][:w.outW], from, o)
-			}
+			height := min(2*rows, w.outH-2*r)
+			p.finish((height+1)/2, w.outW, top, 2*w.pitch, plane[2*r*w.outW:], o)
+			p.finish(height/2, w.outW, bottom, 2*w.pitch, plane[min(2*r+1, w.outH-1)*w.outW:], o)
 		}
 	}
 }
 
-// finish stores a row of results.
-func (p *planes) finish(dst, from []float32, o int) {
-	if p.add {
-		Add32(from, from, dst)
+// finish stores every other row of results, n elements each, for output o.
+func (p *planes) finish(rows, n int, from []float32, ld int, dst []float32, o int) {
+	if !p.add && !p.relu && p.bias == nil {
+		copyRows(rows, n, from, ld, dst, 2*n)
+		return
 	}
-	var b float32
+	bias, floor := float32(0), float32(math.Inf(-1))
 	if p.bias != nil {
-		b = p.bias[o]
+		bias = p.bias[o]
 	}
-	switch {
-	case p.relu:
-		ScaleShiftReLU(dst, from, 1, b)
-	case p.bias != nil:
-		ScaleShift(dst, from, 1, b)
-	default:
-		copy(dst, from)
+	if p.relu {
+		floor = 0
 	}
+	finishRows(rows, n, from, ld, dst, 2*n, bias, floor, p.add)
 }

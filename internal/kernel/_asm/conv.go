@@ -14,6 +14,8 @@ func convolution() {
 	packGatherRows()
 	packQuads()
 	spread()
+	copyRows()
+	finishRows()
 	taps()
 	maxTaps()
 }
@@ -181,7 +183,7 @@ func maxTaps() {
 	at := GP64() // the byte offset of the outputs
 	XORQ(at, at)
 	l := &loop{e: f32, unroll: 1, out: []string{"dst", "places"}}
-	l.body = func(_ int, _ []vec, mask vec) []vec {
+	l.body = func(_ int, _ []vec, mask reg.Register) []vec {
 		name := "whole"
 		if mask != nil {
 			name = "last"
@@ -252,66 +254,4 @@ func packQuads() {
 	JMP(LabelRef("square"))
 	Label("done")
 	finish()
-}
-
-// spread writes the store of a tile to every other column.
-func spread() {
-	fn(f32, "spread", "rows, n int, src *T, ld int, dst *T, ldd int, add bool", "",
-		"stores rows of n elements, ld bytes apart, in every other element of rows ldd bytes apart, or adds them with add.")
-	rows, n, ld, ldd := Load(Param("rows"), GP64()), Load(Param("n"), GP64()), Load(Param("ld"), GP64()), Load(Param("ldd"), GP64())
-	src, dst := Load(Param("src"), GP64()), Load(Param("dst"), GP64())
-	add := Load(Param("add"), GP8())
-	rest := GP64()
-	MOVQ(n, rest)
-	ANDQ(I32(3), rest)
-	fullX, restX := tailMask(f32, constant(4)), tailMask(f32, rest)
-	full, last := YMM(), YMM()
-	VPMOVZXDQ(fullX.AsX(), full)
-	VPMOVZXDQ(restX.AsX(), last)
-	store := func(name string, v, mask vec, to Mem) {
-		TESTB(add, add)
-		JZ(LabelRef(name))
-		old := YMM()
-		VMASKMOVPS(to, mask, old)
-		VADDPS(old, v, v)
-		Label(name)
-		VMASKMOVPS(v, mask, to)
-	}
-	Label("row")
-	TESTQ(rows, rows)
-	JLE(LabelRef("done"))
-	from, to, left := GP64(), GP64(), GP64()
-	MOVQ(src, from)
-	MOVQ(dst, to)
-	MOVQ(n, left)
-	Label("four")
-	CMPQ(left, I32(4))
-	JLT(LabelRef("rest"))
-	v := YMM()
-	VPMOVZXDQ(Mem{Base: from}, v)
-	store("storeFour", v, full, Mem{Base: to})
-	ADDQ(I32(16), from)
-	ADDQ(I32(32), to)
-	SUBQ(I32(4), left)
-	JMP(LabelRef("four"))
-	Label("rest")
-	TESTQ(left, left)
-	JLE(LabelRef("end"))
-	few := XMM()
-	VMASKMOVPS(Mem{Base: from}, restX.AsX(), few)
-	VPMOVZXDQ(few, v)
-	store("storeRest", v, last, Mem{Base: to})
-	Label("end")
-	ADDQ(ld, src)
-	ADDQ(ldd, dst)
-	DECQ(rows)
-	JMP(LabelRef("row"))
-	Label("done")
-	finish()
-}
-
-func constant(v int32) reg.Register {
-	r := GP64()
-	MOVQ(I32(v), r)
-	return r
 }

@@ -3,6 +3,7 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 // float32s writes the float32 kernels of network layers other than products.
@@ -19,7 +20,7 @@ func mapping(name, params, doc string, unroll int, in, out []string, setup func(
 	fn(f32, name, params, "", doc)
 	step := setup()
 	l := &loop{e: f32, unroll: unroll, in: in, out: out}
-	l.body = func(_ int, in []vec, _ vec) []vec { return step(in) }
+	l.body = func(_ int, in []vec, _ reg.Register) []vec { return step(in) }
 	l.emit()
 	finish()
 }
@@ -174,7 +175,7 @@ func adam() {
 	coef := Load(Param("coef"), GP64())
 	at := func(i int) Mem { return Mem{Base: coef, Disp: 32 * i} }
 	l := &loop{e: f32, unroll: 2, in: []string{"grad", "m", "v", "w"}, out: []string{"m", "v", "w"}}
-	l.body = func(_ int, in []vec, _ vec) []vec {
+	l.body = func(_ int, in []vec, _ reg.Register) []vec {
 		g, m, v, w := in[0], in[1], in[2], in[3]
 		VFMADD231PS(at(0), w, g)
 		VMULPS(at(8), w, w)
@@ -249,7 +250,7 @@ func widenedSums(name, params, doc string, in []string, count int, term func(acc
 	fn(f32, name+"Wide", "n int, "+params, returns, doc)
 	acc := [][]vec{zeros(2 * count), zeros(2 * count)}
 	l := &loop{e: f32, unroll: 2, in: in}
-	l.body = func(u int, in []vec, _ vec) []vec {
+	l.body = func(u int, in []vec, _ reg.Register) []vec {
 		term(acc[u], in)
 		return nil
 	}

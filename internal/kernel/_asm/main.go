@@ -23,6 +23,7 @@ var families = map[string]func(){
 	"gemm512":  gemm512,
 	"vector":   vector,
 	"exp":      exponentials,
+	"exp512":   exponentials512,
 	"float32":  float32s,
 	"conv":     convolution,
 	"conv512":  convolution512,
@@ -35,6 +36,9 @@ var declared []string
 // fn starts the assembly function name for the element type, which params and
 // result write as T; result may be empty.
 func fn(e *elem, name, params, result, doc string) {
+	if e.zmm {
+		name = "wide" + strings.ToUpper(name[:1]) + name[1:]
+	}
 	name = fmt.Sprintf("%sF%d", name, 8*e.size)
 	signature := strings.TrimSpace(fmt.Sprintf("(%s) %s", params, result))
 	signature = strings.ReplaceAll(signature, "T", e.name)

@@ -22,34 +22,115 @@ type elem struct {
 	fnma231                        func(...Op)
 	fmsub213                       func(...Op) // dst = a*dst - b
 	bcastMem                       func(...Op)
+	zmm                            bool // of 64 bytes a register, for AVX-512
+}
+
+// wider returns e for ZMM registers. Its constants are single elements, which
+// instructions broadcast: whole registers of them would straddle cache lines.
+func (e *elem) wider(masked func(a, b, c Op)) *elem {
+	w := *e
+	w.zmm = true
+	w.lanes *= 2
+	w.mask = func(a, b, c Op) {
+		if _, ok := a.(Mem); ok {
+			masked(a, b, c)
+		} else {
+			e.load(a, b, c)
+		}
+	}
+	return &w
+}
+
+// orBroadcast returns plain for registers and broadcast for a constant.
+func orBroadcast(plain, broadcast func(...Op)) func(...Op) {
+	return func(ops ...Op) {
+		if _, constant := ops[0].(Mem); constant {
+			broadcast(ops...)
+		} else {
+			plain(ops...)
+		}
+	}
+}
+
+var f32z, f64z = wider32(), wider64()
+
+func wider32() *elem {
+	w := f32.wider(VMOVUPS_Z)
+	w.add, w.sub, w.mul = orBroadcast(VADDPS, VADDPS_BCST), orBroadcast(VSUBPS, VSUBPS_BCST), orBroadcast(VMULPS, VMULPS_BCST)
+	w.fma213, w.fnma231 = orBroadcast(VFMADD213PS, VFMADD213PS_BCST), orBroadcast(VFNMADD231PS, VFNMADD231PS_BCST)
+	return w
+}
+
+func wider64() *elem {
+	w := f64.wider(VMOVUPD_Z)
+	w.add, w.sub, w.mul = orBroadcast(VADDPD, VADDPD_BCST), orBroadcast(VSUBPD, VSUBPD_BCST), orBroadcast(VMULPD, VMULPD_BCST)
+	w.fma213, w.fnma231 = orBroadcast(VFMADD213PD, VFMADD213PD_BCST), orBroadcast(VFNMADD231PD, VFNMADD231PD_BCST)
+	return w
+}
+
+// constant puts a constant into a new register.
+func (e *elem) constant(m Mem) vec {
+	v := e.reg()
+	if e.zmm {
+		e.bcastMem(m, v)
+	} else {
+		VMOVUPS(m, v)
+	}
+	return v
+}
+
+// width is the size of a register in bytes.
+func (e *elem) width() int { return e.size * e.lanes }
+
+func (e *elem) reg() vec {
+	if e.zmm {
+		return ZMM()
+	}
+	return YMM()
+}
+
+// tail returns the mask of the first n lanes, n below lanes.
+func (e *elem) tail(n reg.Register) reg.Register {
+	if e.zmm {
+		return lowMask(n)
+	}
+	return tailMask(e, n)
 }
 
 var f32 = &elem{"float32", 4, 8, VADDPS, VSUBPS, VMULPS, VDIVPS, VMAXPS, VMINPS, VANDPS, VXORPS, VORPS, VMOVUPS, VMASKMOVPS,
-	VFMADD231PS, VFMADD213PS, VFNMADD231PS, VFMSUB213PS, VBROADCASTSS}
+	VFMADD231PS, VFMADD213PS, VFNMADD231PS, VFMSUB213PS, VBROADCASTSS, false}
 
 var f64 = &elem{"float64", 8, 4, VADDPD, VSUBPD, VMULPD, VDIVPD, VMAXPD, VMINPD, VANDPD, VXORPD, VORPD, VMOVUPD, VMASKMOVPD,
-	VFMADD231PD, VFMADD213PD, VFNMADD231PD, VFMSUB213PD, VBROADCASTSD}
+	VFMADD231PD, VFMADD213PD, VFNMADD231PD, VFMSUB213PD, VBROADCASTSD, false}
 
 // consts holds the constants already written, by name.
 var consts = map[string]Mem{}
 
-// vconst returns a 32-byte constant that repeats v.
+// vconst returns a constant that repeats v.
 func vconst(e *elem, v float64) Mem {
-	if e == f32 {
+	if e.size == 4 {
 		return bits(e, uint64(math.Float32bits(float32(v))))
 	}
 	return bits(e, math.Float64bits(v))
 }
 
-// bits returns a 32-byte constant that repeats the bit pattern b.
+// bits returns a constant that repeats the bit pattern b: a YMM register full of
+// it, or one element for ZMM registers.
 func bits(e *elem, b uint64) Mem {
 	name := fmt.Sprintf("c%d_%x", 8*e.size, b)
+	if e.zmm {
+		name = "z" + name
+	}
 	if m, ok := consts[name]; ok {
 		return m
 	}
 	m := GLOBL(name, RODATA|NOPTR)
-	for i := range e.lanes {
-		if e == f32 {
+	copies := e.lanes
+	if e.zmm {
+		copies = 1
+	}
+	for i := range copies {
+		if e.size == 4 {
 			DATA(4*i, U32(uint32(b)))
 		} else {
 			DATA(8*i, U64(b))
@@ -107,7 +188,7 @@ type loop struct {
 	unroll int
 	in     []string
 	out    []string
-	body   func(u int, in []reg.VecVirtual, mask reg.VecVirtual) []reg.VecVirtual
+	body   func(u int, in []reg.VecVirtual, mask reg.Register) []reg.VecVirtual
 }
 
 // emit writes the loop: unrolled whole vectors, single vectors, and a masked
@@ -126,7 +207,7 @@ func (l *loop) emit() {
 			l.vector(ptr, u, nil)
 		}
 		for _, p := range l.pointers(ptr) {
-			ADDQ(I32(int32(32*count)), p)
+			ADDQ(I32(int32(e.width()*count)), p)
 		}
 		SUBQ(I32(int32(e.lanes*count)), n)
 	}
@@ -145,7 +226,7 @@ func (l *loop) emit() {
 	Label("last")
 	TESTQ(n, n)
 	JLE(LabelRef("done"))
-	l.vector(ptr, 0, tailMask(e, n))
+	l.vector(ptr, 0, e.tail(n))
 	Label("done")
 }
 
@@ -161,11 +242,11 @@ func (l *loop) pointers(ptr map[string]reg.Register) []reg.Register {
 	return list
 }
 
-func (l *loop) vector(ptr map[string]reg.Register, u int, mask reg.VecVirtual) {
+func (l *loop) vector(ptr map[string]reg.Register, u int, mask reg.Register) {
 	var in []reg.VecVirtual
 	for _, name := range l.in {
-		v := YMM()
-		at := Mem{Base: ptr[name], Disp: 32 * u}
+		v := l.e.reg()
+		at := Mem{Base: ptr[name], Disp: l.e.width() * u}
 		if mask == nil {
 			l.e.load(at, v)
 		} else {
@@ -174,7 +255,7 @@ func (l *loop) vector(ptr map[string]reg.Register, u int, mask reg.VecVirtual) {
 		in = append(in, v)
 	}
 	for i, v := range l.body(u, in, mask) {
-		at := Mem{Base: ptr[l.out[i]], Disp: 32 * u}
+		at := Mem{Base: ptr[l.out[i]], Disp: l.e.width() * u}
 		if mask == nil {
 			l.e.load(v, at)
 		} else {
@@ -191,7 +272,7 @@ func scalar(e *elem, name string) reg.VecVirtual {
 	if err != nil {
 		panic(err)
 	}
-	y := YMM()
+	y := e.reg()
 	e.bcastMem(p.Addr, y)
 	return y
 }
@@ -202,7 +283,7 @@ func result(e *elem, v reg.VecVirtual, i int) {
 	if err != nil {
 		panic(err)
 	}
-	if e == f32 {
+	if e.size == 4 {
 		VMOVSS(v, r.Addr)
 	} else {
 		VMOVSD(v, r.Addr)
@@ -210,11 +291,13 @@ func result(e *elem, v reg.VecVirtual, i int) {
 }
 
 // zeros returns count cleared registers.
-func zeros(count int) []reg.VecVirtual {
+func zeros(count int) []reg.VecVirtual { return cleared(f32, count) }
+
+func cleared(e *elem, count int) []reg.VecVirtual {
 	var v []reg.VecVirtual
 	for range count {
-		y := YMM()
-		VXORPS(y, y, y)
+		y := e.reg()
+		e.xor(y, y, y)
 		v = append(v, y)
 	}
 	return v
@@ -234,10 +317,11 @@ func sum(e *elem, acc []reg.VecVirtual) reg.VecVirtual {
 }
 
 func sumLanes(e *elem, v reg.VecVirtual) reg.VecVirtual {
+	v = halve(e, v, e.add)
 	low, high := XMM(), XMM()
 	VEXTRACTF128(Imm(1), v, high)
 	e.add(high, v.AsX(), low)
-	if e == f32 {
+	if e.size == 4 {
 		VMOVHLPS(low, low, high)
 		VADDPS(high, low, low)
 		VMOVSHDUP(low, high)
@@ -247,6 +331,17 @@ func sumLanes(e *elem, v reg.VecVirtual) reg.VecVirtual {
 	VUNPCKHPD(low, low, high)
 	VADDSD(high, low, low)
 	return low
+}
+
+// halve joins the halves of a ZMM register and returns the YMM register.
+func halve(e *elem, v vec, join func(...Op)) vec {
+	if !e.zmm {
+		return v
+	}
+	high, both := YMM(), YMM()
+	VEXTRACTF64X4(Imm(1), v, high)
+	join(high, v.AsY(), both)
+	return both
 }
 
 // finish clears the upper halves and returns.

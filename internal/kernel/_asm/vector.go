@@ -31,7 +31,7 @@ func axpy(e *elem) {
 	fn(e, "axpy", "n int, alpha T, x, y *T", "", "adds alpha·x to y.")
 	alpha := scalar(e, "alpha")
 	l := &loop{e: e, unroll: 4, in: []string{"x", "y"}, out: []string{"y"}}
-	l.body = func(_ int, in []vec, _ vec) []vec {
+	l.body = func(_ int, in []vec, _ reg.Register) []vec {
 		e.fma231(in[0], alpha, in[1])
 		return in[1:]
 	}
@@ -43,7 +43,7 @@ func scale(e *elem) {
 	fn(e, "scale", "n int, alpha T, x, dst *T", "", "stores alpha·x in dst.")
 	alpha := scalar(e, "alpha")
 	l := &loop{e: e, unroll: 4, in: []string{"x"}, out: []string{"dst"}}
-	l.body = func(_ int, in []vec, _ vec) []vec {
+	l.body = func(_ int, in []vec, _ reg.Register) []vec {
 		e.mul(alpha, in[0], in[0])
 		return in
 	}
@@ -54,7 +54,7 @@ func scale(e *elem) {
 func binary(e *elem, name, what string, op func(...Op)) {
 	fn(e, name, "n int, x, y, dst *T", "", "stores "+what+" in dst.")
 	l := &loop{e: e, unroll: 4, in: []string{"x", "y"}, out: []string{"dst"}}
-	l.body = func(_ int, in []vec, _ vec) []vec {
+	l.body = func(_ int, in []vec, _ reg.Register) []vec {
 		op(in[1], in[0], in[0])
 		return in[:1]
 	}
@@ -67,7 +67,7 @@ func reduce(e *elem, name, params string, in []string, what string, term func(ac
 	fn(e, name, "n int, "+params, "T", what+".")
 	acc := zeros(4)
 	l := &loop{e: e, unroll: 4, in: in}
-	l.body = func(u int, in []vec, _ vec) []vec {
+	l.body = func(u int, in []vec, _ reg.Register) []vec {
 		term(acc[u], in)
 		return nil
 	}
@@ -83,11 +83,10 @@ func maximum(e *elem) {
 	low := negInf(e)
 	acc := make([]vec, 4)
 	for i := range acc {
-		acc[i] = YMM()
-		VMOVUPS(low, acc[i])
+		acc[i] = e.constant(low)
 	}
 	l := &loop{e: e, unroll: 4, in: []string{"x"}}
-	l.body = func(u int, in []vec, mask vec) []vec {
+	l.body = func(u int, in []vec, mask reg.Register) []vec {
 		e.maxi(fill(e, in[0], mask, low), acc[u], acc[u])
 		return nil
 	}
@@ -97,22 +96,24 @@ func maximum(e *elem) {
 }
 
 func negInf(e *elem) Mem {
-	if e == f32 {
+	if e.size == 4 {
 		return bits(e, 0xff800000)
 	}
 	return bits(e, 0xfff0000000000000)
 }
 
 // fill replaces the lanes outside the mask by those of rest.
-func fill(e *elem, v, mask vec, rest Mem) vec {
+func fill(e *elem, v vec, mask reg.Register, rest Mem) vec {
 	if mask == nil {
 		return v
 	}
-	r := YMM()
-	VMOVUPS(rest, r)
-	if e == f32 {
+	r := e.constant(rest)
+	switch {
+	case e.zmm:
+		e.load(v, mask, r)
+	case e.size == 4:
 		VBLENDVPS(mask, v, r, r)
-	} else {
+	default:
 		VBLENDVPD(mask, v, r, r)
 	}
 	return r
@@ -123,10 +124,10 @@ func maxLanes(e *elem, acc []vec) vec {
 	for i := range acc[1:] {
 		e.maxi(acc[i+1], acc[0], acc[0])
 	}
-	low, high := XMM(), XMM()
-	VEXTRACTF128(Imm(1), acc[0], high)
-	e.maxi(high, acc[0].AsX(), low)
-	if e == f32 {
+	low, high, all := XMM(), XMM(), halve(e, acc[0], e.maxi)
+	VEXTRACTF128(Imm(1), all, high)
+	e.maxi(high, all.AsX(), low)
+	if e.size == 4 {
 		VMOVHLPS(low, low, high)
 		VMAXPS(high, low, low)
 		VMOVSHDUP(low, high)

@@ -102,7 +102,7 @@ func winoInput() {
 		return Mem{Base: planes[i%2][j%2], Index: row, Scale: 1, Disp: 4 * (j / 2)}
 	}
 	l := &loop{e: f32, unroll: 1}
-	l.body = func(_ int, _ []vec, mask vec) []vec {
+	l.body = func(_ int, _ []vec, mask reg.Register) []vec {
 		load := func(m Mem) vec {
 			v := YMM()
 			if mask == nil {

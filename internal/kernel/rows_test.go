@@ -1,0 +1,128 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+)
+
+// rowsCase is a block of rows within larger ones.
+type rowsCase struct {
+	rows, n, ld, ldd int
+	src, dst, whole  []float32
+}
+
+func newRowsCase(r *rand.Rand, rows, n, apart int) *rowsCase {
+	c := &rowsCase{rows: rows, n: n, ld: n + r.IntN(3), ldd: apart*n + r.IntN(3)}
+	c.src = floats(r, rows*c.ld+1)
+	c.src[r.IntN(len(c.src))] = float32(math.NaN())
+	c.dst, c.whole = guarded[float32](rows*c.ldd, 3)
+	return c
+}
+
+// check compares the elements that are apart in each row of dst with want, and
+// the others with what they were.
+func (c *rowsCase) check(t *testing.T, what string, apart int, want func(i, j int) float32) {
+	t.Helper()
+	for i := range c.rows {
+		for j := range c.ldd {
+			w := float32(guard)
+			if j < apart*c.n && j%apart == 0 {
+				w = want(i, j/apart)
+			}
+			if got := c.dst[i*c.ldd+j]; got != w && !(got != got && w != w) {
+				t.Fatalf("%s %d×%d: element %d,%d is %v, want %v", what, c.rows, c.n, i, j, got, w)
+			}
+		}
+	}
+	checkGuards(t, what, c.whole, 3, len(c.dst))
+}
+
+func TestRows(t *testing.T) {
+	eachKernel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(51, 52))
+		for n := range 67 {
+			rows := r.IntN(4)
+			c := newRowsCase(r, rows, n, 1)
+			copyRows(rows, n, c.src, c.ld, c.dst, c.ldd)
+			c.check(t, "copyRows", 1, func(i, j int) float32 { return c.src[i*c.ld+j] })
+
+			for _, add := range []bool{false, true} {
+				c, bias := newRowsCase(r, rows, n, 1), float32(r.NormFloat64())
+				finishRows(rows, n, c.src, c.ld, c.dst, c.ldd, bias, -0.5, add)
+				c.check(t, "finishRows", 1, func(i, j int) float32 {
+					v := c.src[i*c.ld+j]
+					if add {
+						v += guard
+					}
+					return max(-0.5, v+bias)
+				})
+			}
+		}
+	})
+}
+
+func TestSpread(t *testing.T) {
+	if !useAsm {
+		t.Skip("no assembly")
+	}
+	r := rand.New(rand.NewPCG(53, 54))
+	for n := range 67 {
+		for _, add := range []bool{false, true} {
+			rows := r.IntN(4)
+			c := newRowsCase(r, rows, n, 2)
+			spreadF32(rows, n, unsafe.SliceData(c.src), 4*c.ld, unsafe.SliceData(c.dst), 4*c.ldd, add)
+			c.check(t, "spread", 2, func(i, j int) float32 {
+				if add {
+					return c.src[i*c.ld+j] + guard
+				}
+				return c.src[i*c.ld+j]
+			})
+		}
+	}
+}
+
+// The panels that packLattice and packTurned write, whatever the lanes, are
+// those of the twin.
+func TestPackLattice(t *testing.T) {
+	eachKernel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(55, 56))
+		img := floats(r, 4000)
+		for trial := range 600 {
+			rows, lanes := offsets(r, r.IntN(70), 1+trial%9), offsets(r, 1+r.IntN(16), 1+r.IntN(17))
+			want, got := make([]float32, 16*len(rows)), make([]float32, 16*len(rows))
+			packLatticePlain(img, rows, lanes, want)
+			packLattice(img, rows, lanes, got)
+			sameLanes(t, "packLattice", len(lanes), got, want)
+			clear(got)
+			fours := make([]bool, (len(rows)+7)/8)
+			foursOf(rows, fours)
+			packTurned(img, rows, lanes, fours, got)
+			sameLanes(t, "packTurned", len(lanes), got, want)
+		}
+	})
+}
+
+// offsets returns n offsets in runs of the given length.
+func offsets(r *rand.Rand, n, run int) []int32 {
+	s := make([]int32, n)
+	for i := range s {
+		if i%run == 0 {
+			s[i] = int32(r.IntN(1900))
+		} else {
+			s[i] = s[i-1] + 1
+		}
+	}
+	return s
+}
+
+// sameLanes compares the first lanes of panels of 16; the others are free.
+func sameLanes(t *testing.T, what string, lanes int, got, want []float32) {
+	t.Helper()
+	for i, v := range want {
+		if i%16 < lanes && got[i] != v {
+			t.Fatalf("%s, %d lanes: element %d is %v, want %v", what, lanes, i, got[i], v)
+		}
+	}
+}
