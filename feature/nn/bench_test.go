@@ -77,6 +77,20 @@ func BenchmarkResNet18(b *testing.B) {
 	}
 }
 
+// BenchmarkOne runs one sample forward.
+func BenchmarkOne(b *testing.B) {
+	net, err := ResNet18(ResNet18Config{Input: []int{3, 128, 128}, Classes: 8})
+	if err != nil {
+		b.Fatal(err)
+	}
+	x, out := feature.NewTensor(1, 3, 128, 128), []feature.Tensor{feature.NewTensor(1, 8)}
+	for b.Loop() {
+		if err := net.Forward(context.Background(), x, []string{"logits"}, out); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkDeep covers the other networks of the paper.
 func BenchmarkDeep(b *testing.B) {
 	for _, name := range []string{"densenet121", "efficientnet_b0"} {

@@ -189,6 +189,9 @@ func (c *compiler) scratch(nd node, b *nodePlan, wide bool) {
 	if op, ok := nd.op.(Scratcher); ok {
 		p.scratch = max(p.scratch, op.Scratch(nd.prepared, c.g.args(nd), b.outShape, c.cut(phase{forwardPhase, b.number}).sub))
 	}
+	if op, ok := nd.op.(splitter); ok {
+		b.items = op.pieces()
+	}
 	if wide {
 		op := nd.op.(WideOp)
 		b.items = op.WideItems(nd.prepared, c.g.args(nd))

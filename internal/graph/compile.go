@@ -113,7 +113,11 @@ func (c *compiler) schedule() {
 		if op, _, _ := c.batchOp(nd); op != nil {
 			fwd = append(fwd, phase{reducePhase, i}, phase{combinePhase, i})
 		}
-		fwd = append(fwd, phase{forwardPhase, i})
+		kind := forwardPhase
+		if _, ok := nd.op.(splitter); ok {
+			kind = splitPhase
+		}
+		fwd = append(fwd, phase{kind, i})
 	}
 	for i := len(g.nodes) - 1; i >= 0; i-- {
 		if !c.active[i] {
@@ -253,7 +257,7 @@ func (c *compiler) visit(ph phase, t int) {
 		reads, out = nd.op.Reads(want, c.p.req.Train)
 		touch(c.grads, nd.out, t)
 	}
-	if out || ph.kind == forwardPhase {
+	if out || ph.kind == forwardPhase || ph.kind == splitPhase {
 		touch(c.values, nd.out, t)
 	}
 	for k, v := range nd.in {

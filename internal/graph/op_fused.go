@@ -48,22 +48,13 @@ func (op convNorm) inner(c *Call) (p *convPlan, shift []float32, d Call) {
 
 // Pack implements Packer.
 func (op convNorm) Pack(c *Call, want []bool) {
-	p, shift, d := op.inner(c)
-	stats := Call{In: c.In[len(c.In)-5:]}
+	p, _, d := op.inner(c)
 	for g := range p.group {
 		w := c.Scratch[:p.mg*p.k]
 		if p.depth != nil {
 			w = d.Packed[g*p.mg*p.k : (g+1)*p.mg*p.k]
 		}
-		for i := range p.mg {
-			m := g*p.mg + i
-			mean, scale, beta := op.norm.norm(&stats, m)
-			if op.bias {
-				mean -= float64(c.In[2][m])
-			}
-			shift[m] = float32(beta - mean*scale)
-			kernel.Scale32(w[i*p.k:(i+1)*p.k], float32(scale), c.In[1][m*p.k:(m+1)*p.k])
-		}
+		op.fold(c, p, g*p.mg, w)
 		if p.depth != nil {
 			continue
 		}
@@ -71,6 +62,21 @@ func (op convNorm) Pack(c *Call, want []bool) {
 		if want[0] {
 			p.conv.PackInput(p.inputPack(&d, g), w)
 		}
+	}
+}
+
+// fold writes the scaled weights of output channels from first on into w, and
+// their shifts in their place.
+func (op convNorm) fold(c *Call, p *convPlan, first int, w []float32) {
+	stats := Call{In: c.In[len(c.In)-5:]}
+	for i := range len(w) / p.k {
+		m := first + i
+		mean, scale, beta := op.norm.norm(&stats, m)
+		if op.bias {
+			mean -= float64(c.In[2][m])
+		}
+		c.Packed[m] = float32(beta - mean*scale)
+		kernel.Scale32(w[i*p.k:(i+1)*p.k], float32(scale), c.In[1][m*p.k:(m+1)*p.k])
 	}
 }
 

@@ -31,6 +31,7 @@ const (
 	reducePhase phaseKind = iota
 	combinePhase
 	forwardPhase
+	splitPhase // forward, by pieces
 	lossPhase
 	reduceVJPPhase
 	combineVJPPhase
@@ -40,7 +41,7 @@ const (
 
 // barrier tells whether the phase needs the whole batch.
 func (k phaseKind) barrier() bool {
-	return k == combinePhase || k == lossPhase || k == combineVJPPhase || k == widePhase
+	return k == combinePhase || k == splitPhase || k == lossPhase || k == combineVJPPhase || k == widePhase
 }
 
 type phase struct {
@@ -93,7 +94,7 @@ type nodePlan struct {
 	out, dout   ref
 	fresh       []bool
 	zero        []int // inputs whose gradients are zeroed before VJP
-	items       int   // of WideVJP
+	items       int   // of WideVJP or of a splitter
 	state, part int   // offsets
 	stateLen    int
 	partLen     int
@@ -179,6 +180,7 @@ func (g *Graph) compile(req Request) (*program, error) {
 	p := &program{req: req.clone(), nodes: make([]nodePlan, len(g.nodes))}
 	c := &compiler{g: g.fuse(p.req), p: p}
 	c.mark()
+	c.split()
 	c.schedule()
 	c.aliases()
 	c.lifetimes()

@@ -39,15 +39,15 @@ type Run struct {
 	args Inputs
 	ctx  context.Context
 	seg  *segment
-	wide int // node of a WideVJP
+	wide int // node whose pieces run
 
 	// Made once: no allocation in a step.
-	laneFunc, itemFunc, clearFunc, sumFunc, packFunc func(worker, i int)
+	laneFunc, itemFunc, pieceFunc, clearFunc, sumFunc, packFunc func(worker, i int)
 }
 
 func newRun(p *program) *Run {
 	r := &Run{prog: p}
-	r.laneFunc, r.itemFunc, r.clearFunc, r.sumFunc, r.packFunc = r.lane, r.item, r.clearGrads, r.sumGrads, r.pack
+	r.laneFunc, r.itemFunc, r.pieceFunc, r.clearFunc, r.sumFunc, r.packFunc = r.lane, r.item, r.piece, r.clearGrads, r.sumGrads, r.pack
 	return r
 }
 
@@ -206,6 +206,10 @@ func (r *Run) barrier(ph phase) {
 		c := r.call(w, b, 0, 0, n)
 		r.bindGrads(w, b, b.din, 0, 0, n)
 		b.batchOp.CombineVJP(c, r.partsOf(b))
+	case splitPhase:
+		r.wide = ph.node
+		r.staff(b.items)
+		par.Each(b.items, r.pieceFunc)
 	case widePhase:
 		r.wide = ph.node
 		r.staff(b.items)
@@ -219,6 +223,12 @@ func (r *Run) item(worker, item int) {
 	c := r.call(w, b, 0, 0, r.prog.req.Batch)
 	r.bindGrads(w, b, b.dwide, 0, 0, r.prog.req.Batch)
 	b.op.(WideOp).WideVJP(c, item)
+}
+
+// piece runs one piece of a splitter's Forward.
+func (r *Run) piece(worker, item int) {
+	w, b := &r.workers[worker], &r.prog.nodes[r.wide]
+	b.op.(splitter).forwardPiece(r.call(w, b, 0, 0, r.prog.req.Batch), item)
 }
 
 // call binds the values of a node.
