@@ -53,11 +53,13 @@ func NewConv(g Window, out, groups int) *Conv {
 }
 
 // suitsWinograd reports whether the transforms apply and are worth their cost,
-// which is shared by the channels of the other side.
+// which is shared by the channels of the other side, and for the weights by the
+// tiles; a single tile of 2×2 outputs in a plane is not worth it.
 func (c *Conv) suitsWinograd() bool {
-	const fewest = 24
+	const fewest, tile = 24, 4
 	unit := c.StrideH == 1 && c.StrideW == 1 && c.DilationH == 1 && c.DilationW == 1
-	return unit && c.KernelH == 3 && c.KernelW == 3 && c.dense() && min(c.Channels, c.Out) >= fewest
+	large := min(c.Channels, c.Out) >= fewest && c.OutHeight()*c.OutWidth() > tile
+	return unit && c.KernelH == 3 && c.KernelW == 3 && c.dense() && large
 }
 
 // padding tells how planes are laid out in a padded image. Each row is split
@@ -138,6 +140,9 @@ func (c *Conv) Scratch(samples int) int {
 	direct := image + k.kc*(k.nc+roundUp(c.Out, mr)) + weights + 5*align
 	if !c.beside(k) {
 		direct += k.nc * max(c.Out, c.Channels)
+	}
+	if c.unpacked() {
+		direct = max(direct, image+c.directScratch()+2*align)
 	}
 	for _, w := range []*winograd{c.fast, c.fastInput} {
 		if w != nil {

@@ -43,3 +43,583 @@ next:
 done:
 	VZEROUPPER
 	RET
+
+// func tapRows1F32(n int, img *float32, taps int, offsets *int32, a *float32, dst *float32, ldd int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·tapRows1F32(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), AX
+	MOVQ img+8(FP), CX
+	MOVQ dst+40(FP), DX
+	MOVQ ldd+48(FP), BX
+	MOVQ taps+16(FP), SI
+	MOVQ offsets+24(FP), DI
+	MOVQ a+32(FP), R8
+
+wide:
+	CMPQ   AX, $+64
+	JLT    single
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	XORQ   R9, R9
+	MOVQ   R8, R10
+
+wideTap:
+	CMPQ         R9, SI
+	JGE          wideStore
+	MOVLQSX      (DI)(R9*4), R11
+	VMOVUPS      (CX)(R11*4), Z4
+	VMOVUPS      64(CX)(R11*4), Z5
+	VMOVUPS      128(CX)(R11*4), Z6
+	VMOVUPS      192(CX)(R11*4), Z7
+	VBROADCASTSS (R10), Z8
+	VFMADD231PS  Z4, Z8, Z0
+	VFMADD231PS  Z5, Z8, Z1
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	INCQ         R9
+	ADDQ         $+24, R10
+	JMP          wideTap
+
+wideStore:
+	MOVQ    DX, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    BX, R9
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	SUBQ    $+64, AX
+	JMP     wide
+
+single:
+	CMPQ   AX, $+16
+	JLT    last
+	VXORPS Z0, Z0, Z0
+	XORQ   R9, R9
+	MOVQ   R8, R10
+
+singleTap:
+	CMPQ         R9, SI
+	JGE          singleStore
+	MOVLQSX      (DI)(R9*4), R11
+	VMOVUPS      (CX)(R11*4), Z1
+	VBROADCASTSS (R10), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	INCQ         R9
+	ADDQ         $+24, R10
+	JMP          singleTap
+
+singleStore:
+	MOVQ    DX, R9
+	VMOVUPS Z0, (R9)
+	ADDQ    BX, R9
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, AX
+	JMP     single
+
+last:
+	TESTQ  AX, AX
+	JLE    done
+	MOVL   $0xffffffff, R9
+	BZHIL  AX, R9, R9
+	KMOVW  R9, K1
+	VXORPS Z0, Z0, Z0
+	XORQ   R9, R9
+
+lastTap:
+	CMPQ         R9, SI
+	JGE          lastStore
+	MOVLQSX      (DI)(R9*4), R10
+	VMOVUPS.Z    (CX)(R10*4), K1, Z1
+	VBROADCASTSS (R8), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	INCQ         R9
+	ADDQ         $+24, R8
+	JMP          lastTap
+
+lastStore:
+	MOVQ    DX, SI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    BX, SI
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, AX
+
+done:
+	VZEROUPPER
+	RET
+
+// func tapRows2F32(n int, img *float32, taps int, offsets *int32, a *float32, dst *float32, ldd int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·tapRows2F32(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), AX
+	MOVQ img+8(FP), CX
+	MOVQ dst+40(FP), DX
+	MOVQ ldd+48(FP), BX
+	MOVQ taps+16(FP), SI
+	MOVQ offsets+24(FP), DI
+	MOVQ a+32(FP), R8
+
+wide:
+	CMPQ   AX, $+64
+	JLT    single
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	XORQ   R9, R9
+	MOVQ   R8, R10
+
+wideTap:
+	CMPQ         R9, SI
+	JGE          wideStore
+	MOVLQSX      (DI)(R9*4), R11
+	VMOVUPS      (CX)(R11*4), Z8
+	VMOVUPS      64(CX)(R11*4), Z9
+	VMOVUPS      128(CX)(R11*4), Z10
+	VMOVUPS      192(CX)(R11*4), Z11
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 4(R10), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	INCQ         R9
+	ADDQ         $+24, R10
+	JMP          wideTap
+
+wideStore:
+	MOVQ    DX, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    BX, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    BX, R9
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	SUBQ    $+64, AX
+	JMP     wide
+
+single:
+	CMPQ   AX, $+16
+	JLT    last
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	XORQ   R9, R9
+	MOVQ   R8, R10
+
+singleTap:
+	CMPQ         R9, SI
+	JGE          singleStore
+	MOVLQSX      (DI)(R9*4), R11
+	VMOVUPS      (CX)(R11*4), Z2
+	VBROADCASTSS (R10), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	VBROADCASTSS 4(R10), Z3
+	VFMADD231PS  Z2, Z3, Z1
+	INCQ         R9
+	ADDQ         $+24, R10
+	JMP          singleTap
+
+singleStore:
+	MOVQ    DX, R9
+	VMOVUPS Z0, (R9)
+	ADDQ    BX, R9
+	VMOVUPS Z1, (R9)
+	ADDQ    BX, R9
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, AX
+	JMP     single
+
+last:
+	TESTQ  AX, AX
+	JLE    done
+	MOVL   $0xffffffff, R9
+	BZHIL  AX, R9, R9
+	KMOVW  R9, K1
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	XORQ   R9, R9
+
+lastTap:
+	CMPQ         R9, SI
+	JGE          lastStore
+	MOVLQSX      (DI)(R9*4), R10
+	VMOVUPS.Z    (CX)(R10*4), K1, Z2
+	VBROADCASTSS (R8), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	VBROADCASTSS 4(R8), Z3
+	VFMADD231PS  Z2, Z3, Z1
+	INCQ         R9
+	ADDQ         $+24, R8
+	JMP          lastTap
+
+lastStore:
+	MOVQ    DX, SI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    BX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    BX, SI
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, AX
+
+done:
+	VZEROUPPER
+	RET
+
+// func tapRows3F32(n int, img *float32, taps int, offsets *int32, a *float32, dst *float32, ldd int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·tapRows3F32(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), AX
+	MOVQ img+8(FP), CX
+	MOVQ dst+40(FP), DX
+	MOVQ ldd+48(FP), BX
+	MOVQ taps+16(FP), SI
+	MOVQ offsets+24(FP), DI
+	MOVQ a+32(FP), R8
+
+wide:
+	CMPQ   AX, $+64
+	JLT    single
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	XORQ   R9, R9
+	MOVQ   R8, R10
+
+wideTap:
+	CMPQ         R9, SI
+	JGE          wideStore
+	MOVLQSX      (DI)(R9*4), R11
+	VMOVUPS      (CX)(R11*4), Z12
+	VMOVUPS      64(CX)(R11*4), Z13
+	VMOVUPS      128(CX)(R11*4), Z14
+	VMOVUPS      192(CX)(R11*4), Z15
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 4(R10), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 8(R10), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	INCQ         R9
+	ADDQ         $+24, R10
+	JMP          wideTap
+
+wideStore:
+	MOVQ    DX, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    BX, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    BX, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	VMOVUPS Z10, 128(R9)
+	VMOVUPS Z11, 192(R9)
+	ADDQ    BX, R9
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	SUBQ    $+64, AX
+	JMP     wide
+
+single:
+	CMPQ   AX, $+16
+	JLT    last
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	XORQ   R9, R9
+	MOVQ   R8, R10
+
+singleTap:
+	CMPQ         R9, SI
+	JGE          singleStore
+	MOVLQSX      (DI)(R9*4), R11
+	VMOVUPS      (CX)(R11*4), Z3
+	VBROADCASTSS (R10), Z4
+	VFMADD231PS  Z3, Z4, Z0
+	VBROADCASTSS 4(R10), Z4
+	VFMADD231PS  Z3, Z4, Z1
+	VBROADCASTSS 8(R10), Z4
+	VFMADD231PS  Z3, Z4, Z2
+	INCQ         R9
+	ADDQ         $+24, R10
+	JMP          singleTap
+
+singleStore:
+	MOVQ    DX, R9
+	VMOVUPS Z0, (R9)
+	ADDQ    BX, R9
+	VMOVUPS Z1, (R9)
+	ADDQ    BX, R9
+	VMOVUPS Z2, (R9)
+	ADDQ    BX, R9
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, AX
+	JMP     single
+
+last:
+	TESTQ  AX, AX
+	JLE    done
+	MOVL   $0xffffffff, R9
+	BZHIL  AX, R9, R9
+	KMOVW  R9, K1
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	XORQ   R9, R9
+
+lastTap:
+	CMPQ         R9, SI
+	JGE          lastStore
+	MOVLQSX      (DI)(R9*4), R10
+	VMOVUPS.Z    (CX)(R10*4), K1, Z3
+	VBROADCASTSS (R8), Z4
+	VFMADD231PS  Z3, Z4, Z0
+	VBROADCASTSS 4(R8), Z4
+	VFMADD231PS  Z3, Z4, Z1
+	VBROADCASTSS 8(R8), Z4
+	VFMADD231PS  Z3, Z4, Z2
+	INCQ         R9
+	ADDQ         $+24, R8
+	JMP          lastTap
+
+lastStore:
+	MOVQ    DX, SI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    BX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    BX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    BX, SI
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, AX
+
+done:
+	VZEROUPPER
+	RET
+
+// func tapRows4F32(n int, img *float32, taps int, offsets *int32, a *float32, dst *float32, ldd int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·tapRows4F32(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), AX
+	MOVQ img+8(FP), CX
+	MOVQ dst+40(FP), DX
+	MOVQ ldd+48(FP), BX
+	MOVQ taps+16(FP), SI
+	MOVQ offsets+24(FP), DI
+	MOVQ a+32(FP), R8
+
+wide:
+	CMPQ   AX, $+64
+	JLT    single
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	XORQ   R9, R9
+	MOVQ   R8, R10
+
+wideTap:
+	CMPQ         R9, SI
+	JGE          wideStore
+	MOVLQSX      (DI)(R9*4), R11
+	VMOVUPS      (CX)(R11*4), Z16
+	VMOVUPS      64(CX)(R11*4), Z17
+	VMOVUPS      128(CX)(R11*4), Z18
+	VMOVUPS      192(CX)(R11*4), Z19
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 4(R10), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 8(R10), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 12(R10), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	INCQ         R9
+	ADDQ         $+24, R10
+	JMP          wideTap
+
+wideStore:
+	MOVQ    DX, R9
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    BX, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    BX, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	VMOVUPS Z10, 128(R9)
+	VMOVUPS Z11, 192(R9)
+	ADDQ    BX, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	VMOVUPS Z14, 128(R9)
+	VMOVUPS Z15, 192(R9)
+	ADDQ    BX, R9
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	SUBQ    $+64, AX
+	JMP     wide
+
+single:
+	CMPQ   AX, $+16
+	JLT    last
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	XORQ   R9, R9
+	MOVQ   R8, R10
+
+singleTap:
+	CMPQ         R9, SI
+	JGE          singleStore
+	MOVLQSX      (DI)(R9*4), R11
+	VMOVUPS      (CX)(R11*4), Z4
+	VBROADCASTSS (R10), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(R10), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS 8(R10), Z5
+	VFMADD231PS  Z4, Z5, Z2
+	VBROADCASTSS 12(R10), Z5
+	VFMADD231PS  Z4, Z5, Z3
+	INCQ         R9
+	ADDQ         $+24, R10
+	JMP          singleTap
+
+singleStore:
+	MOVQ    DX, R9
+	VMOVUPS Z0, (R9)
+	ADDQ    BX, R9
+	VMOVUPS Z1, (R9)
+	ADDQ    BX, R9
+	VMOVUPS Z2, (R9)
+	ADDQ    BX, R9
+	VMOVUPS Z3, (R9)
+	ADDQ    BX, R9
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, AX
+	JMP     single
+
+last:
+	TESTQ  AX, AX
+	JLE    done
+	MOVL   $0xffffffff, R9
+	BZHIL  AX, R9, R9
+	KMOVW  R9, K1
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	XORQ   R9, R9
+
+lastTap:
+	CMPQ         R9, SI
+	JGE          lastStore
+	MOVLQSX      (DI)(R9*4), R10
+	VMOVUPS.Z    (CX)(R10*4), K1, Z4
+	VBROADCASTSS (R8), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(R8), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS 8(R8), Z5
+	VFMADD231PS  Z4, Z5, Z2
+	VBROADCASTSS 12(R8), Z5
+	VFMADD231PS  Z4, Z5, Z3
+	INCQ         R9
+	ADDQ         $+24, R8
+	JMP          lastTap
+
+lastStore:
+	MOVQ    DX, SI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    BX, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    BX, SI
+	VMOVUPS Z2, K1, (SI)
+	ADDQ    BX, SI
+	VMOVUPS Z3, K1, (SI)
+	ADDQ    BX, SI
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, AX
+
+done:
+	VZEROUPPER
+	RET

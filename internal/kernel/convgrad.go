@@ -146,10 +146,17 @@ func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, sc
 	for s := 0; s < samples; s += batch {
 		count := min(batch, samples-s)
 		img, imgSample := c.dy.fill(image, dy[s*outSample:], outSample, count)
+		if c.unpacked() {
+			for j := range count {
+				for i := range c.phases {
+					c.directInput(&c.phases[i], dx[(s+j)*inSample:], img[j*imgSample:], packed, add, free)
+				}
+			}
+			continue
+		}
+		p := implicit{m: c.Channels, img: img, imgSample: imgSample, out: dx[s*inSample:], outSample: inSample, plane: plane, add: add, indirect: add && !c.beside(k)}
 		for i := range c.phases {
-			ph := &c.phases[i]
-			p := implicit{m: c.Channels, packed: packed[ph.start:], lattice: &ph.lattice, img: img, imgSample: imgSample,
-				out: dx[s*inSample:], outSample: inSample, plane: plane, add: add, indirect: add && !c.beside(k)}
+			p.lattice, p.packed = &c.phases[i].lattice, packed[c.phases[i].start:]
 			p.run(k, count, free)
 		}
 	}

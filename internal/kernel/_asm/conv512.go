@@ -1,13 +1,23 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// convolution512 writes the packing of B from rows of any width.
+// convolution512 writes the packing of B from rows of any width, and direct
+// convolutions with few outputs, for which packing costs more than it saves.
 func convolution512() {
+	packPieces()
+	for rows := 1; rows <= 4; rows++ {
+		tapRows(rows)
+	}
+}
+
+func packPieces() {
 	fn(f32, "packPieces", "n int, img *T, offsets, starts, masks *int32, dst *T", "",
 		"copies to dst, for each of n offsets, the 16 elements i at img+offset+starts[j]+i for the j below 4 whose mask has bit i, or 0.")
 	n, offsets, dst := Load(Param("n"), GP64()), Load(Param("offsets"), GP64()), Load(Param("dst"), GP64())
@@ -28,4 +38,75 @@ func convolution512() {
 		VMOVUPS(v, Mem{Base: dst})
 		ADDQ(I32(64), dst)
 	})
+}
+
+// tapRows writes the direct convolution of one plane of tiles of rows×64.
+func tapRows(rows int) {
+	fn(f32, fmt.Sprintf("tapRows%d", rows), "n int, img *T, taps int, offsets *int32, a, dst *T, ldd int", "",
+		fmt.Sprintf("stores in element i of row r of dst, rows ldd bytes apart, the sum over the taps of a[%d·t+r]·img[i+offsets[t]], for i below n and %d rows.", mr, rows))
+	n, img, dst, ldd := Load(Param("n"), GP64()), Load(Param("img"), GP64()), Load(Param("dst"), GP64()), Load(Param("ldd"), GP64())
+	taps, offsets, a := Load(Param("taps"), GP64()), Load(Param("offsets"), GP64()), Load(Param("a"), GP64())
+	block := func(name string, vectors int, mask reg.Register) {
+		acc := cleared(f32z, rows*vectors)
+		t, weights := GP64(), GP64()
+		XORQ(t, t)
+		MOVQ(a, weights)
+		Label(name + "Tap")
+		CMPQ(t, taps)
+		JGE(LabelRef(name + "Store"))
+		at := GP64()
+		MOVLQSX(Mem{Base: offsets, Index: t, Scale: 4}, at)
+		b := make([]vec, vectors)
+		for j := range b {
+			b[j] = ZMM()
+			from := Mem{Base: img, Index: at, Scale: 4, Disp: 64 * j}
+			if mask == nil {
+				VMOVUPS(from, b[j])
+			} else {
+				VMOVUPS_Z(from, mask, b[j])
+			}
+		}
+		for r := range rows {
+			w := ZMM()
+			VBROADCASTSS(Mem{Base: weights, Disp: 4 * r}, w)
+			for j := range b {
+				VFMADD231PS(b[j], w, acc[r*vectors+j])
+			}
+		}
+		INCQ(t)
+		ADDQ(I32(4*mr), weights)
+		JMP(LabelRef(name + "Tap"))
+		Label(name + "Store")
+		row := GP64()
+		MOVQ(dst, row)
+		for r := range rows {
+			for j := range b {
+				if mask == nil {
+					VMOVUPS(acc[r*vectors+j], Mem{Base: row, Disp: 64 * j})
+				} else {
+					VMOVUPS(acc[r*vectors+j], mask, Mem{Base: row, Disp: 64 * j})
+				}
+			}
+			ADDQ(ldd, row)
+		}
+		ADDQ(I32(int32(64*vectors)), img)
+		ADDQ(I32(int32(64*vectors)), dst)
+		SUBQ(I32(int32(16*vectors)), n)
+	}
+	Label("wide")
+	CMPQ(n, I32(64))
+	JLT(LabelRef("single"))
+	block("wide", 4, nil)
+	JMP(LabelRef("wide"))
+	Label("single")
+	CMPQ(n, I32(16))
+	JLT(LabelRef("last"))
+	block("single", 1, nil)
+	JMP(LabelRef("single"))
+	Label("last")
+	TESTQ(n, n)
+	JLE(LabelRef("done"))
+	block("last", 1, lowMask(n))
+	Label("done")
+	finish()
 }
