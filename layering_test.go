@@ -28,6 +28,10 @@ var mayImport = map[string][]string{
 	"feature/train":       {"feature", "internal/..."},
 	"feature/nn":          {"feature", "internal/..."},
 	"feature/dataset":     {"feature", "internal/..."},
+	"feature/onnx":        {"feature", "internal/..."},
+	// Leaves, which nobody imports: they pull in Gorgonia.
+	"feature/gotensor": {"feature", "internal/..."},
+	"feature/onnxgo":   {"feature", "feature/onnx", "feature/gotensor", "internal/..."},
 
 	"distance":              {"internal/..."},
 	"distance/distancetest": {"distance", "internal/..."},
@@ -40,7 +44,9 @@ var mayImport = map[string][]string{
 
 	"examples/benchmark": publicPackages,
 	"examples/faces":     publicPackages,
+	"examples/onnx":      publicPackages,
 	"examples/distance":  publicPackages,
+	"examples/distances": publicPackages,
 }
 
 var publicPackages = []string{"feature/...", "distance/...", "synth", "metrics/...", "dlfd/..."}
@@ -115,6 +121,8 @@ var thirdParty = map[string][]string{
 	"feature":       {},
 	"feature/train": {},
 	"feature/nn":    {},
+	// for the wire format of protobuf, without its reflection
+	"feature/onnx": {"google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/internal/errors", "google.golang.org/protobuf/internal/detrand"},
 	// for resizing images
 	"feature/dataset": {"golang.org/x/image"},
 }

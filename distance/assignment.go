@@ -8,7 +8,7 @@ import "math"
 //
 // The method is the shortest augmenting path of Jonker and Volgenant, A
 // shortest augmenting path algorithm for dense and sparse linear assignment
-// problems (1987), with their column reduction and reduction transfer.
+// problems (1987), with their column reduction and augmenting row reduction.
 func assign(ws *Workspace, col []int, u, v, c []float64) {
 	ws = ws.Enter()
 	defer ws.Leave()
@@ -18,6 +18,9 @@ func assign(ws *Workspace, col []int, u, v, c []float64) {
 		row: ws.Ints(n), prev: ws.Ints(n), todo: ws.Ints(n), dist: ws.Floats(n),
 	}
 	s.reduce()
+	for range 2 {
+		s.bid()
+	}
 	for i := range n {
 		if col[i] < 0 {
 			s.augment(i)
@@ -60,6 +63,58 @@ func (s *assignment) reduce() {
 			s.col[i], s.row[j] = j, i
 		}
 	}
+}
+
+// bid lets each free row take its cheapest column, at a price under which the
+// second cheapest would do as well, from the row that has it, which bids next
+// in turn if the price has fallen. The number of bids is limited, since prices
+// may fall by very little.
+func (s *assignment) bid() {
+	free := s.todo[:0]
+	for i, j := range s.col {
+		if j < 0 {
+			free = append(free, i)
+		}
+	}
+	bids := 4 * s.n
+	for _, i := range free {
+		for ; i >= 0 && bids > 0; bids-- {
+			first, second, at, next := s.cheapest(i)
+			fell := s.v[at]-(second-first) < s.v[at]
+			if fell {
+				s.v[at] -= second - first
+			} else if s.row[at] >= 0 {
+				at = next
+			}
+			loser := s.row[at]
+			s.row[at], s.col[i] = i, at
+			if loser >= 0 {
+				s.col[loser] = -1
+			}
+			if i = loser; !fell {
+				break
+			}
+		}
+	}
+}
+
+// cheapest returns the two lowest reduced costs of row i and their columns.
+func (s *assignment) cheapest(i int) (first, second float64, at, next int) {
+	row, v := s.c[i*s.n:i*s.n+s.n], s.v[:s.n]
+	first, second = math.Inf(1), math.Inf(1)
+	for j, w := range row {
+		if r := w - v[j]; r < second {
+			if r < first {
+				first, second, at, next = r, first, j, at
+			} else {
+				second, next = r, j
+			}
+		}
+	}
+	if math.IsInf(second, 1) { // a single column
+		return first, first, at, at
+	}
+	return first, second, at, next
 }
 
 // augment finds the shortest path in reduced costs from the free row start to
@@ -114,19 +169,4 @@ func (s *assignment) relax(row []float64, h float64, i, left int) (at int) {
 		}
 	}
 	return at
-}
-
-// gap returns by how much the cost of the assignment, per row, can exceed the
-// optimum: the difference to the dual value after the duals are made feasible.
-func assignmentGap(col []int, u, v, c []float64) float64 {
-	n := len(col)
-	var worst, primal, dual float64
-	for i, ui := range u {
-		for j, w := range c[i*n : i*n+n] {
-			worst = max(worst, ui+v[j]-w)
-		}
-		primal += c[i*n+col[i]]
-		dual += ui + v[i]
-	}
-	return math.Abs(primal-dual)/float64(n) + worst
 }

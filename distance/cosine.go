@@ -21,28 +21,33 @@ func directions(ws *Workspace, x Sample) (unit, inv []float64, zeros int) {
 	unit, inv = ws.Floats(x.N*x.Dim), ws.Floats(x.N)
 	for i := range x.N {
 		out := unit[i*x.Dim : (i+1)*x.Dim]
-		row := x.Row(i)
-		var top float64
-		for _, v := range row {
-			top = max(top, math.Abs(v))
-		}
-		inv[i] = 0
-		clear(out)
-		if top < tiny {
+		if inv[i] = reciprocalLength(out, x.Row(i)); inv[i] == 0 {
+			clear(out)
 			zeros++
-			continue
 		}
-		// Divided by the largest coordinate first, no square overflows.
-		for j, v := range row {
-			out[j] = v / top
-		}
-		r := 1 / math.Sqrt(kernel.Dot(out, out))
-		for j := range out {
-			out[j] *= r
-		}
-		inv[i] = r / top
 	}
 	return unit, inv, zeros
+}
+
+// reciprocalLength writes the direction of row into out and returns 1/|row|,
+// or 0 if there is no direction.
+func reciprocalLength(out, row []float64) float64 {
+	if s := kernel.Dot(row, row); s > 1e-280 && s < 1e280 {
+		r := 1 / math.Sqrt(s)
+		kernel.Scale(out, r, row)
+		return r
+	}
+	top := largestAbs(row)
+	if top < tiny {
+		return 0
+	}
+	// Divided by the largest coordinate first, no square overflows.
+	for j, v := range row {
+		out[j] = v / top
+	}
+	r := 1 / math.Sqrt(kernel.Dot(out, out))
+	kernel.Scale(out, r, out)
+	return r / top
 }
 
 // nearCos is the cost under which 1 − cos is computed from the difference of
@@ -69,7 +74,10 @@ func (Cosine) Matrix(ws *Workspace, dst []float64, x, y Sample) {
 			if s++; s < nearCos && ix[i] > 0 && iy[j] > 0 {
 				s = sqDiff(ux[i*d:i*d+d], uy[j*d:j*d+d]) / 2
 			}
-			row[j] = min(s, 2)
+			if s > 2 {
+				s = 2
+			}
+			row[j] = s
 		}
 	}
 }

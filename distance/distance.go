@@ -1,5 +1,3 @@
-// Package distance measures how far apart two samples of points are, with the
-// gradient in every point.
 package distance
 
 // Distance is a discrepancy D(x, y) between two samples of the same dimension.

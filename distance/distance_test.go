@@ -1,43 +1,138 @@
 package distance_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/distance/distancetest"
 )
 
+// all are the distances of this package at telling settings.
+var all = []struct {
+	name string
+	d    distance.Distance
+}{
+	{"Sinkhorn", distance.Sinkhorn{}},
+	{"SinkhornSqEuclidean", distance.Sinkhorn{Cost: distance.SqEuclidean{}, Epsilon: 1}},
+	{"SinkhornEuclidean", distance.Sinkhorn{Cost: distance.Euclidean{}}},
+	{"Divergence", distance.Sinkhorn{Debiased: true}},
+	{"DivergenceSqEuclidean", distance.Sinkhorn{Cost: distance.SqEuclidean{}, Epsilon: .5, Debiased: true}},
+	{"Sharp", distance.Sinkhorn{Value: distance.Transport, Epsilon: .2, Tol: 1e-11}},
+	{"SharpDivergence", distance.Sinkhorn{Value: distance.Transport, Epsilon: .2, Tol: 1e-11, Debiased: true}},
+	{"Shannon", distance.Sinkhorn{Value: distance.Shannon}},
+	{"Unbalanced", distance.Sinkhorn{Rho: .5}},
+	{"UnbalancedStiff", distance.Sinkhorn{Rho: 100, Cost: distance.SqEuclidean{}}},
+	{"UnbalancedDivergence", distance.Sinkhorn{Rho: 1, Epsilon: .1, Debiased: true, Cost: distance.Euclidean{}}},
+	{"Warm", distance.Sinkhorn{WarmStart: true}},
+	{"WarmDivergence", distance.Sinkhorn{WarmStart: true, Debiased: true}},
+	{"EMD", distance.EMD{}},
+	{"EMDSqEuclidean", distance.EMD{Cost: distance.SqEuclidean{}}},
+	{"EMDEuclidean", distance.EMD{Cost: distance.Euclidean{}}},
+	{"MMD", distance.MMD{}},
+	{"MMDFixed", distance.MMD{Kernel: distance.Gaussian{Sigma: 1.5}}},
+	{"MMDMulti", distance.MMD{Kernel: distance.Gaussian{Sigma: 1, Multiples: []float64{.5, 1, 2}}}},
+	{"MMDUnbiased", distance.MMD{Estimator: distance.Unbiased}},
+	{"MMDLinearTime", distance.MMD{Estimator: distance.LinearTime}},
+	{"Laplacian", distance.MMD{Kernel: distance.Laplacian{}}},
+	{"LaplacianL1", distance.MMD{Kernel: distance.Laplacian{Sigma: 2, L1: true}}},
+	{"LaplacianL1LinearTime", distance.MMD{Kernel: distance.Laplacian{Sigma: 2, L1: true}, Estimator: distance.LinearTime}},
+	{"Energy", distance.MMD{Kernel: distance.Energy{}}},
+	{"EnergyUnbiased", distance.MMD{Kernel: distance.Energy{}, Estimator: distance.Unbiased}},
+	{"Linear", distance.MMD{Kernel: distance.Linear{}}},
+	{"LinearUnbiased", distance.MMD{Kernel: distance.Linear{}, Estimator: distance.Unbiased}},
+	{"LinearLinearTime", distance.MMD{Kernel: distance.Linear{}, Estimator: distance.LinearTime}},
+	{"Polynomial", distance.MMD{Kernel: distance.Polynomial{}}},
+	{"KID", distance.MMD{Kernel: distance.Polynomial{}, Estimator: distance.Unbiased}},
+	{"RationalQuadratic", distance.MMD{Kernel: distance.RationalQuadratic{}}},
+	{"RationalQuadratic2", distance.MMD{Kernel: distance.RationalQuadratic{Alpha: 2.5, Sigma: 1}}},
+	{"IMQ", distance.MMD{Kernel: distance.InverseMultiquadric{}}},
+	{"EMDCityBlock", distance.EMD{Cost: distance.CityBlock{}}},
+	{"RandomFourier", distance.RandomFourier{}},
+	{"RandomFourierL1", distance.RandomFourier{Sigma: 3, L1: true, Features: 40, Seed: 7}},
+	{"Sliced", distance.SlicedWasserstein{}},
+	{"Sliced1", distance.SlicedWasserstein{P: 1, L: 5}},
+	{"Sliced3", distance.SlicedWasserstein{P: 3, L: 7, Seed: 3}},
+	{"MaxSliced", distance.SlicedWasserstein{Max: true}},
+	{"Bures", distance.Bures{}},
+	{"BuresUnbiased", distance.Bures{DDof: 1}},
+	{"BuresRidge", distance.Bures{Ridge: .1}},
+	{"CORAL", distance.CORAL{}},
+	{"CORALBiased", distance.CORAL{DDof: -1}},
+	{"Weighted", distance.Weighted{Terms: []distance.Term{{Weight: 2, D: distance.EMD{}}, {Weight: -.5, D: distance.MMD{}}}}},
+	{"W2", distance.Root{D: distance.EMD{Cost: distance.SqEuclidean{}}}},
+	{"RootMMD", distance.Root{D: distance.MMD{Kernel: distance.Energy{}}}},
+	{"ReleasedSinkhorn", distance.ReleasedSinkhorn{}},
+	{"ReleasedSixSweeps", distance.ReleasedSinkhorn{Epsilon: .2, MaxIter: 6, Threshold: 1e-9, LogOffset: .1}},
+}
+
 func TestConformance(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		d    distance.Distance
-	}{
-		{"Sinkhorn", distance.Sinkhorn{}},
-		{"SinkhornSqEuclidean", distance.Sinkhorn{Cost: distance.SqEuclidean{}, Epsilon: 1}},
-		{"SinkhornEuclidean", distance.Sinkhorn{Cost: distance.Euclidean{}}},
-		{"Divergence", distance.Sinkhorn{Debiased: true}},
-		{"DivergenceSqEuclidean", distance.Sinkhorn{Cost: distance.SqEuclidean{}, Epsilon: .5, Debiased: true}},
-		{"Sharp", distance.Sinkhorn{Value: distance.Transport, Epsilon: .2, Tol: 1e-11}},
-		{"SharpDivergence", distance.Sinkhorn{Value: distance.Transport, Epsilon: .2, Tol: 1e-11, Debiased: true}},
-		{"Shannon", distance.Sinkhorn{Value: distance.Shannon}},
-		{"Unbalanced", distance.Sinkhorn{Rho: .5}},
-		{"UnbalancedStiff", distance.Sinkhorn{Rho: 100, Cost: distance.SqEuclidean{}}},
-		{"UnbalancedDivergence", distance.Sinkhorn{Rho: 1, Epsilon: .1, Debiased: true, Cost: distance.Euclidean{}}},
-		{"Warm", distance.Sinkhorn{WarmStart: true}},
-		{"WarmDivergence", distance.Sinkhorn{WarmStart: true, Debiased: true}},
-		{"EMD", distance.EMD{}},
-		{"EMDSqEuclidean", distance.EMD{Cost: distance.SqEuclidean{}}},
-		{"EMDEuclidean", distance.EMD{Cost: distance.Euclidean{}}},
-		{"MMD", distance.MMD{}},
-		{"MMDMulti", distance.MMD{Kernel: distance.Gaussian{Sigma: 1, Multiples: []float64{.5, 1, 2}}}},
-		{"MMDUnbiased", distance.MMD{Estimator: distance.Unbiased}},
-		{"Energy", distance.MMD{Kernel: distance.Energy{}}},
-		{"ReleasedSinkhorn", distance.ReleasedSinkhorn{}},
-	} {
+	for _, tt := range all {
 		t.Run(tt.name, func(t *testing.T) {
 			if err := distancetest.Check(tt.d); err != nil {
 				t.Error(err)
 			}
 		})
 	}
+}
+
+// TestConformanceWide is TestConformance at a size at which every path of the
+// matrix products is taken.
+func TestConformanceWide(t *testing.T) {
+	for _, tt := range all {
+		size := []distancetest.Size{{N: 21, M: 18, Dim: 9}}
+		t.Run(tt.name, func(t *testing.T) {
+			if err := distancetest.Check(tt.d, distancetest.Options{Sizes: size, Seed: 9}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestStreaming(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		d    distance.Sinkhorn
+	}{
+		{"Cosine", distance.Sinkhorn{}},
+		{"Divergence", distance.Sinkhorn{Debiased: true, Epsilon: .2}},
+		{"Relative", distance.Sinkhorn{Cost: distance.SqEuclidean{}}},
+		{"Unbalanced", distance.Sinkhorn{Cost: distance.Euclidean{}, Rho: 1, Debiased: true, Epsilon: .3}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dense, streamed := tt.d, tt.d
+			dense.Tol, streamed.Tol = 1e-10, 1e-10
+			streamed.MaxEntries = 1
+			streamed.MaxIter = 20000
+			x, y := features(1, 50, 6, 0), features(2, 40, 6, .4)
+			want, wx, wy := evalAll(t, dense, x, y)
+			got, gx, gy := evalAll(t, streamed, x, y)
+			if math.Abs(got-want) > 1e-9 {
+				t.Errorf("value %v, want %v", got, want)
+			}
+			if d := maxDiff(gx, wx); d > 1e-7 {
+				t.Errorf("gx differs by %v", d)
+			}
+			if d := maxDiff(gy, wy); d > 1e-7 {
+				t.Errorf("gy differs by %v", d)
+			}
+		})
+	}
+}
+
+func evalAll(t *testing.T, d distance.Distance, x, y distance.Sample) (v float64, gx, gy []float64) {
+	t.Helper()
+	gx, gy = make([]float64, len(x.X)), make([]float64, len(y.X))
+	v, err := d.Eval(nil, gx, gy, x, y)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, gx, gy
+}
+
+func maxDiff(a, b []float64) (m float64) {
+	for i, v := range a {
+		m = max(m, math.Abs(v-b[i]))
+	}
+	return m
 }

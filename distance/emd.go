@@ -2,6 +2,9 @@ package distance
 
 import (
 	"fmt"
+	"math"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
 // EMD is exact optimal transport, the minimum of ⟨P, C⟩ over the plans between
@@ -14,7 +17,9 @@ import (
 //
 // Stats.DualityGap certifies the value: it exceeds the minimum by no more.
 //
-// Reference: Peyré and Cuturi, Computational optimal transport (2019), §3.
+// Samples of equal size without weights are matched by the algorithm of Jonker
+// and Volgenant, others by the network simplex method. Reference: Peyré and
+// Cuturi, Computational optimal transport (2019), §3.
 type EMD struct {
 	// Cost of moving one unit of mass. If it is nil, Cosine is used.
 	Cost Cost
@@ -23,8 +28,7 @@ type EMD struct {
 // Properties implements Propertied.
 func (e EMD) Properties() Properties {
 	p := costProperties(e.Cost)
-	p.Symmetric, p.Definite = true, p.Nonnegative
-	p.EqualN = true
+	p.Symmetric, p.Definite, p.Weighted = true, p.Nonnegative, true
 	switch e.Cost.(type) {
 	case SqEuclidean:
 		p.Root = 2
@@ -34,40 +38,116 @@ func (e EMD) Properties() Properties {
 	return p
 }
 
-// Eval implements Distance. It takes O(N³) at worst and O(N²·Dim).
+// matching is an exact transport problem and its solution.
+type matching struct {
+	n, m       int
+	a, b, c    []float64
+	u, v, plan []float64
+}
+
+// Eval implements Distance. It takes O(N²·Dim), and O(N³) at worst.
 func (e EMD) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error) {
+	return e.eval(ws, request{gx: gx, gy: gy}, x, y)
+}
+
+// Plan implements Planner.
+func (e EMD) Plan(ws *Workspace, dst []float64, x, y Sample) (float64, error) {
+	if len(dst) != x.N*y.N {
+		return 0, fmt.Errorf("%w: plan has %d elements, want %d×%d", ErrShape, len(dst), x.N, y.N)
+	}
+	return e.eval(ws, request{plan: dst}, x, y)
+}
+
+// EvalWeights implements WeightGradienter: the gradients are the optimal dual
+// potentials. Where the plan is degenerate, as it is for uniform weights, they
+// are one choice of several.
+func (e EMD) EvalWeights(ws *Workspace, ga, gb []float64, x, y Sample) (float64, error) {
+	if err := checkWeightGradients(ga, gb, x, y); err != nil {
+		return 0, err
+	}
 	ws = ws.Enter()
 	defer ws.Leave()
-	if _, _, err := begin(ws, gx, gy, x, y); err != nil {
+	v, err := e.eval(ws, request{ga: ga, gb: gb}, x, y)
+	centre(ws, ga, x)
+	centre(ws, gb, y)
+	return v, err
+}
+
+func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
+	ws = ws.Enter()
+	defer ws.Leave()
+	a, b, err := begin(ws, r.gx, r.gy, x, y)
+	if err != nil {
 		return 0, err
 	}
-	if x.N != y.N || x.W != nil || y.W != nil {
-		return 0, fmt.Errorf("%w: EMD wants equal uniform sizes, x has %d points, y has %d", ErrShape, x.N, y.N)
+	if e.Cost == nil {
+		e.Cost = Cosine{}
 	}
-	cost := e.Cost
-	if cost == nil {
-		cost = Cosine{}
-	}
-	n := x.N
-	c := ws.Floats(n * n)
-	cost.Matrix(ws, c, x, y)
-	if _, _, err := costRange(c); err != nil {
+	t := matching{n: x.N, m: y.N, a: a, b: b, c: ws.Floats(x.N * y.N), u: ws.Floats(x.N), v: ws.Floats(y.N)}
+	e.Cost.Matrix(ws, t.c, x, y)
+	if _, _, err := costRange(t.c); err != nil {
 		return 0, err
 	}
-	col, u, v := ws.Ints(n), ws.Floats(n), ws.Floats(n)
-	assign(ws, col, u, v, c)
-	ws.Stats.DualityGap += assignmentGap(col, u, v, c)
-	var value float64
+	t.plan = ws.Floats(x.N * y.N)
+	before := ws.account()
+	if x.N == y.N && x.W == nil && y.W == nil {
+		t.assign(ws)
+	} else {
+		t.ship(ws)
+	}
+	value, gap := t.certify()
+	ws.Stats.DualityGap = gap
+	own := ws.settle(before)
+	if value-value != 0 {
+		return 0, errCost(value)
+	}
+	copy(r.plan, t.plan)
+	copy(r.ga, t.u)
+	copy(r.gb, t.v)
+	if r.points() {
+		e.Cost.VJP(ws, r.gx, r.gy, t.plan, t.c, x, y)
+	}
+	if !own.Converged {
+		return value, &ConvergenceError{own, 0}
+	}
+	return value, nil
+}
+
+// assign solves the problem with equal uniform sides.
+func (t *matching) assign(ws *Workspace) {
+	ws = ws.Enter()
+	defer ws.Leave()
+	col := ws.Ints(t.n)
+	assign(ws, col, t.u, t.v, t.c)
+	clear(t.plan)
 	for i, j := range col {
-		value += c[i*n+j]
+		t.plan[i*t.m+j] = t.a[i]
 	}
-	if gx != nil || gy != nil {
-		p := ws.Floats(n * n)
-		clear(p)
-		for i, j := range col {
-			p[i*n+j] = 1 / float64(n)
+}
+
+// ship solves the problem for any weights.
+func (t *matching) ship(ws *Workspace) {
+	ws.Stats.Converged = simplex(ws, t.plan, t.u, t.v, t.a, t.b, t.c)
+}
+
+// certify returns the cost of the plan and by how much it can exceed the
+// optimum: the difference to the dual value, once the duals are lowered until
+// they are feasible. Points without mass have no part in it.
+func (t *matching) certify() (value, gap float64) {
+	var worst, dual float64
+	for i, u := range t.u {
+		row := t.c[i*t.m : (i+1)*t.m]
+		value += kernel.Dot(row, t.plan[i*t.m:(i+1)*t.m])
+		dual += t.a[i] * u
+		if t.a[i] == 0 {
+			continue
 		}
-		cost.VJP(ws, gx, gy, p, c, x, y)
+		for j, w := range row {
+			if d := u + t.v[j] - w; d > worst && t.b[j] > 0 {
+				worst = d
+			}
+		}
 	}
-	return value / float64(n), nil
+	dual += kernel.Dot(t.b, t.v)
+	return value, math.Abs(value-dual) + worst
 }

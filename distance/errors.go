@@ -39,6 +39,7 @@ type Stats struct {
 	DualityGap    float64 // upper bound on the error of the value, where computed
 	Converged     bool    // every iteration reached its tolerance
 	ZeroVectors   int     // rows without a direction that met the cosine cost
+	SkippedMass   float64 // of x, in classes that ClassConditional left out
 }
 
 func (s *Stats) merge(t Stats) {
@@ -47,5 +48,7 @@ func (s *Stats) merge(t Stats) {
 	s.Inner += t.Inner
 	s.MarginalError = max(s.MarginalError, t.MarginalError)
 	s.DualityGap += t.DualityGap
+	s.ZeroVectors += t.ZeroVectors
+	s.SkippedMass += t.SkippedMass
 	s.Converged = s.Converged && t.Converged
 }

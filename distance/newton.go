@@ -24,7 +24,9 @@ func (t *transport) newton(tol float64, limit int) {
 			w.rhs[j] = t.eps * (t.target(j) - t.col[j])
 		}
 		forcing := min(.1, math.Sqrt(t.stats.MarginalError))
+		t.damping = min(1e-4, 1e-3*t.stats.MarginalError)
 		t.stats.Inner += t.solveSchur(w.step, w.rhs, forcing)
+		t.damping = 0
 		if !t.search(w.step, kernel.Dot(w.rhs, w.step)/t.eps) {
 			return
 		}
@@ -42,7 +44,7 @@ func (t *transport) columnError() (err float64) {
 // trust is how far the first trial may move a potential, in units of ε: where
 // a group of points has yet to gain its mass, the dual is flat to one side,
 // and Newton's own step leaps over the summit.
-const trust = 50
+const trust = 20
 
 // search halves the step along dir until the dual rises by enough of what its
 // slope promises, or the marginal error falls, which decides where the rise is
@@ -144,10 +146,10 @@ func (t *transport) rowMass(i int) float64 {
 // applySchur writes S z in one pass over the plan.
 func (t *transport) applySchur(dst, z []float64) {
 	for j, s := range t.col {
-		dst[j] = z[j] * (s + t.kappa*t.target(j))
+		dst[j] = z[j] * (s*(1+t.damping) + t.kappa*t.target(j))
 	}
 	for i, a := range t.a {
-		if a > 0 {
+		if a > 0 && t.rowMass(i) > 0 {
 			row := t.p[i*t.m : (i+1)*t.m]
 			kernel.Axpy(-kernel.Dot(row, z)/(t.rowMass(i)*(1+t.kappa)), row, dst)
 		}
@@ -158,10 +160,10 @@ func (t *transport) applySchur(dst, z []float64) {
 // mass.
 func (t *transport) schurDiagonal(dst []float64) {
 	for j, s := range t.col {
-		dst[j] = s + t.kappa*t.target(j)
+		dst[j] = s*(1+t.damping) + t.kappa*t.target(j)
 	}
 	for i, a := range t.a {
-		if a == 0 {
+		if a == 0 || t.rowMass(i) == 0 {
 			continue
 		}
 		r := 1 / (t.rowMass(i) * (1 + t.kappa))

@@ -34,8 +34,8 @@ func (r ReleasedSinkhorn) resolve() (ReleasedSinkhorn, error) {
 	if r.LogOffset == 0 {
 		r.LogOffset = 1e-6
 	}
-	if !(r.Epsilon > 0) || r.MaxIter < 0 || !(r.Threshold > 0) || !(r.LogOffset > 0) {
-		return r, fmt.Errorf("%w: %+v, want every field > 0", ErrParameter, r)
+	if !(r.Epsilon > 0) || r.MaxIter < 0 || r.MaxIter > 1<<20 || !(r.Threshold > 0) || !(r.LogOffset > 0) {
+		return r, fmt.Errorf("%w: %+v, want every field > 0 and at most 1<<20 sweeps", ErrParameter, r)
 	}
 	return r, nil
 }

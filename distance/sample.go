@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
 // Sample is a weighted empirical measure: the rows of X are its points.
@@ -40,8 +42,12 @@ func FromRows(rows [][]float64) Sample {
 }
 
 // FromFloat32 returns n uniform rows of width len(x)/n, converted into memory
-// of ws, which they share until the matching Leave (see Workspace).
+// of ws, which they share until the matching Leave (see Workspace); if ws is
+// nil, the memory is new.
 func FromFloat32(ws *Workspace, x []float32, n int) Sample {
+	if ws == nil {
+		ws = new(Workspace)
+	}
 	if n <= 0 || len(x)%n != 0 {
 		return Sample{N: n}
 	}
@@ -106,6 +112,9 @@ func (s Sample) check(name string) error {
 		return fmt.Errorf("%w: %s is %d×%d with stride %d in %d elements", ErrShape, name, s.N, s.Dim, s.stride(), len(s.X))
 	}
 	for i := range s.N {
+		if total := kernel.Sum(s.Row(i)); total-total == 0 {
+			continue // no term of a finite sum is infinite or NaN
+		}
 		for j, v := range s.Row(i) {
 			if v-v != 0 {
 				return fmt.Errorf("%w: %s[%d][%d] is %v", ErrNotFinite, name, i, j, v)

@@ -81,6 +81,13 @@ type Sinkhorn struct {
 	// unbalanced optimal transport (2019).
 	Rho float64
 
+	// MaxEntries is the number of entries up to which the matrices of costs and
+	// of the plan are kept in memory, 16 bytes an entry. Larger problems are
+	// streamed: costs are computed anew in every sweep, on all processors, by
+	// plain sweeps without Newton steps, warm starts, a duality gap, the value
+	// Transport or gradients in the weights. If it is zero, 1<<24 is used.
+	MaxEntries int
+
 	// WarmStart keeps the potentials in the Workspace, under its Key, and
 	// starts the next Eval at the same sizes from there: for loops that move
 	// the points a little at a time. Values then depend on the history, within
@@ -93,6 +100,7 @@ const (
 	defaultTol     = 1e-6
 	defaultMaxIter = 2000
 	defaultNewton  = 32
+	defaultEntries = 1 << 24
 )
 
 // resolve returns a copy of s with the defaults filled in, save for an Epsilon
@@ -112,6 +120,9 @@ func (s Sinkhorn) resolve() (Sinkhorn, error) {
 	}
 	if s.NewtonAfter == 0 {
 		s.NewtonAfter = defaultNewton
+	}
+	if s.MaxEntries == 0 {
+		s.MaxEntries = defaultEntries
 	}
 	return s, s.check()
 }
@@ -143,7 +154,10 @@ func (s Sinkhorn) Properties() Properties {
 	// Only positive definite exp(−c/ε) make the divergence nonnegative, and
 	// only for the regularised value.
 	p.Nonnegative = p.Nonnegative && (!s.Debiased || s.Value == Regularized)
-	p.Tol = 1e-5
+	p.Tol = 10 * defaultTol
+	if s.Tol > 0 {
+		p.Tol = max(10*s.Tol, 1e-9)
+	}
 	if s.Epsilon != 0 || s.Rho != 0 {
 		p.Homogeneous = p.Homogeneous && p.Degree == 0
 	}
@@ -171,9 +185,13 @@ func (s Sinkhorn) Freeze(ws *Workspace, x, y Sample) (Distance, error) {
 	if err != nil || r.Epsilon > 0 {
 		return s, err
 	}
+	if x.N*y.N > r.MaxEntries {
+		s.Epsilon, err = chooseEpsilon(r.newStream(ws, a, b, x, y).moments())
+		return s, err
+	}
 	c := ws.Floats(x.N * y.N)
 	r.Cost.Matrix(ws, c, x, y)
-	s.Epsilon, err = relativeEpsilon(a, b, c)
+	s.Epsilon, err = chooseEpsilon(costMoments(a, b, c))
 	return s, err
 }
 
@@ -200,10 +218,9 @@ func (s Sinkhorn) begin(ws *Workspace, gx, gy []float64, x, y Sample) (_ Sinkhor
 	return s, a, b, nil
 }
 
-// relativeEpsilon returns the default for a cost without a known range. Equal
+// chooseEpsilon returns the default for a cost without a known range. Equal
 // costs leave nothing to choose, and any ε gives the same plan.
-func relativeEpsilon(a, b, c []float64) (float64, error) {
-	mean, variance := costMoments(a, b, c)
+func chooseEpsilon(mean, variance float64) (float64, error) {
 	if variance-variance != 0 {
 		return 0, errCost(variance)
 	}
@@ -229,4 +246,8 @@ func costMoments(a, b, c []float64) (mean, variance float64) {
 
 func errCost(v float64) error {
 	return fmt.Errorf("%w: a cost, or a sum of costs, is %v", ErrNotFinite, v)
+}
+
+func errDigits(eps, lo, hi float64) error {
+	return fmt.Errorf("%w: Epsilon %v is lost in rounding beside costs from %v to %v; use EMD", ErrParameter, eps, lo, hi)
 }

@@ -3,6 +3,9 @@ package distance
 import (
 	"fmt"
 	"math"
+	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
 // Planner is a Distance that is the cost of a transport plan.
@@ -96,17 +99,19 @@ func (s Sinkhorn) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	before := ws.account()
 	value, err := s.term(ws, roleXY, 1, r, a, b, x, y)
 	if s.Debiased && err == nil {
 		var self float64
 		self, err = s.selfTerms(ws, r, a, b, x, y)
 		value += self
 	}
+	own := ws.settle(before)
 	if err != nil {
 		return 0, err
 	}
-	if !ws.Stats.Converged {
-		err = &ConvergenceError{ws.Stats, s.Tol}
+	if !own.Converged {
+		err = &ConvergenceError{own, s.Tol}
 	}
 	return value, err
 }
@@ -147,16 +152,11 @@ func (s Sinkhorn) cachedSelf(ws *Workspace, r request, b []float64, y Sample) (f
 	settings := [...]float64{s.Epsilon, s.Tol, s.Rho, float64(s.Value), float64(s.MaxIter), float64(s.NewtonAfter)}
 	if m.holds(s.Cost, settings[:], b, y) {
 		ws.Stats.merge(m.stats)
-		ws.Stats.ZeroVectors += m.stats.ZeroVectors
 		return m.value, nil
 	}
-	before := ws.Stats
-	ws.Stats = Stats{Converged: true}
+	before := ws.account()
 	value, err := s.term(ws, roleYY, -1, request{}, b, b, y, y)
-	stats := ws.Stats
-	ws.Stats = before
-	ws.Stats.merge(stats)
-	ws.Stats.ZeroVectors += stats.ZeroVectors
+	stats := ws.settle(before)
 	if err == nil {
 		m.keep(s.Cost, settings[:], b, y, value, stats)
 	}
@@ -166,6 +166,9 @@ func (s Sinkhorn) cachedSelf(ws *Workspace, r request, b []float64, y Sample) (f
 // term returns OT(x, y) and adds its gradients, times coef, to those wanted. It
 // sets s.Epsilon where it depends on the costs.
 func (s *Sinkhorn) term(ws *Workspace, which role, coef float64, r request, a, b []float64, x, y Sample) (float64, error) {
+	if r.plan == nil && x.N*y.N > s.MaxEntries {
+		return s.streamed(ws, coef, r, a, b, x, y)
+	}
 	ws = ws.Enter()
 	defer ws.Leave()
 	c := ws.Floats(x.N * y.N)
@@ -175,15 +178,16 @@ func (s *Sinkhorn) term(ws *Workspace, which role, coef float64, r request, a, b
 		return 0, err
 	}
 	if s.Epsilon == 0 {
-		if s.Epsilon, err = relativeEpsilon(a, b, c); err != nil {
+		if s.Epsilon, err = chooseEpsilon(costMoments(a, b, c)); err != nil {
 			return 0, err
 		}
 	}
 	if hi-lo > digits*s.Epsilon {
-		return 0, fmt.Errorf("%w: Epsilon %v is lost in rounding beside costs from %v to %v; use EMD", ErrParameter, s.Epsilon, lo, hi)
+		return 0, errDigits(s.Epsilon, lo, hi)
 	}
 	t := newTransport(ws, s, a, b, c)
-	s.run(ws, &t, which, x.same(y))
+	t.span = hi - lo
+	s.run(ws, &t, which, x.same(y) && slices.Equal(a, b))
 	if s.Rho == 0 {
 		t.stats.DualityGap = t.gap(ws)
 	}
@@ -204,6 +208,8 @@ func (s *Sinkhorn) run(ws *Workspace, t *transport, which role, self bool) {
 		if kept, warm = ws.potentials(which, t.n, t.m); warm {
 			copy(t.f, kept)
 			copy(t.g, kept[t.n:])
+			// What a small move leaves to do are the slow modes.
+			t.newtonAt = min(t.newtonAt, every)
 		}
 	}
 	if self {
@@ -270,10 +276,14 @@ const digits = 1e12
 func costRange(c []float64) (lo, hi float64, err error) {
 	lo, hi = c[0], c[0]
 	for _, v := range c {
-		if v-v != 0 {
-			return 0, 0, errCost(v)
+		if v < lo {
+			lo = v
+		} else if v > hi {
+			hi = v
 		}
-		lo, hi = min(lo, v), max(hi, v)
+	}
+	if total := kernel.Sum(c); total-total != 0 {
+		return 0, 0, errCost(total)
 	}
 	return lo, hi, nil
 }

@@ -50,8 +50,8 @@ const every = 8
 // decide raises the relaxation while the error falls more slowly than the
 // present one would make it at its best, which is by ω−1 a sweep, and returns
 // how many more sweeps the error needs to reach tol.
-func (p *pace) decide(err, tol float64) (left float64) {
-	rate := math.Pow(err/p.mark, 1./every)
+func (p *pace) decide(err, tol float64, sweeps int) (left float64) {
+	rate := math.Pow(err/p.mark, 1/float64(sweeps))
 	p.mark = err
 	if !(rate < 1) {
 		rate = 1 - 1e-3
@@ -73,7 +73,6 @@ func (p *pace) decide(err, tol float64) (left float64) {
 // or limit sweeps are done, or (if mayStop) Newton steps promise more.
 func (t *transport) sweep(tol float64, limit int, mayStop bool) {
 	var p pace
-	p.mark = math.Inf(1)
 	plain := relaxations[0]
 	r, exact := plain, true
 	for k := 1; k <= limit; k++ {
@@ -98,11 +97,14 @@ func (t *transport) sweep(tol float64, limit int, mayStop bool) {
 		if t.kappa > 0 || err <= tol {
 			r = plain
 		}
+		if k == 1 {
+			p.mark = err
+		}
 		if k%every > 0 {
 			continue
 		}
-		left := p.decide(err, tol)
-		if mayStop && t.newtonAt >= 0 && k+every > t.newtonAt && left > every {
+		left := p.decide(err, tol, min(k-1, every))
+		if mayStop && t.newtonAt >= 0 && t.stats.Iterations+every > t.newtonAt && left > every-2 {
 			return
 		}
 	}
@@ -116,9 +118,11 @@ func (t *transport) columns(r relaxation) bool {
 		switch {
 		case b == 0:
 		case !(s > 1e-280):
-			return false
+			if t.target(j) > 1e-280 {
+				return false
+			}
 		case t.kappa > 0:
-			t.v[j] = math.Pow(b*math.Exp(-t.g[j]/t.rho())/s, 1/(1+t.kappa))
+			t.v[j] = math.Pow(t.target(j)/s, 1/(1+t.kappa))
 		case r.roots == 0:
 			t.v[j] = b / s
 		default:
@@ -136,12 +140,12 @@ func (t *transport) rows(r relaxation) (err float64, wild bool) {
 	clear(t.col)
 	m := t.m
 	for i, a := range t.a {
-		if a == 0 {
+		row := t.p[i*m : i*m+m]
+		s := kernel.Dot(row, t.v)
+		if a == 0 || s == 0 && t.kappa > 0 { // a relaxed row may have no mass
 			t.next[i] = 1
 			continue
 		}
-		row := t.p[i*m : i*m+m]
-		s := kernel.Dot(row, t.v)
 		u := t.rowFactor(r, i, a, s)
 		best := a / s
 		if t.kappa > 0 {
@@ -179,7 +183,7 @@ func (t *transport) solve(anneal bool) {
 		t.anneal()
 	}
 	t.spread()
-	t.sweep(t.tol, t.maxIter, true)
+	t.sweep(t.tol, t.maxIter-t.stats.Iterations, true)
 	if t.newtonAt >= 0 && t.stats.MarginalError > t.tol && t.stats.Iterations < t.maxIter {
 		t.absorb()
 		t.spread()
@@ -192,26 +196,25 @@ func (t *transport) solve(anneal bool) {
 }
 
 // annealFrom is the range of the costs in units of ε above which the problem is
-// first solved, roughly, for larger ε.
-const annealFrom = 1000
+// first solved, to the marginal error rough, for larger ε: where groups of
+// points have to exchange mass over long distances, neither sweeps nor Newton
+// steps at the final ε see them.
+const (
+	annealFrom = 60
+	rough      = .02
+)
 
 func (t *transport) anneal() {
-	const rough = .05
-	lo, hi := math.Inf(1), math.Inf(-1)
-	for _, v := range t.c {
-		lo, hi = min(lo, v), max(hi, v)
-	}
-	eps := t.eps
-	if hi-lo <= annealFrom*eps {
+	eps, kappa := t.eps, t.kappa
+	if t.span <= annealFrom*eps {
 		return
 	}
-	kappa := t.kappa
-	for e := (hi - lo) / 10; e > 1.5*eps; e /= 4 {
+	for e := t.span / 10; e > 1.5*eps && t.stats.Iterations < t.maxIter; e /= 3 {
 		t.eps, t.kappa = e, kappa*(e/eps)
 		t.spread()
-		t.sweep(rough, 10, false)
+		t.sweep(rough, min(4, t.maxIter-t.stats.Iterations), false)
 		t.absorb()
-		if t.stats.MarginalError > rough {
+		if t.stats.MarginalError > rough && t.newtonAt >= 0 {
 			t.spread()
 			t.newton(rough, 20)
 		}

@@ -22,7 +22,10 @@ type transport struct {
 	f, g       []float64
 	u, v, next []float64
 	col, shift []float64
+	ones       []float64
 	tol, scale float64 // scale is the mass that marginal errors are relative to
+	span       float64 // of the costs, from least to largest
+	damping    float64 // of Newton steps: added to S as a share of diag(Pᵀ1)
 	mass       float64 // of the plan, once finished
 	maxIter    int
 	newtonAt   int // sweeps before Newton steps; negative: never
@@ -37,7 +40,7 @@ func newTransport(ws *Workspace, s *Sinkhorn, a, b, c []float64) transport {
 		tol: s.Tol, maxIter: s.MaxIter, newtonAt: s.NewtonAfter,
 		logb: ws.Floats(m), p: ws.Floats(n * m),
 		f: ws.Floats(n), g: ws.Floats(m), u: ws.Floats(n), v: ws.Floats(m),
-		next: ws.Floats(n), col: ws.Floats(m), shift: ws.Floats(m),
+		next: ws.Floats(n), col: ws.Floats(m), shift: ws.Floats(m), ones: ws.Floats(m),
 		scale: math.Sqrt(sum(a) * sum(b)),
 		work:  newNewtonWork(ws, n, m),
 	}
@@ -49,6 +52,7 @@ func newTransport(ws *Workspace, s *Sinkhorn, a, b, c []float64) transport {
 	}
 	clear(t.f)
 	clear(t.g)
+	fill(t.ones, 1)
 	return t
 }
 
@@ -87,20 +91,17 @@ func (t *transport) spreadRow(row, c []float64, i int, inv float64) {
 		q = t.a[i] * math.Exp((best-t.f[i])*inv)
 	}
 	t.f[i] = best
-	for j := range row {
-		row[j] *= q
-	}
+	kernel.Scale(row, q, row)
 }
 
 // entries writes bⱼ exp((f+gⱼ−cⱼ)/ε) and returns the sum.
 func (t *transport) entries(row, c []float64, f, inv float64) float64 {
-	shift := t.shift[:len(row)]
-	c = c[:len(row)]
-	for j := range row {
-		row[j] = (f + shift[j] - c[j]) * inv
-	}
+	kernel.Scale(row, -1, c)
+	kernel.Axpy(1, t.shift, row)
+	kernel.Axpy(f, t.ones, row)
+	kernel.Scale(row, inv, row)
 	kernel.Exp(row, row)
-	return sum(row)
+	return kernel.Sum(row)
 }
 
 // absorb moves the factors u and v into the potentials.
@@ -123,12 +124,9 @@ func (t *transport) finish() {
 			clear(row)
 			continue
 		}
-		var s float64
-		for j, v := range t.v {
-			row[j] *= u * v
-			s += row[j]
-		}
-		t.mass += s
+		kernel.Mul(row, t.v, row)
+		kernel.Scale(row, u, row)
+		t.mass += kernel.Sum(row)
 	}
 	t.stats.Converged = t.stats.MarginalError <= t.tol
 }
@@ -138,7 +136,7 @@ func (t *transport) finish() {
 func (t *transport) lift() {
 	t.absorb()
 	for j, s := range t.col {
-		if s > 1e-280 || t.b[j] == 0 {
+		if s > 1e-280 || t.target(j) < 1e-280 {
 			continue
 		}
 		least := math.Inf(1)
@@ -147,7 +145,7 @@ func (t *transport) lift() {
 				least = min(least, t.c[i*t.m+j]-f)
 			}
 		}
-		t.g[j] = least
+		t.g[j] = least / (1 + t.kappa)
 	}
 	t.spread()
 }

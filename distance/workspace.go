@@ -23,6 +23,7 @@ type Workspace struct {
 	marks   []mark
 	warm    map[warmKey][]float64
 	memos   map[warmKey]*memo
+	tables  map[draws][]float64
 }
 
 type mark struct{ floats, ints, singles position }
@@ -64,6 +65,22 @@ func (w *Workspace) Leave() {
 	w.floats.rewind(m.floats)
 	w.ints.rewind(m.ints)
 	w.singles.rewind(m.singles)
+}
+
+// account starts the statistics of one part of an Eval and returns those of
+// the parts before it, for settle.
+func (w *Workspace) account() (before Stats) {
+	before, w.Stats = w.Stats, Stats{Converged: true}
+	return before
+}
+
+// settle adds the parts before to the statistics and returns those of the last
+// part alone.
+func (w *Workspace) settle(before Stats) (own Stats) {
+	own = w.Stats
+	w.Stats = before
+	w.Stats.merge(own)
+	return own
 }
 
 // Floats returns n numbers of scratch memory with any content, for use until

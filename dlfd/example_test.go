@@ -22,7 +22,7 @@ func samples(seed uint64, n int) feature.Dataset {
 		for k := range 24 {
 			s.X.Row(i)[k] = float32(r.NormFloat64())
 		}
-		s.X.Row(i)[i%3] += 0.9
+		s.X.Row(i)[i%3] += 1.2
 	}
 	d, err := dataset.Memory(s)
 	if err != nil {
@@ -31,10 +31,10 @@ func samples(seed uint64, n int) feature.Dataset {
 	return d
 }
 
-// A classifier has learnt 120 samples by heart that it must forget.
+// A classifier has learnt 240 samples by heart that it must forget.
 func Example() {
 	ctx := context.Background()
-	retain, forget, holdout := samples(1, 240), samples(2, 120), samples(3, 240)
+	retain, forget, holdout := samples(1, 480), samples(2, 240), samples(3, 240)
 
 	all, err := feature.Concat(retain, forget)
 	if err != nil {
@@ -64,7 +64,8 @@ func Example() {
 	}
 
 	judge("before")
-	_, err = dlfd.DLFD{}.Unlearn(ctx, model,
+	method := dlfd.DLFD{Shrink: .4} // a network of few layers can be shrunk
+	_, err = method.Unlearn(ctx, model,
 		dlfd.Data{Retain: retain, Forget: forget, Holdout: holdout},
 		&dlfd.Options{Source: rand.NewPCG(1, 0)})
 	if err != nil {
@@ -72,5 +73,6 @@ func Example() {
 	}
 	judge("after")
 	// Output:
-	// before: accuracy 0.80 on test, 1.00 on forget; attack AUC 0.66
+	// before: accuracy 0.63 on test, 1.00 on forget; attack AUC 0.65
+	// after: accuracy 0.67 on test, 0.68 on forget; attack AUC 0.46
 }

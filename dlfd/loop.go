@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/feature"
@@ -24,16 +23,11 @@ type loop struct {
 	n      int // retain batches seen, skipped ones included
 }
 
-func newLoop(ctx context.Context, d DLFD, s *Session) (*loop, error) {
+func newLoop(d DLFD, s *Session) (*loop, error) {
 	l := &loop{DLFD: d, Session: s}
 	var err error
 	if l.pilot, err = newPilot(s, d.steering()); err != nil {
 		return nil, err
-	}
-	if d.Match != Off {
-		if l.match, err = newMatching(ctx, s, d.Match); err != nil {
-			return nil, err
-		}
 	}
 	if d.Distancing != nil {
 		synth := &d.Distancing.Synth
@@ -45,7 +39,12 @@ func newLoop(ctx context.Context, d DLFD, s *Session) (*loop, error) {
 		}
 	}
 	l.step = train.NewStepper(s.Model, &train.SGD{Rate: d.Rate, Momentum: .9, WeightDecay: 5e-4}, nil)
-	l.forget, l.stop = s.Cycle(s.Data.Forget, "forget order")
+	forget, stopForget := s.Cycle(s.Data.Forget, "forget order")
+	holdout, stopHoldout := s.Cycle(s.Data.Holdout, "holdout order")
+	l.forget, l.stop = forget, func() { stopForget(); stopHoldout() }
+	if d.Match != Off {
+		l.match = newMatching(d.Match, holdout)
+	}
 	s.Steps = d.Epochs * s.StepsPerEpoch(s.Data.Retain)
 	return l, nil
 }
@@ -102,8 +101,7 @@ func (l *loop) land(ctx context.Context) error {
 // the descent.
 func (l *loop) settle(ctx context.Context) error {
 	const batches = 30
-	tracked := slices.ContainsFunc(l.Model.Spec().Params, func(p feature.Param) bool { return !p.Trainable })
-	if !tracked {
+	if !hasStatistics(l.Model.Spec()) {
 		return nil
 	}
 	next, stop := l.Cycle(l.Data.Retain, "settle order")
@@ -172,7 +170,7 @@ func (l *loop) batch(ctx context.Context, b feature.Batch) error {
 	if l.released && l.n > 0 {
 		mode = feature.Mode{}
 	}
-	if err := l.raise(ctx, mode, &p); err != nil {
+	if err := l.lower(ctx, mode, &p); err != nil {
 		return fmt.Errorf("forget batch: %w", err)
 	}
 	if err := l.descend(ctx, mode, x, b.Labels, &p); err != nil {
@@ -185,9 +183,9 @@ func (l *loop) batch(ctx context.Context, b feature.Batch) error {
 	return nil
 }
 
-// raise adds the gradient of part 3, on as many steps as make one pass over the
+// lower adds the gradient of part 3, on as many steps as make one pass over the
 // forget set an epoch.
-func (l *loop) raise(ctx context.Context, mode feature.Mode, p *Point) error {
+func (l *loop) lower(ctx context.Context, mode feature.Mode, p *Point) error {
 	if l.match == nil || l.n%max(1, l.Data.Retain.Len()/l.Data.Forget.Len()) != 0 {
 		return nil
 	}

@@ -3,6 +3,7 @@ package dlfd
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
@@ -10,103 +11,167 @@ import (
 	"github.com/dlfd-go/unlearn/metrics"
 )
 
-// matching raises the losses of forget samples to the distribution of losses
-// that the original model shows on holdout samples of the same class.
+// matching lowers the log-odds of forget samples to the distribution that the
+// model shows on holdout samples of the same class. The log-odds
+// φ = log p/(1−p) of the label rank samples as their losses do, but their
+// gradient does not vanish where a sample is known by heart (the scale is that
+// of Carlini et al., "Membership inference attacks from first principles", IEEE
+// S&P 2022, section IV).
 type matching struct {
-	weight  float64
-	byClass map[int][]float64 // sorted holdout losses of each class
-	all     []float64         // of every class, for classes that the holdout lacks
+	weight          float64
+	forget, holdout pool
+	next            func() (feature.Batch, error) // of the holdout
 }
 
-func newMatching(ctx context.Context, s *Session, weight float64) (*matching, error) {
-	o, err := outputs(ctx, s.Model, s.Data.Holdout)
-	if err != nil {
-		return nil, fmt.Errorf("holdout: %w", err)
-	}
-	loss, err := metrics.CrossEntropies(o)
-	if err != nil {
-		return nil, fmt.Errorf("holdout: %w", err)
-	}
-	t := &matching{weight: weight, byClass: make(map[int][]float64)}
-	for i, label := range o.Labels {
-		t.byClass[label] = append(t.byClass[label], loss[i])
-	}
-	for _, v := range t.byClass {
-		slices.Sort(v)
-	}
-	slices.Sort(loss)
-	t.all = loss
-	return t, nil
+func newMatching(weight float64, next func() (feature.Batch, error)) *matching {
+	return &matching{weight: weight, forget: pool{}, holdout: pool{}, next: next}
 }
 
-// accumulate adds the gradient of weight × shortfall for a forget batch and
-// returns the shortfall.
+// accumulate adds the gradient of weight × excess for a forget batch and
+// returns the excess. A holdout batch is run forward first, in the same mode,
+// so that the distribution to reach is that of the model as it is.
 func (t *matching) accumulate(ctx context.Context, step *train.Stepper, mode feature.Mode, f feature.Batch) (float64, error) {
-	var short float64
-	err := step.Accumulate(ctx, mode, f.X, []string{step.Model.Spec().Logits}, func(val, cot []feature.Tensor) (err error) {
-		short, err = t.shortfall(val[0], cot[0], f.Labels)
+	taps := []string{step.Model.Spec().Logits}
+	h, err := t.next()
+	if err != nil {
+		return 0, fmt.Errorf("holdout batch: %w", err)
+	}
+	err = feature.Grad(ctx, step.Model, mode, h.X, taps, func(val, _ []feature.Tensor) error {
+		_, err := t.holdout.add(val[0], h)
+		return err
+	}, nil, nil)
+	if err != nil {
+		return 0, fmt.Errorf("holdout batch: %w", err)
+	}
+	var excess float64
+	err = step.Accumulate(ctx, mode, f.X, taps, func(val, cot []feature.Tensor) (err error) {
+		excess, err = t.excess(val[0], cot[0], f)
 		return err
 	})
-	return short, err
+	return excess, err
 }
 
-// shortfall is the one-sided Wasserstein-1 distance from the losses of a batch
-// up to those of the holdout, class by class: the mean over the batch of
-// max(0, q − ℓ), where q is the quantile of the holdout losses of the sample's
-// class that has the rank which ℓ has among the batch's samples of that class.
+// excess is the one-sided Wasserstein-1 distance from the log-odds of the
+// forget samples down to those of the holdout, class by class, as seen by a
+// batch: the mean over the batch of max(0, φ − q), where q is the quantile of
+// the holdout's log-odds in the sample's class at the rank that φ has among the
+// forget samples of that class. Log-odds are those of the last visit of each
+// sample. A class whose forget samples are not higher in the sense of higher is
+// left alone: what is left of the distance then is noise, and one-sided noise
+// would lower them for ever.
+//
 // It adds weight times its derivative in the logits into cot; at equality the
 // derivative is zero.
-func (t *matching) shortfall(logits, cot feature.Tensor, labels []int) (float64, error) {
-	loss := make([]float64, len(labels))
-	if err := feature.CrossEntropies(loss, logits, labels); err != nil {
+func (t *matching) excess(logits, cot feature.Tensor, f feature.Batch) (float64, error) {
+	odds, err := t.forget.add(logits, f)
+	if err != nil {
 		return 0, err
 	}
-	target := t.targets(loss, labels)
+	from, to := t.forget.byClass(), t.holdout.byClass()
+	for class := range from {
+		if !higher(from[class], to[class]) {
+			delete(to, class)
+		}
+	}
+	n := float64(len(odds))
 	var sum float64
-	for i, l := range loss {
-		if l >= target[i] {
+	for i, v := range odds {
+		target, ok := matched(v, from[f.Labels[i]], to[f.Labels[i]])
+		if !ok || v <= target {
 			continue
 		}
-		sum += target[i] - l
-		row := feature.Tensor{Shape: []int{1, logits.RowLen()}, Data: logits.Row(i)}
-		grad := feature.Tensor{Shape: row.Shape, Data: cot.Row(i)}
-		if _, err := feature.CrossEntropy(row, grad, labels[i:i+1], -t.weight/float64(len(labels))); err != nil {
-			return 0, err
-		}
+		sum += v - target
+		addLogOddsGrad(cot.Row(i), logits.Row(i), f.Labels[i], t.weight/n)
 	}
-	return sum / float64(len(labels)), nil
+	return sum / n, nil
 }
 
-// targets returns for each sample the holdout loss of its rank in its class.
-func (t *matching) targets(loss []float64, labels []int) []float64 {
-	groups := make(map[int][]int)
-	for i, label := range labels {
-		groups[label] = append(groups[label], i)
-	}
-	target := make([]float64, len(loss))
-	for label, group := range groups {
-		slices.SortStableFunc(group, func(i, j int) int {
-			switch {
-			case loss[i] < loss[j]:
-				return -1
-			case loss[i] > loss[j]:
-				return 1
-			}
-			return 0
-		})
-		from := t.byClass[label]
-		if len(from) == 0 {
-			from = t.all
-		}
-		for rank, i := range group {
-			target[i] = quantile(from, (float64(rank)+.5)/float64(len(group)))
+// addLogOddsGrad adds scale times the derivative of φ = z_y − log Σ_{j≠y} exp z_j
+// in the logits z into cot.
+func addLogOddsGrad(cot, z []float32, label int, scale float64) {
+	top := math.Inf(-1)
+	for j, v := range z {
+		if j != label {
+			top = max(top, float64(v))
 		}
 	}
-	return target
+	var sum float64
+	for j, v := range z {
+		if j != label {
+			sum += math.Exp(float64(v) - top)
+		}
+	}
+	for j, v := range z {
+		if j == label {
+			cot[j] += float32(scale)
+		} else {
+			cot[j] -= float32(scale * math.Exp(float64(v)-top) / sum)
+		}
+	}
 }
 
-// quantile returns the element of a sorted slice below which the part p of it
-// lies, 0 < p < 1.
-func quantile(sorted []float64, p float64) float64 {
-	return sorted[min(int(p*float64(len(sorted))), len(sorted)-1)]
+// higher reports whether a member of from is more often above a member of to
+// than below it: whether an attack that takes high log-odds for known samples
+// does better than chance. Both are sorted.
+func higher(from, to []float64) bool {
+	var below, i, j int // from[:i] < v, from[:j] <= v; ties count half
+	for _, v := range to {
+		for i < len(from) && from[i] < v {
+			i++
+		}
+		for j < len(from) && from[j] <= v {
+			j++
+		}
+		below += i + j
+	}
+	return below < len(from)*len(to)
+}
+
+// matched maps v, a member of from, to the element of to with the same rank;
+// both are sorted. It reports false where there is nothing to match.
+func matched(v float64, from, to []float64) (float64, bool) {
+	if len(to) == 0 {
+		return 0, false
+	}
+	lo, _ := slices.BinarySearch(from, v)
+	hi, _ := slices.BinarySearchFunc(from, v, func(w, v float64) int {
+		if w <= v {
+			return -1
+		}
+		return 1
+	})
+	p := float64(lo+hi) / 2 / float64(len(from)) // equal ones share the middle of their ranks
+	return to[min(int(p*float64(len(to))), len(to)-1)], true
+}
+
+// pool has the log-odds of every sample at its last visit.
+type pool map[int]visit
+
+type visit struct {
+	label   int
+	logOdds float64
+}
+
+// add records the log-odds of a batch and returns them.
+func (p pool) add(logits feature.Tensor, b feature.Batch) ([]float64, error) {
+	odds, err := metrics.LogitMargins(metrics.Outputs{N: len(b.Labels), Classes: logits.RowLen(), Logits: logits.Data, Labels: b.Labels})
+	if err != nil {
+		return nil, err
+	}
+	for i, k := range b.Index {
+		p[k] = visit{b.Labels[i], odds[i]}
+	}
+	return odds, nil
+}
+
+// byClass returns the log-odds of each class, sorted.
+func (p pool) byClass() map[int][]float64 {
+	classes := make(map[int][]float64)
+	for _, v := range p {
+		classes[v.label] = append(classes[v.label], v.logOdds)
+	}
+	for _, odds := range classes {
+		slices.Sort(odds)
+	}
+	return classes
 }

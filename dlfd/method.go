@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/train"
@@ -23,24 +24,28 @@ const Off = -1
 //  1. Weights are shrunk and perturbed (Ash and Adams, NeurIPS 2020, arXiv
 //     1910.08475), which loosens what was memorised.
 //  2. A few epochs of descent on the retain set bring the task back, while
-//  3. the losses of the forget samples of every class are raised to the
-//     distribution that the original model shows on Holdout samples of that
-//     class: a one-sided Wasserstein-1 distance between two distributions of
-//     losses. A retrained model treats forget samples as it treats unseen ones;
-//     this asks for just that.
+//  3. the log-odds of the right class on the forget samples of every class are
+//     lowered to the distribution that the model shows on Holdout samples of
+//     that class: a one-sided Wasserstein-1 distance, which acts as long as the
+//     forget samples tend to be the higher ones. A retrained model treats forget
+//     samples as it treats unseen ones; this asks for just that.
 //
 // Each part can be turned off, and Distancing can be added.
 type DLFD struct {
-	// Shrink is the factor of the weights in part 1, in (0, 1]. If it is zero,
-	// .4 is used; 1 keeps them.
+	// Shrink is the factor of the weights in part 1, in (0, 1]; 1 keeps them. If
+	// it is zero, .4 is used for a model that has running statistics of batch
+	// norm (a parameter that is not trainable), which take up the change of
+	// scale, and 1 for any other, in which signals would fade from layer to
+	// layer.
 	Shrink float64
 	// Perturb scales the noise of part 1. A weight with fan-in n gets normal
 	// noise with standard deviation Perturb/√(3n), that of PyTorch's default
-	// initialisation for Perturb 1. If it is zero, .4 is used; Off adds none.
+	// initialisation for Perturb 1. If it is zero, .8 is used where Shrink is
+	// below 1, and none is added where it is 1; Off adds none.
 	Perturb float64
 
-	// Match is the weight of part 3. If it is zero, .5 is used; Off leaves it
-	// out.
+	// Match is the weight of part 3. If it is zero, .1 is used where Shrink is
+	// below 1, and .3 where it is 1 and more is left to lower; Off leaves it out.
 	Match float64
 
 	// Distancing, where not nil, synthesises the samples to descend on.
@@ -90,11 +95,11 @@ func (d DLFD) Name() string {
 // forward pass over Forget and what Steering takes.
 func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error) {
 	return Run(ctx, d.Name(), m, data, opt, Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *Session) error {
-		r, err := d.resolve(s.StepsPerEpoch(s.Data.Retain))
+		r, err := d.resolve(m.Spec(), s.StepsPerEpoch(s.Data.Retain))
 		if err != nil {
 			return err
 		}
-		l, err := newLoop(ctx, r, s)
+		l, err := newLoop(r, s)
 		if err != nil {
 			return err
 		}
@@ -104,8 +109,16 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 }
 
 // resolve returns a copy of d with its defaults filled in.
-func (d DLFD) resolve(stepsPerEpoch int) (DLFD, error) {
-	d.Shrink, d.Perturb, d.Match, d.Rate = orElse(d.Shrink, .4), orElse(d.Perturb, .4), orElse(d.Match, .5), orElse(d.Rate, .03)
+func (d DLFD) resolve(spec feature.Spec, stepsPerEpoch int) (DLFD, error) {
+	if d.Shrink == 0 && hasStatistics(spec) {
+		d.Shrink = .4
+	}
+	d.Shrink = orElse(d.Shrink, 1)
+	perturb, match := .8, .1
+	if d.Shrink == 1 {
+		perturb, match = Off, .3
+	}
+	d.Perturb, d.Match, d.Rate = orElse(d.Perturb, perturb), orElse(d.Match, match), orElse(d.Rate, .03)
 	if d.Epochs == 0 {
 		d.Epochs = max(3, (50+stepsPerEpoch-1)/stepsPerEpoch)
 	}
@@ -129,6 +142,11 @@ func (d DLFD) resolve(stepsPerEpoch int) (DLFD, error) {
 		err = fmt.Errorf("%w: Lambda %v", ErrParameter, c.Lambda)
 	}
 	return d, err
+}
+
+// hasStatistics reports whether a model keeps running statistics.
+func hasStatistics(s feature.Spec) bool {
+	return slices.ContainsFunc(s.Params, func(p feature.Param) bool { return !p.Trainable })
 }
 
 // weight reports whether v is a weight: positive and finite, or Off.

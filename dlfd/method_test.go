@@ -152,7 +152,7 @@ func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
 		return a
 	}
 	before := judge()
-	res := unlearn(t, dlfd.DLFD{}, m, data)
+	res := unlearn(t, dlfd.DLFD{Shrink: .4}, m, data)
 	after := judge()
 	if before.Loss.AUC < .6 || before.ForgetAccuracy < .95 {
 		t.Fatalf("the model did not memorise (AUC %.3f, accuracy %.3f): the test shows nothing", before.Loss.AUC, before.ForgetAccuracy)
@@ -172,11 +172,11 @@ func TestLedgerOfTheDefault(t *testing.T) {
 	m := testkit.NewMLP(6, 8, 3, 1)
 	data := dlfd.Data{Retain: testkit.NewBlobs(40, 6, 3, 1, 7, 1), Forget: testkit.NewBlobs(18, 6, 3, 1, 7, 2), Holdout: testkit.NewBlobs(21, 6, 3, 1, 7, 3)}
 	res := unlearn(t, dlfd.DLFD{Epochs: 2}, m, data)
-	// Ten steps of 8 retain samples; a forget batch on every second of them, in
-	// passes of 8, 8 and 2. Scores take half of forget and all of holdout twice,
-	// the targets holdout once more.
-	forget := int64(8 + 8 + 2 + 8 + 8)
-	want := dlfd.Ledger{Forward: 80 + forget + 2*(9+21) + 21, Backward: 80 + forget, Steps: 10}
+	// Ten steps of 8 retain samples; on every second of them a forget batch, in
+	// passes of 8, 8 and 2, and a holdout batch, in passes of 8, 8 and 5. Scores
+	// take half of forget and all of holdout twice.
+	forget, holdout := int64(8+8+2+8+8), int64(8+8+5+8+8)
+	want := dlfd.Ledger{Forward: 80 + forget + holdout + 2*(9+21), Backward: 80 + forget, Steps: 10}
 	if res.Ledger != want {
 		t.Errorf("ledger is %+v, want %+v", res.Ledger, want)
 	}

@@ -144,7 +144,7 @@ func checkSamples(d feature.Dataset) error {
 
 // checkOverlap reports identities that are both to be kept and forgotten.
 func (s *Session) checkOverlap() error {
-	both := Overlap(s.Data.Retain, s.Data.Forget)
+	both := feature.SharedIdentities(s.Data.Retain, s.Data.Forget)
 	if len(both) == 0 {
 		return nil
 	}
@@ -158,28 +158,6 @@ func (s *Session) checkOverlap() error {
 		shown, more = shown[:5], fmt.Sprintf(" and %d more", len(both)-5)
 	}
 	return fmt.Errorf("%w: %q%s; Options.AllowOverlap goes on all the same", ErrOverlap, shown, more)
-}
-
-// Overlap returns the identities that stand in both datasets, sorted. Samples
-// without an identity do not count; either dataset may be nil.
-func Overlap(a, b feature.Dataset) []string {
-	if a == nil || b == nil {
-		return nil
-	}
-	in := make(map[string]bool)
-	for i := range a.Len() {
-		in[feature.IdentityOf(a, i)] = true
-	}
-	delete(in, "")
-	var both []string
-	for i := range b.Len() {
-		if id := feature.IdentityOf(b, i); in[id] {
-			both = append(both, id)
-			delete(in, id)
-		}
-	}
-	slices.Sort(both)
-	return both
 }
 
 // checkWeights returns an error wrapping feature.ErrNotFinite if a parameter

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"math/rand/v2"
 	"slices"
 )
@@ -151,6 +152,33 @@ func IdentityOf(d Dataset, i int) string {
 		return id.Identity(i)
 	}
 	return ""
+}
+
+// Identities returns the different identities of d, sorted, without the
+// unknown. d may be nil.
+func Identities(d Dataset) []string {
+	if d == nil {
+		return nil
+	}
+	seen := make(map[string]bool)
+	for i := range d.Len() {
+		seen[IdentityOf(d, i)] = true
+	}
+	delete(seen, "")
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// SharedIdentities returns the identities that stand in both datasets, sorted.
+// Either may be nil.
+func SharedIdentities(a, b Dataset) []string {
+	in := Identities(b)
+	var both []string
+	for _, id := range Identities(a) {
+		if _, ok := slices.BinarySearch(in, id); ok {
+			both = append(both, id)
+		}
+	}
+	return both
 }
 
 // PixelsOf returns how the images of d are normalised: the identity unless d

@@ -152,6 +152,12 @@ type Cloner interface {
 	Clone() (Trainable, error)
 }
 
+// Saver is implemented by models that can be written to a file, in the format of
+// their package. A file under that name is replaced at once or not at all.
+type Saver interface {
+	Save(path string) error
+}
+
 // Sharer is implemented by models whose Forward and Grad may run on several
 // goroutines at once while no parameter is written and no Mode tracks.
 type Sharer interface {

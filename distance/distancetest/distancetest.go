@@ -14,6 +14,8 @@ package distancetest
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/distance"
@@ -120,6 +122,7 @@ type checker struct {
 	props distance.Properties
 	opt   Options
 	sizes []Size
+	unit  float64 // a millionth of the largest value met: the floor of comparisons
 }
 
 func newChecker(d distance.Distance, opts []Options) (*checker, error) {
@@ -151,13 +154,29 @@ func newChecker(d distance.Distance, opts []Options) (*checker, error) {
 	if len(c.sizes) == 0 {
 		return nil, fmt.Errorf("distancetest: none of the sizes %v suits MinN %d, EqualN %v", sizes, c.props.MinN, c.props.EqualN)
 	}
+	c.unit = c.typical()
 	return c, nil
+}
+
+// typical returns a millionth of the largest value at all sizes.
+func (c *checker) typical() (unit float64) {
+	for _, s := range c.sizes {
+		x, y := c.pair(s, false)
+		_ = guard(func() error { // the laws will meet what goes wrong here
+			v, err := c.d.Eval(nil, nil, nil, x, y)
+			if v = math.Abs(v); err == nil && v < math.MaxFloat64 {
+				unit = max(unit, 1e-6*v)
+			}
+			return nil
+		})
+	}
+	return unit
 }
 
 // laws returns the laws that apply.
 func (c *checker) laws() []law {
 	var out []law
-	for _, l := range append(append([]law{}, contractLaws...), valueLaws...) {
+	for _, l := range slices.Concat(contractLaws, valueLaws, optionalLaws) {
 		if l.applies == nil || l.applies(c.props) {
 			out = append(out, l)
 		}

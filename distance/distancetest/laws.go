@@ -38,11 +38,11 @@ func (c *checker) both(d distance.Distance, x, y, x2, y2 distance.Sample, want f
 		return err
 	}
 	w := want(r)
-	if err := closeTo("value", got.value, w.value, 0, c.valueTol()); err != nil {
+	if err := closeTo("value", got.value, w.value, c.unit, c.valueTol()); err != nil {
 		return err
 	}
 	tol := max(c.gradTol(), c.valueTol())
-	floor := math.Abs(w.value) / (1 + rms(x2.X) + rms(y2.X))
+	floor := max(c.unit, math.Abs(w.value)) / (1 + rms(x2.X) + rms(y2.X))
 	if err := closeVec("gx", got.gx, w.gx, x.Dim, floor, tol); err != nil {
 		return err
 	}
@@ -90,10 +90,10 @@ func descentLaw(c *checker, s Size) error {
 			return err
 		}
 		slope := norm(r.gx) * norm(r.gx)
-		if slope <= c.gradTol()*math.Abs(r.value) {
+		if slope <= c.gradTol()*max(c.unit, math.Abs(r.value)) {
 			return nil
 		}
-		for h := .1 * (1 + rms(x.X)) / norm(r.gx); h*slope > 1e-11*math.Abs(r.value); h /= 3 {
+		for h := .1 * (1 + rms(x.X)) / norm(r.gx); h*slope > 1e-11*max(c.unit, math.Abs(r.value)); h /= 3 {
 			v, err := d.Eval(nil, nil, nil, moved(x, r.gx, -h), y)
 			if err != nil {
 				return err
@@ -337,10 +337,10 @@ func (c *checker) matches(d distance.Distance, got result, x, y distance.Sample)
 	if err != nil {
 		return err
 	}
-	if err := closeTo("value", got.value, want.value, 0, c.valueTol()); err != nil {
+	if err := closeTo("value", got.value, want.value, c.unit, c.valueTol()); err != nil {
 		return err
 	}
-	floor := math.Abs(want.value) / (1 + rms(x.X) + rms(y.X))
+	floor := max(c.unit, math.Abs(want.value)) / (1 + rms(x.X) + rms(y.X))
 	if err := closeVec("gx", got.gx, want.gx, x.Dim, floor, max(c.gradTol(), c.valueTol())); err != nil {
 		return err
 	}

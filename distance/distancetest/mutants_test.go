@@ -129,6 +129,121 @@ func (d meanDistance) gradient(g []float64, sign float64, diff []float64, s dist
 	}
 }
 
+// mutantEMD is EMD with faults in what it offers beside Eval.
+type mutantEMD struct {
+	distance.EMD
+	mutation string
+}
+
+func (d mutantEMD) Plan(ws *distance.Workspace, dst []float64, x, y distance.Sample) (float64, error) {
+	if d.mutation == "plan transposed" {
+		return d.EMD.Plan(ws, dst, y, x)
+	}
+	v, err := d.EMD.Plan(ws, dst, x, y)
+	if d.mutation == "plan scaled" {
+		for i := range dst {
+			dst[i] *= 1.01
+		}
+	}
+	return v, err
+}
+
+func (d mutantEMD) EvalWeights(ws *distance.Workspace, ga, gb []float64, x, y distance.Sample) (float64, error) {
+	v, err := d.EMD.EvalWeights(ws, ga, gb, x, y)
+	if d.mutation == "sign of ga" {
+		for i := range ga {
+			ga[i] = -ga[i]
+		}
+	}
+	return v, err
+}
+
+func TestCheckRejectsOptionalMutants(t *testing.T) {
+	for mutation, law := range map[string]string{"plan transposed": "plan", "plan scaled": "plan", "sign of ga": "weight gradient"} {
+		err := distancetest.Check(mutantEMD{mutation: mutation})
+		if err == nil || !strings.Contains(err.Error(), `law "`+law+`" broken`) {
+			t.Errorf("%s: got %v", mutation, err)
+		}
+	}
+	if err := distancetest.Check(mutantEMD{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// oneSided is MMD² without the term of y, which every gradient in x survives.
+type oneSided struct{}
+
+func (oneSided) Properties() distance.Properties {
+	return distance.MMD{Kernel: distance.Linear{}}.Properties()
+}
+
+func (oneSided) Eval(ws *distance.Workspace, gx, gy []float64, x, y distance.Sample) (float64, error) {
+	full, err := distance.MMD{Kernel: distance.Linear{}}.Eval(ws, gx, gy, x, y)
+	if err != nil {
+		return 0, err
+	}
+	var self float64
+	for i := range y.N {
+		for j := range y.N {
+			for k, v := range y.Row(i) {
+				self += v * y.Row(j)[k] / float64(y.N*y.N)
+			}
+		}
+	}
+	return full - self, err
+}
+
+func TestCheckRejectsMissingTerm(t *testing.T) {
+	err := distancetest.Check(oneSided{})
+	for _, law := range []string{"gradient", "symmetry", "identity"} {
+		if err == nil || !strings.Contains(err.Error(), `law "`+law+`" broken`) {
+			t.Errorf("law %s does not see it: %v", law, err)
+		}
+	}
+}
+
+func TestMessageNamesTheCoordinate(t *testing.T) {
+	err := distancetest.Check(meanDistance{"one coordinate"}, distancetest.Options{Seed: 42, Sizes: []distancetest.Size{{N: 5, M: 7, Dim: 3}}})
+	if want := `law "gradient" broken, seed 42, x 5×3, y 7×3: `; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	if want := "furthest off is gx at row 4, coordinate 2: got 0"; !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	if err := distancetest.Check(meanDistance{}, distancetest.Options{}, distancetest.Options{}); err == nil {
+		t.Error("two Options accepted")
+	}
+	if err := distancetest.Check(meanDistance{"1e-4 off"}, distancetest.Options{Tol: 1e-2}); err != nil {
+		t.Errorf("Tol ignored: %v", err)
+	}
+	linear := distance.MMD{Kernel: distance.Linear{}}
+	if err := distancetest.Check(meanDistance{}, distancetest.Options{Reference: linear}); err != nil {
+		t.Error(err)
+	}
+	if err := distancetest.Check(meanDistance{}, distancetest.Options{Reference: distance.Bures{}}); err == nil || !strings.Contains(err.Error(), `law "reference"`) {
+		t.Errorf("wrong reference: got %v", err)
+	}
+	all := distance.Properties{RowScale: true}
+	if err := distancetest.Check(meanDistance{}, distancetest.Options{Properties: &all}); err == nil || !strings.Contains(err.Error(), `law "row scale"`) {
+		t.Errorf("Properties ignored: got %v", err)
+	}
+}
+
+func TestGradientError(t *testing.T) {
+	x := distance.FromRows([][]float64{{0, 1}, {2, 3}, {-1, 1}})
+	y := distance.FromRows([][]float64{{1, 1}, {0, -3}})
+	relx, rely, err := distancetest.GradientError(distance.Sinkhorn{Tol: 1e-12}, x, y)
+	if err != nil || relx > 1e-8 || rely > 1e-8 {
+		t.Error(relx, rely, err)
+	}
+	if relx, _, err = distancetest.GradientError(meanDistance{"factor 2"}, x, y); err != nil || relx < .49 || relx > .51 {
+		t.Error(relx, err)
+	}
+}
+
 func TestCheckAcceptsTheOriginal(t *testing.T) {
 	if err := distancetest.Check(meanDistance{}); err != nil {
 		t.Error(err)
@@ -162,6 +277,9 @@ func TestCheckRejectsMutants(t *testing.T) {
 		{"root", "homogeneous"},
 	} {
 		t.Run(tt.mutation, func(t *testing.T) {
+			if raceDetector && (tt.mutation == "state between calls" || tt.mutation == "writes input") {
+				t.Skip("these race, as the law \"concurrent use\" lets the race detector see")
+			}
 			err := distancetest.Check(meanDistance{tt.mutation})
 			if err == nil {
 				t.Fatal("accepted")

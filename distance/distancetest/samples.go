@@ -65,6 +65,10 @@ func (c *checker) pair(s Size, weighted bool) (x, y distance.Sample) {
 	x, y = c.sample(r, 0, s.N, s.Dim), c.sample(r, 1, s.M, s.Dim)
 	if weighted {
 		x.W, y.W = weights(r, s.N), weights(r, s.M)
+		if c.props.AnyMass {
+			scale(x.W, 1.3)
+			scale(y.W, .8)
+		}
 	}
 	return x, y
 }
@@ -92,6 +96,12 @@ func weights(r *rand.Rand, n int) []float64 {
 		w[i] /= sum
 	}
 	return w
+}
+
+func scale(x []float64, f float64) {
+	for i := range x {
+		x[i] *= f
+	}
 }
 
 // variants are the pairs that a law is tested on: uniform and, for a Weighted
@@ -124,7 +134,7 @@ func (c *checker) frozen(x, y distance.Sample) (distance.Distance, error) {
 	}
 	d, err := f.Freeze(nil, x, y)
 	if err != nil {
-		return nil, fmt.Errorf("Freeze: %w", err)
+		return nil, fmt.Errorf("in Freeze: %w", err)
 	}
 	return d, nil
 }

@@ -83,7 +83,7 @@ func TestSplitsAreOfDifferentPersonsAndBalanced(t *testing.T) {
 	p := drawn(t, c)
 	persons := make(map[string]int)
 	for i, d := range p.all() {
-		for _, id := range dataset.Identities(d) {
+		for _, id := range feature.Identities(d) {
 			if at, twice := persons[id]; twice {
 				t.Errorf("%s stands in splits %d and %d", id, at, i)
 			}
@@ -95,14 +95,14 @@ func TestSplitsAreOfDifferentPersonsAndBalanced(t *testing.T) {
 		}
 		count := make(map[[2]int]int) // by person and class
 		for k, label := range b.Labels {
-			count[[2]int{slices.Index(dataset.Identities(d), feature.IdentityOf(d, k)), label}]++
+			count[[2]int{slices.Index(feature.Identities(d), feature.IdentityOf(d, k)), label}]++
 		}
 		for key, n := range count {
 			if n != c.Images {
 				t.Errorf("split %d has %d images of person %d in class %d", i, n, key[0], key[1])
 			}
 		}
-		if want := len(dataset.Identities(d)) * len(expressions); len(count) != want {
+		if want := len(feature.Identities(d)) * len(expressions); len(count) != want {
 			t.Errorf("split %d has %d pairs of person and class, want %d", i, len(count), want)
 		}
 	}

@@ -112,7 +112,7 @@ func (k *pack) sizes() []size {
 		name string
 		set  feature.Dataset
 	}{{"retain", k.retain}, {"forget", k.forget}, {"test", k.test}, {"unseen", k.unseen}} {
-		all = append(all, size{s.name, s.set.Len(), len(dataset.Identities(s.set))})
+		all = append(all, size{s.name, s.set.Len(), len(feature.Identities(s.set))})
 	}
 	return all
 }

@@ -63,7 +63,7 @@ func ExampleCSV() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(split, d.Len(), d.Shape(), d.Labels(), dataset.Identities(d))
+		fmt.Println(split, d.Len(), d.Shape(), d.Labels(), feature.Identities(d))
 	}
 	_, err = dataset.CSV(filepath.Join(dir, "metadata.csv"), &dataset.CSVOptions{
 		Table: dataset.TableOptions{Columns: []string{"file", "who", "years", "part"}},
@@ -103,7 +103,7 @@ func ExampleSplit() {
 	}
 	fmt.Printf("mean %.2f, std %.2f\n", pixels.Mean, pixels.Std)
 	for _, p := range parts {
-		fmt.Println(p.Len(), dataset.Identities(p))
+		fmt.Println(p.Len(), feature.Identities(p))
 	}
 	shared, err := dataset.Overlap(parts[0], parts[1])
 	if err != nil {

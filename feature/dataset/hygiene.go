@@ -13,16 +13,6 @@ import (
 	"github.com/dlfd-go/unlearn/feature"
 )
 
-// Identities returns the different identities of d, sorted, without the unknown.
-func Identities(d feature.Dataset) []string {
-	seen := map[string]bool{}
-	for i := range d.Len() {
-		seen[feature.IdentityOf(d, i)] = true
-	}
-	delete(seen, "")
-	return slices.Sorted(maps.Keys(seen))
-}
-
 // Pair is a sample of one dataset and a sample of another.
 type Pair struct{ A, B int }
 
@@ -40,13 +30,7 @@ type Shared struct {
 //
 // The cost is one pass over each.
 func Overlap(a, b feature.Dataset) (Shared, error) {
-	var s Shared
-	in := Identities(b)
-	for _, id := range Identities(a) {
-		if _, ok := slices.BinarySearch(in, id); ok {
-			s.Identities = append(s.Identities, id)
-		}
-	}
+	s := Shared{Identities: feature.SharedIdentities(a, b)}
 	if !slices.Equal(a.Shape(), b.Shape()) {
 		return s, nil
 	}

@@ -158,8 +158,8 @@ func TestSplit(t *testing.T) {
 			t.Errorf("seed %d: %d of %d samples", seed, total, d.Len())
 		}
 	}
-	a := Identities(must[[]feature.Dataset](t)(Split(d, rand.NewPCG(1, 0), .5, .5))[0])
-	b := Identities(must[[]feature.Dataset](t)(Split(d, rand.NewPCG(2, 0), .5, .5))[0])
+	a := feature.Identities(must[[]feature.Dataset](t)(Split(d, rand.NewPCG(1, 0), .5, .5))[0])
+	b := feature.Identities(must[[]feature.Dataset](t)(Split(d, rand.NewPCG(2, 0), .5, .5))[0])
 	if slices.Equal(a, b) {
 		t.Errorf("two seeds give the same identities %v", a)
 	}

@@ -35,7 +35,7 @@ func TestLayoutMUFAC(t *testing.T) {
 		return family
 	}
 	d = must[*Set](t)(CSV(file, o))
-	equal(t, "families", Identities(d), []string{"F0001", "F0002", "F0300"})
+	equal(t, "families", feature.Identities(d), []string{"F0001", "F0002", "F0300"})
 }
 
 // MUCAC: the attribute list of CelebA (a count, a header without the first
@@ -107,7 +107,7 @@ func TestLayoutRAFDB(t *testing.T) {
 	equal(t, "classes", test.Labels(), []string{"1", "5", "7"})
 	equal(t, "labels", allLabels(t, train), []string{"5", "1"})
 	equal(t, "labels", allLabels(t, test), []string{"7"})
-	equal(t, "identities", Identities(train), nil)
+	equal(t, "identities", feature.Identities(train), nil)
 	if train.Path(0) != "train_00001_aligned.jpg" || feature.IdentityOf(test, 0) != "" {
 		t.Errorf("path %q, identity %q", train.Path(0), feature.IdentityOf(test, 0))
 	}

@@ -87,8 +87,8 @@ func TestFacePacksAreDisjoint(t *testing.T) {
 				d := must[*Set](t)(CSV(file, &CSVOptions{
 					Path: "path", Label: p.label, Identity: "identity", Where: map[string][]string{"split": {name}},
 				}))
-				if d.Len() != want[0] || len(Identities(d)) != want[1] {
-					t.Errorf("%s has %d images of %d persons, want %v", name, d.Len(), len(Identities(d)), want)
+				if d.Len() != want[0] || len(feature.Identities(d)) != want[1] {
+					t.Errorf("%s has %d images of %d persons, want %v", name, d.Len(), len(feature.Identities(d)), want)
 				}
 				for _, other := range parts {
 					if s := must[Shared](t)(Overlap(d, other)); len(s.Identities)+len(s.Images) > 0 {

@@ -36,7 +36,7 @@ func TestMemory(t *testing.T) {
 	d := numbersSet(t, 5, feature.Pixels{})
 	equal(t, "shape", d.Shape(), []int{2, 1, 2})
 	equal(t, "classes", d.Labels(), []string{"0", "1", "2"})
-	equal(t, "identities", Identities(d), []string{"a", "b", "c"})
+	equal(t, "identities", feature.Identities(d), []string{"a", "b", "c"})
 	x, labels := make([]float32, 8), make([]int, 2)
 	if err := d.Read([]int{4, 0}, x, labels); err != nil {
 		t.Fatal(err)

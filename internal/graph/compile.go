@@ -47,8 +47,10 @@ func (c *compiler) mark() {
 		return
 	}
 	c.wants[0] = q.Input
-	for i, want := range q.Params {
-		c.wants[g.params[i]] = want
+	for v, val := range g.values {
+		if val.kind == paramValue && len(q.Params) > 0 {
+			c.wants[v] = q.Params[val.index] // of every view
+		}
 	}
 	for i, nd := range g.nodes {
 		c.markGrad(i, nd)

@@ -58,6 +58,9 @@ func (m *MLP) Forward(ctx context.Context, x feature.Tensor, taps []string, out 
 	if err := m.check(ctx, x); err != nil {
 		return err
 	}
+	if len(out) != len(taps) {
+		return fmt.Errorf("testkit: %w: %d outputs for %d taps", feature.ErrShape, len(out), len(taps))
+	}
 	h, z := m.run(x)
 	for i, name := range taps {
 		src, err := pick(name, h, z)
@@ -123,6 +126,9 @@ func (m *MLP) Grad(ctx context.Context, x feature.Tensor, taps []string, loss fe
 	if err := m.check(ctx, x); err != nil {
 		return err
 	}
+	if err := m.checkGrads(x, dx, dp); err != nil {
+		return err
+	}
 	h, z := m.run(x)
 	dh, dz := feature.NewTensor(h.Shape...), feature.NewTensor(z.Shape...)
 	var val, cot []feature.Tensor
@@ -150,6 +156,18 @@ func (m *MLP) Grad(ctx context.Context, x feature.Tensor, taps []string, loss fe
 			row = dx[i*m.In : (i+1)*m.In]
 		}
 		affineVJP(dh.Row(i), m.P[0], x.Row(i), row, dp[0], dp[1])
+	}
+	return nil
+}
+
+func (m *MLP) checkGrads(x feature.Tensor, dx []float32, dp [][]float32) error {
+	if dx != nil && len(dx) != len(x.Data) || dp != nil && len(dp) != len(m.P) {
+		return fmt.Errorf("testkit: %w: %d input and %d parameter gradients", feature.ErrShape, len(dx), len(dp))
+	}
+	for i, g := range dp {
+		if g != nil && len(g) != len(m.P[i]) {
+			return fmt.Errorf("testkit: %w: gradient %d has %d numbers", feature.ErrShape, i, len(g))
+		}
 	}
 	return nil
 }

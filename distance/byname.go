@@ -1,0 +1,184 @@
+package distance
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ByName returns the Distance that a text describes, for commands and
+// configuration files: a name, then settings, separated by colons, for example
+//
+//	sinkhorn:cosine:eps=.01    divergence:sqeuclidean    emd:euclidean:root
+//	mmd:sigma=2:unbiased       energy:root=2             sliced:l=128:p=1
+//
+// The names are sinkhorn, divergence, sharp, unbalanced (these with eps, tol,
+// iter, warm and, for the last, rho), emd; mmd, laplacian, energy, linear, kid,
+// rq, imq (with sigma, unbiased, lineartime); fourier (sigma, features, seed),
+// sliced, maxsliced (p, l, seed), bures (ddof, ridge), coral and released.
+// Transport takes one of the costs cosine, sqeuclidean, euclidean and
+// cityblock. All take root, for the square root, or root=p. A text that is not
+// understood gives ErrParameter.
+func ByName(text string) (Distance, error) {
+	words := strings.Split(text, ":")
+	s := settings{values: map[string]string{}}
+	for _, w := range words[1:] {
+		key, value, _ := strings.Cut(w, "=")
+		if _, twice := s.values[key]; twice {
+			return nil, fmt.Errorf("%w: %q in %q twice", ErrParameter, key, text)
+		}
+		s.values[key] = value
+	}
+	root, p := s.has("root"), s.number("root")
+	d := s.named(words[0])
+	if d == nil {
+		return nil, fmt.Errorf("%w: no distance is called %q", ErrParameter, words[0])
+	}
+	for key := range s.values {
+		s.fail("%q has no setting %q", words[0], key)
+	}
+	if s.err != nil {
+		return nil, fmt.Errorf("%w, in %q", s.err, text)
+	}
+	if root {
+		d = Root{D: d, P: p}
+	}
+	return d, nil
+}
+
+// settings are read, and taken out, one by one.
+type settings struct {
+	values map[string]string
+	err    error
+}
+
+func (s *settings) fail(format string, args ...any) {
+	if s.err == nil {
+		s.err = fmt.Errorf("%w: %s", ErrParameter, fmt.Sprintf(format, args...))
+	}
+}
+
+func (s *settings) has(key string) bool { _, ok := s.values[key]; return ok }
+
+// flag reports whether a word without value is there.
+func (s *settings) flag(key string) bool {
+	v, ok := s.values[key]
+	delete(s.values, key)
+	if v != "" {
+		s.fail("%q takes no value", key)
+	}
+	return ok
+}
+
+// number returns the value of a key, or 0 if it is missing or empty.
+func (s *settings) number(key string) float64 {
+	v, ok := s.values[key]
+	delete(s.values, key)
+	if !ok || v == "" {
+		return 0
+	}
+	x, err := strconv.ParseFloat(v, 64)
+	if err != nil {
+		s.fail("%s=%q is not a number", key, v)
+	}
+	return x
+}
+
+func (s *settings) integer(key string) int {
+	x := s.number(key)
+	if x != float64(int(x)) {
+		s.fail("%s=%v is not a whole number", key, x)
+	}
+	return int(x)
+}
+
+func (s *settings) cost() (c Cost) {
+	for _, named := range []struct {
+		name string
+		cost Cost
+	}{{"cosine", Cosine{}}, {"sqeuclidean", SqEuclidean{}}, {"euclidean", Euclidean{}}, {"cityblock", CityBlock{}}} {
+		if s.flag(named.name) {
+			if c != nil {
+				s.fail("more than one cost")
+			}
+			c = named.cost
+		}
+	}
+	return c
+}
+
+func (s *settings) sinkhorn() Sinkhorn {
+	return Sinkhorn{
+		Cost: s.cost(), Epsilon: s.number("eps"), Tol: s.number("tol"),
+		MaxIter: s.integer("iter"), WarmStart: s.flag("warm"),
+	}
+}
+
+func (s *settings) mmd(k Kernel) MMD {
+	d := MMD{Kernel: k}
+	if s.flag("unbiased") {
+		d.Estimator = Unbiased
+	}
+	if s.flag("lineartime") {
+		d.Estimator = LinearTime
+	}
+	return d
+}
+
+func (s *settings) sliced(most bool) SlicedWasserstein {
+	return SlicedWasserstein{P: s.number("p"), L: s.integer("l"), Seed: uint64(s.integer("seed")), Max: most}
+}
+
+func (s *settings) named(name string) Distance {
+	switch name {
+	case "sinkhorn":
+		return s.sinkhorn()
+	case "divergence":
+		d := s.sinkhorn()
+		d.Debiased = true
+		return d
+	case "sharp":
+		d := s.sinkhorn()
+		d.Value = Transport
+		return d
+	case "unbalanced":
+		d := s.sinkhorn()
+		if d.Rho = s.number("rho"); d.Rho == 0 {
+			d.Rho = 1
+		}
+		return d
+	case "emd":
+		return EMD{Cost: s.cost()}
+	case "fourier":
+		return RandomFourier{Sigma: s.number("sigma"), Features: s.integer("features"), Seed: uint64(s.integer("seed"))}
+	case "sliced", "maxsliced":
+		return s.sliced(name == "maxsliced")
+	case "bures":
+		return Bures{DDof: s.integer("ddof"), Ridge: s.number("ridge")}
+	case "coral":
+		return CORAL{}
+	case "released":
+		return ReleasedSinkhorn{Epsilon: s.number("eps"), MaxIter: s.integer("iter")}
+	}
+	return s.namedKernel(name)
+}
+
+func (s *settings) namedKernel(name string) Distance {
+	switch name {
+	case "mmd":
+		return s.mmd(Gaussian{Sigma: s.number("sigma")})
+	case "laplacian":
+		return s.mmd(Laplacian{Sigma: s.number("sigma")})
+	case "energy":
+		return s.mmd(Energy{})
+	case "linear":
+		return s.mmd(Linear{})
+	case "kid":
+		return MMD{Kernel: Polynomial{}, Estimator: Unbiased}
+	case "rq":
+		return s.mmd(RationalQuadratic{Sigma: s.number("sigma")})
+	case "imq":
+		return s.mmd(InverseMultiquadric{Sigma: s.number("sigma")})
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package distancetest_test
+
+const raceDetector = true

@@ -1,0 +1,53 @@
+// Package distance measures how far apart two samples of points are, with the
+// gradient in every point: optimal transport, exact and entropic, kernel
+// distances, and distances of moments and projections.
+//
+//	d := distance.Sinkhorn{Debiased: true}
+//	ws := new(distance.Workspace)
+//	value, err := d.Eval(ws, gx, nil, x, y)
+//
+// Distances are plain structs whose zero value is ready; every default stands
+// in its field's comment. They agree on one method, Eval (see Distance), and
+// may offer more: Planner, WeightGradienter, Freezer, Propertied.
+//
+//	EMD                 exact transport: Jonker–Volgenant, network simplex, certificate
+//	Sinkhorn            entropic transport: regularised, sharp, Shannon; debiased; unbalanced
+//	SlicedWasserstein   mean or maximum over projections; Wasserstein1D
+//	MMD, RandomFourier  Gaussian, Laplacian, Energy, Linear, Polynomial, … or one's own Kernel
+//	Bures, CORAL        distances of means and covariances
+//	HSIC                a dependence of paired samples, with an interface of its own
+//	Weighted, Root, ClassConditional, Func, Numeric    made from others
+//	ReleasedSinkhorn    the loop of the code released with DLFD, for comparison
+//
+// Costs of transport are Cosine, SqEuclidean, Euclidean, CityBlock or the
+// user's own Cost.
+//
+// Gradients are those of the value that is returned, with three exceptions,
+// each stated where it applies: settings that are taken from the data count as
+// constants (Freezer); at kinks it is one subgradient; and Sinkhorn that has
+// not converged returns ErrNotConverged beside value and gradients.
+//
+// # Numbers
+//
+// All arithmetic is in float64, save for ReleasedSinkhorn. Euclidean costs are
+// computed from centred points, so that a common offset costs no digits, and
+// pairs of close points coordinate by coordinate. The same arguments give the
+// same bits, from any Workspace and at any GOMAXPROCS, on one architecture;
+// WarmStart is the exception. Work is done on the calling goroutine, save for
+// streamed problems (Sinkhorn.MaxEntries).
+//
+// # Speed
+//
+// After the first call at given sizes nothing is allocated, streamed problems
+// apart. The comparison with POT, scipy and numpy, on one thread each, is
+//
+//	go test ./distance -run TestTiming -timing -v
+//
+// which wants /usr/bin/python3 with the package POT. Benchmarks are
+//
+//	GOMAXPROCS=1 go test ./distance -run xxx -bench Eval
+//
+// and evaluation of samples too large for a matrix of costs is shown by
+//
+//	go test ./distance -run TestLarge -large 100000 -v -timeout 1h
+package distance

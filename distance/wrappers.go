@@ -1,0 +1,243 @@
+package distance
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
+
+// Term is one summand of a Weighted distance.
+type Term struct {
+	Weight float64 // finite
+	D      Distance
+}
+
+// Weighted is the linear combination Σ Weight·D. Stats sums what its terms
+// report.
+type Weighted struct{ Terms []Term }
+
+// Properties implements Propertied: the laws that all terms have in common.
+func (w Weighted) Properties() Properties {
+	p := Properties{Symmetric: true, Nonnegative: true, Definite: true, Translation: true, Rotation: true, RowScale: true, Homogeneous: true, Weighted: true}
+	for i, t := range w.Terms {
+		q := properties(t.D)
+		p.Symmetric = p.Symmetric && q.Symmetric
+		p.Nonnegative = p.Nonnegative && q.Nonnegative && t.Weight >= 0
+		p.Definite = p.Definite && q.Definite
+		p.Translation = p.Translation && q.Translation
+		p.Rotation = p.Rotation && q.Rotation
+		p.RowScale = p.RowScale && q.RowScale
+		p.Homogeneous = p.Homogeneous && q.Homogeneous && (i == 0 || p.Degree == q.Degree)
+		p.Degree = q.Degree
+		p.Weighted = p.Weighted && q.Weighted
+		p.AnyMass = (i == 0 || p.AnyMass) && q.AnyMass
+		p.Kinked = p.Kinked || q.Kinked
+		p.MinN, p.Tol = max(p.MinN, q.MinN), max(p.Tol, q.Tol)
+		p.EqualN = p.EqualN || q.EqualN
+		p.Paired = p.Paired || q.Paired
+		p.WarmStart = p.WarmStart || q.WarmStart
+	}
+	return p
+}
+
+func properties(d Distance) Properties {
+	if p, ok := d.(Propertied); ok {
+		return p.Properties()
+	}
+	return Properties{}
+}
+
+// Freeze implements Freezer: it freezes every term that can be.
+func (w Weighted) Freeze(ws *Workspace, x, y Sample) (Distance, error) {
+	out := Weighted{Terms: append([]Term(nil), w.Terms...)}
+	for i := range out.Terms {
+		d, err := freeze(ws, out.Terms[i].D, x, y)
+		if err != nil {
+			return nil, err
+		}
+		out.Terms[i].D = d
+	}
+	return out, nil
+}
+
+func freeze(ws *Workspace, d Distance, x, y Sample) (Distance, error) {
+	if f, ok := d.(Freezer); ok {
+		return f.Freeze(ws, x, y)
+	}
+	return d, nil
+}
+
+// Eval implements Distance.
+func (w Weighted) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error) {
+	ws = ws.Enter()
+	defer ws.Leave()
+	if err := Check(gx, gy, x, y); err != nil {
+		return 0, err
+	}
+	if len(w.Terms) == 0 {
+		return 0, fmt.Errorf("%w: Weighted without terms", ErrParameter)
+	}
+	clear(gx)
+	clear(gy)
+	hx, hy := ws.like(gx), ws.like(gy)
+	var value float64
+	var late error
+	for i, t := range w.Terms {
+		if math.IsNaN(t.Weight) || math.IsInf(t.Weight, 0) {
+			return 0, fmt.Errorf("%w: weight %d is %v", ErrParameter, i, t.Weight)
+		}
+		v, err := ws.sub(i, t.D, hx, hy, x, y)
+		if err != nil && !errors.Is(err, ErrNotConverged) {
+			return 0, err
+		}
+		if err != nil {
+			late = err
+		}
+		value += t.Weight * v
+		kernel.Axpy(t.Weight, hx, gx)
+		kernel.Axpy(t.Weight, hy, gy)
+	}
+	return value, late
+}
+
+// like returns memory of the length of g, or nil for nil.
+func (w *Workspace) like(g []float64) []float64 {
+	if g == nil {
+		return nil
+	}
+	return w.Floats(len(g))
+}
+
+// sub evaluates part i of a composite distance, with warm starts of its own.
+func (w *Workspace) sub(i int, d Distance, gx, gy []float64, x, y Sample) (float64, error) {
+	key := w.Key
+	w.Key = (key ^ uint64(i+1)) * 0x9e3779b97f4a7c15
+	v, err := d.Eval(w, gx, gy, x, y)
+	w.Key = key
+	return v, err
+}
+
+// Root is D^(1/P): with P 2, the Wasserstein distance W₂ from EMD with squared
+// costs, or the MMD from its square. Where D is zero or, by rounding, less, the
+// gradient, which has no limit there, is set to zero.
+type Root struct {
+	D Distance
+	P float64 // If it is zero, 2 is used.
+}
+
+func (r Root) power() float64 {
+	if r.P == 0 {
+		return 2
+	}
+	return r.P
+}
+
+// Properties implements Propertied.
+func (r Root) Properties() Properties {
+	p := properties(r.D)
+	if q := r.power(); p.Root == q {
+		p.Root = 1
+	} else {
+		p.Root = 0
+	}
+	p.Degree /= r.power()
+	p.Kinked = true
+	if p.Tol > 0 {
+		p.Tol = math.Pow(p.Tol, 1/r.power())
+	}
+	return p
+}
+
+// Freeze implements Freezer.
+func (r Root) Freeze(ws *Workspace, x, y Sample) (Distance, error) {
+	d, err := freeze(ws, r.D, x, y)
+	return Root{d, r.P}, err
+}
+
+// Eval implements Distance.
+func (r Root) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error) {
+	p := r.power()
+	if !(p > 0) || math.IsInf(p, 1) {
+		return 0, fmt.Errorf("%w: Root.P %v, want a finite number > 0", ErrParameter, p)
+	}
+	v, err := r.D.Eval(ws, gx, gy, x, y)
+	if err != nil && !errors.Is(err, ErrNotConverged) {
+		return v, err
+	}
+	if v <= 0 {
+		clear(gx)
+		clear(gy)
+		return 0, err
+	}
+	root := math.Pow(v, 1/p)
+	scaleBy(gx, root/v/p)
+	scaleBy(gy, root/v/p)
+	return root, err
+}
+
+// ValueFunc computes a discrepancy without gradients. It must not modify or
+// keep the samples, which are well formed, finite and of one dimension.
+type ValueFunc func(x, y Sample) (float64, error)
+
+// Numeric returns a Distance with the values of f and gradients by central
+// differences, which take two values of f a coordinate. For trying out ideas.
+func Numeric(f ValueFunc) Distance { return numeric{f} }
+
+type numeric struct{ f ValueFunc }
+
+func (d numeric) Properties() Properties { return Properties{Tol: 1e-6} }
+
+func (d numeric) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error) {
+	ws = ws.Enter()
+	defer ws.Leave()
+	if err := Check(gx, gy, x, y); err != nil {
+		return 0, err
+	}
+	v, err := d.f(x, y)
+	if err != nil {
+		return 0, err
+	}
+	if v-v != 0 {
+		return 0, fmt.Errorf("%w: the value is %v", ErrNotFinite, v)
+	}
+	if gx != nil {
+		z := copied(ws, x)
+		err = differences(gx, z, func() (float64, error) { return d.f(z, y) })
+	}
+	if gy != nil && err == nil {
+		z := copied(ws, y)
+		err = differences(gy, z, func() (float64, error) { return d.f(x, z) })
+	}
+	return v, err
+}
+
+func copied(ws *Workspace, s Sample) Sample {
+	z := Sample{N: s.N, Dim: s.Dim, X: ws.Floats(s.N * s.Dim), W: s.W}
+	for i := range s.N {
+		copy(z.Row(i), s.Row(i))
+	}
+	return z
+}
+
+// differences writes central differences with the step ε^⅓ at which rounding
+// and truncation errors balance.
+func differences(g []float64, z Sample, f func() (float64, error)) error {
+	for k, v := range z.X {
+		h := 6e-6 * max(1, math.Abs(v))
+		z.X[k] = v + h
+		up, err := f()
+		if err != nil {
+			return err
+		}
+		z.X[k] = v - h
+		down, err := f()
+		if err != nil {
+			return err
+		}
+		z.X[k] = v
+		g[k] = (up - down) / (2 * h)
+	}
+	return nil
+}

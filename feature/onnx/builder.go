@@ -1,0 +1,268 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/graph"
+)
+
+// builder turns the nodes of a file into an operator graph.
+type builder struct {
+	f      *file
+	opt    Options
+	folder string // of the file, for external data
+	g      *graph.Graph
+	needed []bool // by node
+
+	values  map[string]value
+	weights []*weight // in the order of the graph's parameters
+	fixed   int       // batch size that the file insists on, or 0
+	taps    []tapped
+	named   map[string]bool // names of nodes among them
+	notes   []string
+	folded  int // elements of constants so far
+	tables  int // elements of tables so far
+	norms   []string
+}
+
+// value is what a name of the file stands for: exactly one of the fields is
+// set.
+type value struct {
+	k *konst
+	p *param
+	d *dyn
+}
+
+// weight is a parameter of the graph: an initializer, or a hidden constant.
+type weight struct {
+	t         *tensor // nil: hidden
+	data      []float32
+	v         graph.Value
+	made      bool
+	trainable bool
+	names     []string // under which it is read
+}
+
+// param is an initializer as a name sees it: reshaped, or a matrix transposed.
+type param struct {
+	w     *weight
+	shape []int
+	trans bool
+}
+
+// dyn is a value that the graph computes. Its ONNX shape is view, but for the
+// batch axis, whose length is the batch size times the entry there. The graph
+// keeps samples one after the other, each in the order of view; axis is -1 for
+// what is the same for every sample.
+//
+// The batch axis may hold more than the batch: of the view's entry n, outer (1 if
+// it is 0) counts what runs slower than the batch and n/outer what runs faster.
+// Attention of the form length×batch×channels reshapes its rows like that.
+type dyn struct {
+	v     graph.Value
+	view  []int
+	axis  int
+	outer int
+}
+
+// before returns how many elements lie before the batch: slower than it.
+func (d dyn) before() int { return sizeOf(d.view[:d.axis]) * max(d.outer, 1) }
+
+type tapped struct {
+	name string
+	v    graph.Value
+	view []int
+}
+
+// dims returns the ONNX shape of a value, as terms of the batch size.
+func (d dyn) dims() []term {
+	out := make([]term, len(d.view))
+	for i, n := range d.view {
+		if i == d.axis {
+			out[i] = term{b: float64(n)}
+		} else {
+			out[i] = term{c: float64(n)}
+		}
+	}
+	return out
+}
+
+// apart tells whether axis 0 is the batch and nothing else.
+func (d dyn) apart() bool { return d.axis == 0 && d.view[0] == 1 }
+
+// canon is the shape that the graph gives to a sample: view, without the batch
+// axis where that is the first and holds nothing else.
+func canon(view []int, axis int) []int {
+	if axis == 0 && view[0] == 1 {
+		view = view[1:]
+	}
+	if len(view) == 0 {
+		return []int{1}
+	}
+	return view
+}
+
+// wrapNode adds the node to an error that does not have one.
+func wrapNode(n *node, err error) error {
+	return fmt.Errorf("onnx: %s: %w", n.label(), err)
+}
+
+// nodes builds every needed node, going on after errors so that all are told
+// at once.
+func (b *builder) nodes() error {
+	var errs []error
+	for i, n := range b.f.graph.nodes {
+		if !b.needed[i] || b.broken(n) {
+			continue
+		}
+		if err := b.node(n); err != nil {
+			errs = append(errs, wrapNode(n, err))
+			if len(errs) == 20 {
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// broken tells whether an input is missing because of an earlier error.
+func (b *builder) broken(n *node) bool {
+	return slices.ContainsFunc(n.in, func(name string) bool {
+		_, ok := b.values[name]
+		return name != "" && !ok
+	})
+}
+
+func (b *builder) node(n *node) error {
+	out, err := b.compute(n)
+	if err != nil {
+		return err
+	}
+	for i, v := range out {
+		if i >= len(n.out) || n.out[i] == "" {
+			continue
+		}
+		b.values[n.out[i]] = v
+		if v.d != nil {
+			b.tap(n, n.out[i], *v.d)
+		}
+	}
+	return nil
+}
+
+// compute folds a node on constants and builds it otherwise.
+func (b *builder) compute(n *node) ([]value, error) {
+	spec := operators[n.op]
+	if in, ok := b.constants(n, spec.elementwise); ok {
+		if fold := folds[n.op]; fold != nil && len(in) > 0 && in[0] != nil {
+			out, err := fold(b, n, in)
+			values := make([]value, len(out))
+			for i := range out {
+				values[i].k = &out[i]
+			}
+			return values, err
+		}
+	}
+	if spec.build == nil {
+		return nil, fmt.Errorf("%w: the operator is applied to activations or weights", ErrGradient)
+	}
+	if len(n.in) < spec.min || len(n.out) == 0 {
+		return nil, fmt.Errorf("%w: %d inputs, %d outputs", ErrFormat, len(n.in), len(n.out))
+	}
+	for i := range spec.min {
+		if !n.has(i) {
+			return nil, fmt.Errorf("%w: input %d is empty", ErrFormat, i)
+		}
+	}
+	return spec.build(b, n)
+}
+
+// constants returns the inputs of a node if all are constants. Single-element
+// initializers count with elementwise operators.
+func (b *builder) constants(n *node, elementwise bool) ([]*konst, bool) {
+	in := make([]*konst, len(n.in))
+	for i, name := range n.in {
+		if name == "" {
+			continue
+		}
+		v := b.values[name]
+		if v.k == nil && !(elementwise && v.p != nil && v.p.w.t.size == 1) {
+			return nil, false
+		}
+		k, err := b.constant(n, i)
+		if err != nil {
+			return nil, false
+		}
+		in[i] = &k
+	}
+	return in, true
+}
+
+// constant returns input i, which must be known when the file is read.
+func (b *builder) constant(n *node, i int) (konst, error) {
+	if !n.has(i) {
+		return konst{}, fmt.Errorf("%w: input %d is missing", ErrFormat, i)
+	}
+	switch v := b.values[n.in[i]]; {
+	case v.k != nil:
+		return *v.k, nil
+	case v.p != nil && !v.p.trans:
+		k, err := b.read(v.p.w.t)
+		k.shape = v.p.shape
+		return k, err
+	}
+	return konst{}, fmt.Errorf("%w: input %d (%q) is computed from activations, want a constant", ErrUnsupported, i, n.in[i])
+}
+
+// numbers returns the numbers of the constant input i.
+func (b *builder) numbers(n *node, i int) ([]float64, error) {
+	k, err := b.constant(n, i)
+	if err != nil {
+		return nil, err
+	}
+	return k.plain()
+}
+
+// scalar returns the constant input i, which has one element, or otherwise if
+// it is absent.
+func (b *builder) scalar(n *node, i int, otherwise float64) (float64, error) {
+	if !n.has(i) {
+		return otherwise, nil
+	}
+	v, err := b.numbers(n, i)
+	if err == nil && len(v) != 1 {
+		err = fmt.Errorf("%w: input %d has %d elements, want one", ErrFormat, i, len(v))
+	}
+	if err != nil {
+		return 0, err
+	}
+	return v[0], nil
+}
+
+// tap makes a value visible, if it is the result of a node and has rows.
+func (b *builder) tap(n *node, name string, d dyn) {
+	if d.v == b.g.Input() || d.axis < 0 {
+		return
+	}
+	b.taps = append(b.taps, tapped{name, d.v, tapShape(d)})
+	if n.name != "" && len(n.out) > 0 && n.out[0] == name && !b.named[n.name] && !b.isTensor(n.name) {
+		b.named[n.name] = true
+		b.taps = append(b.taps, tapped{n.name, d.v, tapShape(d)})
+	}
+}
+
+// isTensor tells whether any node's output has the name.
+func (b *builder) isTensor(name string) bool {
+	_, ok := b.f.producers[name]
+	return ok
+}
+
+// tapShape is the shape of one sample: view without the batch axis.
+func tapShape(d dyn) []int {
+	if d.view[d.axis] != 1 {
+		return d.view
+	}
+	return slices.Delete(slices.Clone(d.view), d.axis, d.axis+1)
+}

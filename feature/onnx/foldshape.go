@@ -1,0 +1,330 @@
+package onnx
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+func foldConstantOfShape(b *builder, n *node, in []*konst) ([]konst, error) {
+	shape, err := in[0].ints()
+	if err != nil {
+		return nil, err
+	}
+	fill := number(typeFloat, 0)
+	if a := n.attrs["value"]; a != nil && a.t != nil {
+		if fill, err = b.read(a.t); err != nil {
+			return nil, err
+		}
+	}
+	if len(fill.v) != 1 {
+		return nil, fmt.Errorf("%w: fill value has %d elements", ErrFormat, len(fill.v))
+	}
+	out, err := b.newKonst(fill.typ, shape)
+	for i := range out.v {
+		out.v[i] = fill.v[0]
+	}
+	return []konst{out}, err
+}
+
+func foldExpand(b *builder, n *node, in []*konst) ([]konst, error) {
+	if err := inputs(in, 2, 2); err != nil {
+		return nil, err
+	}
+	shape, err := in[1].ints()
+	if err != nil {
+		return nil, err
+	}
+	if shape, err = broadcast(in[0].shape, shape); err != nil {
+		return nil, err
+	}
+	return one(b.spread(*in[0], shape))
+}
+
+func foldReshape(b *builder, n *node, in []*konst) ([]konst, error) {
+	if err := inputs(in, 2, 2); err != nil {
+		return nil, err
+	}
+	target, err := in[1].ints()
+	if err != nil {
+		return nil, err
+	}
+	shape, err := resolve(in[0].shape, target, n.int("allowzero", 0) != 0)
+	return []konst{{typ: in[0].typ, shape: shape, v: in[0].v}}, err
+}
+
+// resolve replaces 0 and -1 in a target shape.
+func resolve(from, target []int, allowZero bool) ([]int, error) {
+	out, open, rest, n := slices.Clone(target), -1, 1, sizeOf(from)
+	for i, d := range out {
+		if d == 0 && !allowZero && i < len(from) {
+			out[i], d = from[i], from[i]
+		}
+		switch {
+		case d == -1 && open < 0:
+			open = i
+		case d < 0 || d > 0 && rest > math.MaxInt32/d:
+			return nil, fmt.Errorf("%w: target shape %v", ErrFormat, target)
+		default:
+			rest *= d
+		}
+	}
+	if open >= 0 && rest > 0 {
+		out[open] = n / rest
+		rest *= out[open]
+	}
+	if rest != n || len(out) > maxRank {
+		return nil, fmt.Errorf("%w: shape %v does not fit %v", ErrFormat, from, target)
+	}
+	return out, nil
+}
+
+// axesOf returns the axes that are input i (from an operator set on) or the
+// attribute "axes", and whether there are any.
+func (b *builder) axesOf(n *node, i, since int) ([]int, bool, error) {
+	if b.f.opset >= since {
+		if !n.has(i) {
+			return nil, false, nil
+		}
+		k, err := b.constant(n, i)
+		if err != nil {
+			return nil, false, err
+		}
+		axes, err := k.ints()
+		return axes, true, err
+	}
+	a, ok := n.attrs["axes"]
+	if !ok {
+		return nil, false, nil
+	}
+	axes := make([]int, len(a.ints))
+	for i, v := range a.ints {
+		axes[i] = int(v)
+	}
+	return axes, true, nil
+}
+
+// inRange makes axes non-negative, sorts them, and refuses those out of range
+// and repeated ones.
+func inRange(axes []int, rank int) ([]int, error) {
+	out := slices.Clone(axes)
+	for i, a := range out {
+		if a < 0 {
+			out[i] += rank
+		}
+		if out[i] < 0 || out[i] >= rank {
+			return nil, fmt.Errorf("%w: axis %d of %d", ErrFormat, a, rank)
+		}
+	}
+	slices.Sort(out)
+	if len(slices.Compact(slices.Clone(out))) != len(out) {
+		return nil, fmt.Errorf("%w: axes %v repeat", ErrFormat, axes)
+	}
+	return out, nil
+}
+
+func foldSqueeze(b *builder, n *node, in []*konst) ([]konst, error) {
+	axes, given, err := b.axesOf(n, 1, 13)
+	if err == nil {
+		axes, err = inRange(axes, len(in[0].shape))
+	}
+	var shape []int
+	for i, d := range in[0].shape {
+		drop := slices.Contains(axes, i) || !given && d == 1
+		if drop && d != 1 {
+			return nil, fmt.Errorf("%w: axis %d of shape %v is squeezed", ErrFormat, i, in[0].shape)
+		}
+		if !drop {
+			shape = append(shape, d)
+		}
+	}
+	return []konst{{typ: in[0].typ, shape: shape, v: in[0].v}}, err
+}
+
+func foldUnsqueeze(b *builder, n *node, in []*konst) ([]konst, error) {
+	axes, _, err := b.axesOf(n, 1, 13)
+	if err == nil {
+		axes, err = inRange(axes, len(in[0].shape)+len(axes))
+	}
+	if err == nil && len(in[0].shape)+len(axes) > maxRank {
+		err = fmt.Errorf("%w: more than %d axes", ErrLimit, maxRank)
+	}
+	shape := slices.Clone(in[0].shape)
+	for _, a := range axes {
+		if err != nil {
+			break
+		}
+		shape = slices.Insert(shape, a, 1)
+	}
+	return []konst{{typ: in[0].typ, shape: shape, v: in[0].v}}, err
+}
+
+func foldTranspose(b *builder, n *node, in []*konst) ([]konst, error) {
+	perm, err := n.perm(len(in[0].shape))
+	if err != nil {
+		return nil, err
+	}
+	shape, offs := make([]int, len(perm)), make([][]int32, len(perm))
+	s := stride(in[0].shape)
+	for i, p := range perm {
+		shape[i], offs[i] = in[0].shape[p], steps(in[0].shape[p], s[p])
+	}
+	out, err := b.newKonst(in[0].typ, shape)
+	if err != nil {
+		return nil, err
+	}
+	for i, k := range cross(offs) {
+		out.v[i] = in[0].v[k]
+	}
+	return []konst{out}, nil
+}
+
+// foldSlice slices constants along their axes.
+func foldSlice(b *builder, n *node, in []*konst) ([]konst, error) {
+	cuts, err := b.cuts(n, len(in[0].shape))
+	if err != nil {
+		return nil, err
+	}
+	shape, offs := slices.Clone(in[0].shape), make([][]int32, len(in[0].shape))
+	for i, s := range stride(in[0].shape) {
+		offs[i] = steps(shape[i], s)
+		if c, ok := cuts[i]; ok {
+			places, err := c.places(shape[i])
+			if err != nil {
+				return nil, err
+			}
+			offs[i] = scaled(places, s)
+			shape[i] = len(places)
+		}
+	}
+	out, err := b.newKonst(in[0].typ, shape)
+	if err != nil {
+		return nil, err
+	}
+	for i, k := range cross(offs) {
+		out.v[i] = in[0].v[k]
+	}
+	return []konst{out}, nil
+}
+
+// cut is what Slice does along one axis.
+type cut struct {
+	start, end term
+	step       int
+}
+
+// cuts returns the slices of node n by axis.
+func (b *builder) cuts(n *node, rank int) (map[int]cut, error) {
+	lists, err := b.sliceLists(n)
+	if err != nil {
+		return nil, err
+	}
+	starts, ends := lists[0], lists[1]
+	cuts := map[int]cut{}
+	for i := range starts {
+		axis, step := i, 1
+		if lists[2] != nil {
+			axis = toInt(lists[2][i].c)
+		}
+		if lists[3] != nil {
+			step = toInt(lists[3][i].c)
+		}
+		if axis < 0 {
+			axis += rank
+		}
+		if axis < 0 || axis >= rank || step == 0 {
+			return nil, fmt.Errorf("%w: slice of axis %d of %d with step %d", ErrFormat, axis, rank, step)
+		}
+		cuts[axis] = cut{starts[i], ends[i], step}
+	}
+	return cuts, nil
+}
+
+// sliceLists returns starts, ends, axes and steps; the last two may be nil.
+func (b *builder) sliceLists(n *node) (lists [4][]term, err error) {
+	for i, name := range []string{"starts", "ends", "axes", "steps"} {
+		switch {
+		case b.f.opset < 10:
+			for _, v := range n.ints(name) {
+				lists[i] = append(lists[i], term{c: float64(v)})
+			}
+		case n.has(i + 1):
+			k, err := b.constant(n, i+1)
+			if err != nil {
+				return lists, err
+			}
+			lists[i] = k.v
+		}
+		if len(lists[i]) != len(lists[0]) && (i == 1 || lists[i] != nil) {
+			return lists, fmt.Errorf("%w: %d starts and %d %s", ErrFormat, len(lists[0]), len(lists[i]), name)
+		}
+	}
+	return lists, nil
+}
+
+// places returns the positions that a cut of an axis of n takes.
+func (c cut) places(n int) ([]int, error) {
+	if c.start.b != 0 || c.end.b != 0 {
+		return nil, fmt.Errorf("%w: a slice that depends on the batch size", ErrUnsupported)
+	}
+	lo, hi := toInt(c.start.c), toInt(c.end.c)
+	if lo < 0 {
+		lo += n
+	}
+	if hi < 0 {
+		hi += n
+	}
+	var out []int
+	if c.step > 0 {
+		for i := max(lo, 0); i < min(hi, n); i += c.step {
+			out = append(out, i)
+		}
+		return out, nil
+	}
+	for i := min(lo, n-1); i > max(hi, -1); i += c.step {
+		out = append(out, i)
+	}
+	return out, nil
+}
+
+// whole tells whether a cut keeps all of an axis of length d.
+func (c cut) whole(d term) bool {
+	return c.step == 1 && c.start == term{} && (c.end == d || c.end.b == 0 && c.end.c >= math.MaxInt32)
+}
+
+// steps returns 0, step, 2·step ...
+func steps(n, step int) []int32 {
+	out := make([]int32, n)
+	for i := range out {
+		out[i] = int32(i * step)
+	}
+	return out
+}
+
+func scaled(places []int, step int) []int32 {
+	out := make([]int32, len(places))
+	for i, p := range places {
+		out[i] = int32(p * step)
+	}
+	return out
+}
+
+// cross returns the sums of one offset of every list, the last list running
+// fastest; -1, nothing, wins over every sum.
+func cross(offs [][]int32) []int32 {
+	out := []int32{0}
+	for _, list := range offs {
+		next := make([]int32, 0, len(out)*len(list))
+		for _, o := range out {
+			for _, v := range list {
+				if o < 0 || v < 0 {
+					next = append(next, -1)
+				} else {
+					next = append(next, o+v)
+				}
+			}
+		}
+		out = next
+	}
+	return out
+}

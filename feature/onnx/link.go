@@ -1,0 +1,193 @@
+package onnx
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// link indexes the graph and checks that names are unique and nodes come after
+// those whose results they read.
+func (f *file) link() error {
+	g := &f.graph
+	f.producers, f.readers = map[string]int{}, map[string][]int{}
+	known := map[string]string{}
+	f.initial = map[string]*tensor{}
+	for i, t := range g.tensors {
+		if t.name == "" || known[t.name] != "" {
+			return fmt.Errorf("onnx: %w: initializer %d: name %q is empty or used twice", ErrFormat, i, t.name)
+		}
+		known[t.name], f.initial[t.name] = "initializer", t
+	}
+	for i, v := range g.inputs {
+		if v.name == "" || known[v.name] == "input" {
+			return fmt.Errorf("onnx: %w: graph input %d: name %q is empty or used twice", ErrFormat, i, v.name)
+		}
+		if known[v.name] == "" { // an initializer may be listed as an input too
+			known[v.name] = "input"
+		}
+	}
+	for _, n := range g.nodes {
+		for _, name := range n.out {
+			if name != "" && known[name] != "" {
+				return fmt.Errorf("onnx: %w: %s: output %q is already %s", ErrFormat, n.label(), name, known[name])
+			}
+			if name != "" {
+				known[name], f.producers[name] = "the output of "+n.label(), n.number
+			}
+		}
+	}
+	return f.order()
+}
+
+// order checks the order of the nodes.
+func (f *file) order() error {
+	inputs := map[string]bool{}
+	for _, v := range f.graph.inputs {
+		inputs[v.name] = true
+	}
+	for _, n := range f.graph.nodes {
+		for i, name := range n.in {
+			if name == "" || inputs[name] || f.initial[name] != nil {
+				f.readers[name] = append(f.readers[name], n.number)
+				continue
+			}
+			at, ok := f.producers[name]
+			if !ok {
+				return fmt.Errorf("onnx: %w: %s: input %d, %q, is missing: no node, input or initializer has this name", ErrFormat, n.label(), i, name)
+			}
+			if at >= n.number {
+				return fmt.Errorf("onnx: %w: %s reads %q, the output of %s, which does not come before it: a cycle, or nodes out of order", ErrFormat, n.label(), name, f.graph.nodes[at].label())
+			}
+			f.readers[name] = append(f.readers[name], n.number)
+		}
+	}
+	return nil
+}
+
+// input returns the model's input.
+func (f *file) input() (valueInfo, error) {
+	var found []valueInfo
+	var names []string
+	for _, v := range f.graph.inputs {
+		if f.initial[v.name] == nil {
+			found, names = append(found, v), append(names, v.name)
+		}
+	}
+	if len(found) != 1 {
+		return valueInfo{}, fmt.Errorf("onnx: %w: a model with %d inputs %q, want one", ErrUnsupported, len(found), names)
+	}
+	return found[0], nil
+}
+
+// logits returns the tensor that is meant by a name, which may be a node's or
+// empty.
+func (f *file) logits(name string) (string, error) {
+	if name == "" {
+		if len(f.graph.outputs) == 0 {
+			return "", fmt.Errorf("onnx: %w: the graph has no outputs", ErrFormat)
+		}
+		name = f.graph.outputs[0].name
+		if at, ok := f.producers[name]; ok {
+			n := f.graph.nodes[at]
+			if _, made := f.producers[n.in0()]; made && (n.op == "Softmax" || n.op == "LogSoftmax") {
+				name = n.in0()
+			}
+		}
+	}
+	if _, ok := f.producers[name]; ok {
+		return name, nil
+	}
+	for _, n := range f.graph.nodes {
+		if n.name == name && name != "" && len(n.out) > 0 {
+			return n.out[0], nil
+		}
+	}
+	return "", fmt.Errorf("onnx: %w: no node computes the output %q", ErrFormat, name)
+}
+
+func (n *node) in0() string {
+	if len(n.in) == 0 {
+		return ""
+	}
+	return n.in[0]
+}
+
+// ancestors marks the nodes that a tensor depends on.
+func (f *file) ancestors(name string) []bool {
+	needed := make([]bool, len(f.graph.nodes))
+	if at, ok := f.producers[name]; ok {
+		needed[at] = true
+	}
+	for i := len(needed) - 1; i >= 0; i-- {
+		if !needed[i] {
+			continue
+		}
+		for _, in := range f.graph.nodes[i].in {
+			if at, ok := f.producers[in]; ok {
+				needed[at] = true
+			}
+		}
+	}
+	return needed
+}
+
+// UnsupportedError lists operators that this package does not know. It wraps
+// ErrUnsupported.
+type UnsupportedError struct {
+	Operators []UnsupportedOperator // in the order of their first node
+}
+
+// UnsupportedOperator is an operator with the nodes that use it.
+type UnsupportedOperator struct {
+	Domain string // empty: ONNX's own
+	Name   string
+	Nodes  []string // names; "#7" for the eighth node where it has none
+}
+
+// Unwrap returns ErrUnsupported.
+func (e *UnsupportedError) Unwrap() error { return ErrUnsupported }
+
+// Error lists every operator with up to three nodes.
+func (e *UnsupportedError) Error() string {
+	var parts []string
+	for _, op := range e.Operators {
+		name := op.Name
+		if op.Domain != "" {
+			name = op.Domain + "." + name
+		}
+		more := ""
+		if len(op.Nodes) > 3 {
+			more = fmt.Sprintf(" and %d more", len(op.Nodes)-3)
+		}
+		parts = append(parts, fmt.Sprintf("%s (%s%s)", name, strings.Join(op.Nodes[:min(3, len(op.Nodes))], ", "), more))
+	}
+	return fmt.Sprintf("onnx: operators not supported: %s", strings.Join(parts, "; "))
+}
+
+// checkOperators returns an UnsupportedError if a needed node cannot be built.
+func (f *file) checkOperators(needed []bool) error {
+	e := &UnsupportedError{}
+	for i, n := range f.graph.nodes {
+		if !needed[i] || f.supported(n) {
+			continue
+		}
+		at := slices.IndexFunc(e.Operators, func(o UnsupportedOperator) bool { return o.Name == n.op && o.Domain == n.domain })
+		if at < 0 && len(e.Operators) == 1000 {
+			break // enough to see that this is not a model
+		}
+		if at < 0 {
+			at = len(e.Operators)
+			e.Operators = append(e.Operators, UnsupportedOperator{Domain: n.domain, Name: n.op})
+		}
+		name := n.name
+		if name == "" {
+			name = fmt.Sprintf("#%d", i)
+		}
+		e.Operators[at].Nodes = append(e.Operators[at].Nodes, name)
+	}
+	if len(e.Operators) > 0 {
+		return e
+	}
+	return nil
+}

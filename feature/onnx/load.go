@@ -1,0 +1,255 @@
+package onnx
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/graph"
+)
+
+// Options says how a file is read. The nil Options means all defaults.
+type Options struct {
+	// Logits names the tensor, or the node, that has one number a class. If it is
+	// empty, the first graph output is used, or the input of the Softmax or
+	// LogSoftmax that makes it.
+	Logits string
+	// Features names the tensor or the node that Spec().Features refers to. If it
+	// is empty, the first input of the last Gemm or MatMul before the logits is
+	// used, or the logits where there is none.
+	Features string
+	// Input is the shape of one sample. If it is nil, the file's is used, whose
+	// axes must then be numbers.
+	Input []int
+	// MaxActivation bounds the number of elements of one activation of one
+	// sample. If it is zero, 2²⁴ is used: a 64-channel image of 512×512.
+	MaxActivation int
+	// MaxBytes bounds the file's size. If it is zero, 2³¹ is used, which is what
+	// protobuf allows.
+	MaxBytes int64
+}
+
+const (
+	defaultMaxActivation = 1 << 24
+	defaultMaxBytes      = 1 << 31
+)
+
+func resolved(opt *Options) (Options, error) {
+	o := Options{}
+	if opt != nil {
+		o = *opt
+	}
+	if o.MaxActivation == 0 {
+		o.MaxActivation = defaultMaxActivation
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	if o.MaxActivation < 1 || o.MaxActivation > 1<<28 || o.MaxBytes < 1 {
+		return o, fmt.Errorf("onnx: limits of %d elements and %d bytes", o.MaxActivation, o.MaxBytes)
+	}
+	o.Input = slices.Clone(o.Input)
+	return o, nil
+}
+
+// Load reads a model from a file, and from files of external data in the same
+// folder. opt may be nil. Errors wrap ErrFormat, ErrLimit, ErrUnsupported,
+// ErrGradient, ErrExternal or the file system's.
+func Load(path string, opt *Options) (*Model, error) {
+	o, err := resolved(opt)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	defer f.Close()
+	m, err := read(f, filepath.Dir(path), o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// Read is Load from a stream, which it reads to the end; there can be no external
+// data.
+func Read(r io.Reader, opt *Options) (*Model, error) {
+	o, err := resolved(opt)
+	if err != nil {
+		return nil, err
+	}
+	return read(r, "", o)
+}
+
+func read(r io.Reader, folder string, opt Options) (*Model, error) {
+	data, err := io.ReadAll(io.LimitReader(r, opt.MaxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	if int64(len(data)) > opt.MaxBytes {
+		return nil, fmt.Errorf("onnx: %w: more than %d bytes", ErrLimit, opt.MaxBytes)
+	}
+	f, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.link(); err != nil {
+		return nil, err
+	}
+	b := &builder{f: f, opt: opt, folder: folder, values: map[string]value{}, named: map[string]bool{}}
+	return b.model(data)
+}
+
+// model builds the graph and wraps it.
+func (b *builder) model(data []byte) (*Model, error) {
+	var err error
+	if b.opt.Logits, err = b.f.logits(b.opt.Logits); err != nil {
+		return nil, err
+	}
+	b.needed = b.f.ancestors(b.opt.Logits)
+	if err := b.f.checkOperators(b.needed); err != nil {
+		return nil, err
+	}
+	if err := b.start(); err != nil {
+		return nil, err
+	}
+	if err := b.nodes(); err != nil {
+		return nil, err
+	}
+	m := &Model{data: data, folder: b.folder, g: b.g, cache: graph.NewCache(b.g), norms: b.norms, weights: b.weights, notes: b.allNotes(), operators: b.f.countOperators(b.needed)}
+	m.spec = feature.Spec{Input: b.opt.Input}
+	for _, t := range b.taps {
+		m.spec.Taps = append(m.spec.Taps, feature.Tap{Name: t.name, Shape: slices.Clone(t.view)})
+		m.taps = append(m.taps, t.v)
+	}
+	for i, w := range b.weights {
+		m.data32 = append(m.data32, w.data)
+		if w.t != nil {
+			m.exposed = append(m.exposed, i)
+			m.spec.Params = append(m.spec.Params, feature.Param{Name: w.t.name, Shape: slices.Clone(w.t.dims), Trainable: w.trainable})
+		}
+	}
+	return m, b.nameTaps(m)
+}
+
+// start makes the graph with its input and the initializers.
+func (b *builder) start() error {
+	in, err := b.f.input()
+	if err != nil {
+		return err
+	}
+	if err := b.inputShape(in); err != nil {
+		return err
+	}
+	if b.g, err = graph.New(b.opt.Input); err != nil {
+		return fmt.Errorf("onnx: input %q: %w", in.name, err)
+	}
+	view := append([]int{1}, b.opt.Input...)
+	if err := b.room(view); err != nil {
+		return fmt.Errorf("onnx: input %q: %w", in.name, err)
+	}
+	b.values[in.name] = value{d: &dyn{v: b.g.Input(), view: view}}
+	for _, t := range b.f.graph.tensors {
+		v := value{p: &param{w: &weight{t: t, trainable: true}, shape: t.dims}}
+		if !isFloat(t.typ) {
+			if !b.readsTensor(t.name) {
+				continue
+			}
+			k, err := b.read(t)
+			if err != nil {
+				return fmt.Errorf("onnx: %w", err)
+			}
+			v = value{k: &k}
+		}
+		b.values[t.name] = v
+	}
+	return nil
+}
+
+// readsTensor tells whether a needed node reads a name.
+func (b *builder) readsTensor(name string) bool {
+	for _, i := range b.f.readers[name] {
+		if b.needed[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// inputShape sets the shape of a sample and the fixed batch size.
+func (b *builder) inputShape(in valueInfo) error {
+	if !isFloat(in.elem) {
+		return fmt.Errorf("onnx: %w: input %q has elements of type %d, want floating point", ErrUnsupported, in.name, in.elem)
+	}
+	if !in.ranked && b.opt.Input == nil || in.ranked && len(in.dims) < 2 {
+		return fmt.Errorf("onnx: %w: input %q has shape %v, want a batch axis and more", ErrUnsupported, in.name, in.dims)
+	}
+	if len(in.dims) > 0 && in.dims[0] > 0 {
+		b.fixed = int(min(in.dims[0], maxTable))
+	}
+	if b.opt.Input != nil {
+		if in.ranked && len(b.opt.Input) != len(in.dims)-1 {
+			return fmt.Errorf("onnx: %w: samples of shape %v for input %q of shape %v", feature.ErrShape, b.opt.Input, in.name, in.dims)
+		}
+		return nil
+	}
+	for i, d := range in.dims[1:] {
+		if d < 1 || d > maxTable {
+			return fmt.Errorf("onnx: %w: axis %d of input %q is %q (%d), not a number above 0; set Options.Input", ErrUnsupported, i+1, in.name, in.symbols[i+1], d)
+		}
+		b.opt.Input = append(b.opt.Input, int(d))
+	}
+	return nil
+}
+
+// nameTaps finds the logits and the features among the taps.
+func (b *builder) nameTaps(m *Model) error {
+	m.spec.Logits = b.opt.Logits
+	if _, err := m.spec.Tap(m.spec.Logits); err != nil {
+		return fmt.Errorf("onnx: %w: logits %q do not depend on the input", ErrUnsupported, m.spec.Logits)
+	}
+	if d := b.values[m.spec.Logits].d; !d.apart() {
+		return fmt.Errorf("onnx: %w: logits %q have their batch on axis %d", ErrUnsupported, m.spec.Logits, d.axis)
+	}
+	if b.opt.Features != "" {
+		m.spec.Features = b.opt.Features
+		if _, err := m.spec.Tap(b.opt.Features); err != nil {
+			return fmt.Errorf("onnx: features: %w", err)
+		}
+		return nil
+	}
+	m.spec.Features = m.spec.Logits
+	for i := len(b.f.graph.nodes) - 1; i >= 0; i-- {
+		n := b.f.graph.nodes[i]
+		if !b.needed[i] || n.op != "Gemm" && n.op != "MatMul" {
+			continue
+		}
+		if _, err := m.spec.Tap(n.in[0]); err == nil {
+			m.spec.Features = n.in[0]
+			return nil
+		}
+	}
+	return nil
+}
+
+// allNotes tells what a user should know about the model.
+func (b *builder) allNotes() []string {
+	tied := 0
+	for _, w := range b.weights {
+		tied += len(w.names)
+	}
+	if tied > 0 {
+		b.notes = append(b.notes, fmt.Sprintf("%d names stand for initializers that have other names too (Identity): each is one parameter, and its gradients are summed", tied))
+	}
+	if b.fixed > 0 {
+		b.notes = append(b.notes, fmt.Sprintf("the file fixes the batch size to %d; its samples do not see one another, so any batch size gives the same results", b.fixed))
+	}
+	if !slices.ContainsFunc(b.weights, func(w *weight) bool { return w.t != nil && w.trainable }) {
+		b.notes = append(b.notes, "no parameter is trainable")
+	}
+	return b.notes
+}

@@ -1,0 +1,74 @@
+package onnx
+
+import (
+	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/graph"
+)
+
+// reductions are operators on axes, with the operator set from which the axes
+// are an input.
+var reductions = map[string]struct {
+	kind  graph.ReduceKind
+	since int
+}{
+	"ReduceSum": {graph.ReduceSum, 13}, "ReduceMean": {graph.ReduceMean, 18}, "ReduceMax": {graph.ReduceMax, 18},
+	"ReduceMin": {graph.ReduceMin, 18}, "ReduceProd": {graph.ReduceProd, 18}, "ReduceL1": {graph.ReduceL1, 18},
+	"ReduceL2": {graph.ReduceL2, 18}, "ReduceSumSquare": {graph.ReduceSumSquare, 18}, "ReduceLogSum": {graph.ReduceLogSum, 18},
+	"ReduceLogSumExp": {graph.ReduceLogSumExp, 18},
+}
+
+func buildReduce(b *builder, n *node) ([]value, error) {
+	r := reductions[n.op]
+	d, err := b.dyn(n, 0)
+	if err != nil {
+		return nil, err
+	}
+	axes, given, err := b.axesOf(n, 1, r.since)
+	if err == nil {
+		axes, err = inRange(axes, len(d.view))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !given || len(axes) == 0 {
+		if n.int("noop_with_empty_axes", 0) != 0 {
+			return result(b.copyOf(n, d))
+		}
+		axes = axes[:0]
+		for i := range d.view {
+			axes = append(axes, i)
+		}
+	}
+	if err := d.offBatch(axes...); err != nil {
+		return nil, err
+	}
+	return b.reduce(n, d, r.kind, axes)
+}
+
+func (b *builder) reduce(n *node, d dyn, kind graph.ReduceKind, axes []int) ([]value, error) {
+	op, err := graph.NewReduce(kind, d.view, axes)
+	if err != nil {
+		return nil, err
+	}
+	b.tables += sizeOf(d.view)
+	x, err := b.as(d.v, d.view)
+	if err != nil {
+		return nil, err
+	}
+	kept, squeezed, axis := slices.Clone(d.view), []int(nil), -1
+	for i := range d.view {
+		if i == d.axis {
+			axis = len(squeezed)
+		}
+		if slices.Contains(axes, i) {
+			kept[i] = 1
+		} else {
+			squeezed = append(squeezed, d.view[i])
+		}
+	}
+	if n.int("keepdims", 1) != 0 {
+		return result(b.apply(n, op, kept, d.axis, x))
+	}
+	return result(b.apply(n, op, squeezed, axis, x))
+}

@@ -1,0 +1,398 @@
+package onnx
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/graph"
+)
+
+// transpose moves axes; the batch axis moves along.
+func (b *builder) transpose(n *node, d dyn, perm []int) (dyn, error) {
+	axis := slices.Index(perm, d.axis)
+	view, offs := make([]int, len(perm)), make([][]int32, len(perm))
+	all := d.pieces()
+	var order []int // of the axes longer than one
+	for i, p := range perm {
+		view[i], offs[i] = d.view[p], all[p]
+		if d.view[p] > 1 {
+			order = append(order, p)
+		}
+	}
+	if slices.IsSorted(order) { // nothing moves
+		return b.apply(n, graph.Reshape{Shape: canon(view, axis)}, view, axis, d.v)
+	}
+	return b.table(n, d.v, offs, view, axis, 0)
+}
+
+func buildTranspose(b *builder, n *node) ([]value, error) {
+	view, _ := b.shapeOf(n, 0)
+	perm, err := n.perm(len(view))
+	if err != nil {
+		return nil, err
+	}
+	if p := b.values[n.in[0]].p; p != nil && len(view) == 2 {
+		if perm[0] == 0 {
+			return []value{{p: p}}, nil
+		}
+		return []value{{p: &param{p.w, []int{view[1], view[0]}, !p.trans}}}, nil
+	}
+	d, err := b.dyn(n, 0)
+	if err != nil {
+		return nil, err
+	}
+	return result(b.transpose(n, d, perm))
+}
+
+// reshaped gives an activation another view. As many elements must lie before
+// the batch as did: on other axes, or in the batch axis itself. Else samples
+// would mix.
+func (b *builder) reshaped(n *node, d dyn, view []int, axis int) ([]value, error) {
+	if sizeOf(view) != sizeOf(d.view) {
+		return nil, fmt.Errorf("%w: %v cannot be reshaped to %v at every batch size", ErrUnsupported, d.view, view)
+	}
+	outer := 0
+	if d.axis >= 0 {
+		if outer = outerOf(d.before(), view, axis); outer == 0 {
+			return nil, fmt.Errorf("%w: reshaping %v to %v would mix samples", ErrUnsupported, d.view, view)
+		}
+	}
+	out, err := b.apply(n, graph.Reshape{Shape: canon(view, axis)}, view, axis, d.v)
+	out.outer = outer
+	return result(out, err)
+}
+
+// outerOf returns how much of the batch axis runs slower than the batch if before
+// elements lie before it, or 0 if that cannot be.
+func outerOf(before int, view []int, axis int) int {
+	if axis < 0 {
+		return 0
+	}
+	p := sizeOf(view[:axis])
+	if p == 0 || before%p != 0 || view[axis]%(before/p) != 0 {
+		return 0
+	}
+	return before / p
+}
+
+// reviewed gives input 0 another view of the same layout of samples: view[axis]
+// is the batch axis. A weight stays one.
+func (b *builder) reviewed(n *node, view []int, axis int) ([]value, error) {
+	if p := b.values[n.in[0]].p; p != nil && !p.trans {
+		return []value{{p: &param{p.w, view, false}}}, nil
+	}
+	d, err := b.rowwise(n, 0)
+	if err != nil {
+		return nil, err
+	}
+	return b.reshaped(n, d, view, axis)
+}
+
+func buildReshape(b *builder, n *node) ([]value, error) {
+	target, err := b.constant(n, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(target.v) > maxRank {
+		return nil, fmt.Errorf("%w: %d axes", ErrLimit, len(target.v))
+	}
+	view, axis := b.shapeOf(n, 0)
+	from := dyn{view: view, axis: axis}
+	if d := b.values[n.in[0]].d; d != nil {
+		from = *d
+	}
+	var to []int
+	if b.fixed > 0 && axis >= 0 {
+		to, axis, err = b.resolveFixed(from, target.v, n.int("allowzero", 0) != 0)
+	} else {
+		to, axis, err = resolveTerms(from, target.v, n.int("allowzero", 0) != 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b.reviewed(n, to, axis)
+}
+
+// resolveFixed resolves a target shape where the batch size is known, and
+// finds the batch axis: the one before which, or in whose slower part, as many
+// elements lie as did.
+func (b *builder) resolveFixed(d dyn, target []term, allowZero bool) ([]int, int, error) {
+	from, want := slices.Clone(d.view), make([]int, len(target))
+	from[d.axis] *= b.fixed
+	for i, t := range target {
+		want[i] = toInt(t.c + t.b*float64(b.fixed))
+	}
+	to, err := resolve(from, want, allowZero)
+	if err != nil {
+		return nil, 0, err
+	}
+	at, best := -1, 0
+	for i, n := range to {
+		view := slices.Clone(to)
+		view[i] = n / b.fixed
+		outer := outerOf(d.before(), view, i)
+		if n%b.fixed != 0 || outer == 0 {
+			continue
+		}
+		// Rather an axis of its own than a part of one, rather the batch alone.
+		score := 1 + 2*truthInt(outer == 1) + truthInt(n == b.fixed)
+		if score > best {
+			at, best = i, score
+		}
+	}
+	if at < 0 {
+		return nil, 0, fmt.Errorf("%w: reshaping %v to %v would mix the %d samples of the fixed batch", ErrUnsupported, from, to, b.fixed)
+	}
+	to[at] /= b.fixed
+	return to, at, nil
+}
+
+// resolveTerms resolves a target shape for any batch size.
+func resolveTerms(d dyn, target []term, allowZero bool) ([]int, int, error) {
+	dims := d.dims()
+	to, axis, open := make([]int, len(target)), -1, -1
+	rest := 1
+	for i, t := range target {
+		if t == (term{}) && !allowZero && i < len(dims) {
+			t = dims[i]
+		}
+		switch {
+		case t == term{c: -1} && open < 0:
+			open, to[i] = i, 1
+			continue
+		case t.b != 0 && t.c == 0 && axis < 0:
+			axis, to[i] = i, toInt(t.b)
+		case t.b == 0:
+			to[i] = toInt(t.c)
+		}
+		if to[i] < 1 || rest > maxTable/to[i] {
+			return nil, 0, fmt.Errorf("%w: target shape %v", ErrUnsupported, target)
+		}
+		rest *= to[i]
+	}
+	if open >= 0 {
+		to[open] = sizeOf(d.view) / rest
+		if axis < 0 && d.axis >= 0 {
+			axis = open
+		}
+	}
+	if (axis < 0) != (d.axis < 0) {
+		return nil, 0, fmt.Errorf("%w: the target shape %v fixes the batch size; export the model with a dynamic batch axis", ErrUnsupported, to)
+	}
+	return to, axis, nil
+}
+
+func buildFlatten(b *builder, n *node) ([]value, error) {
+	view, batch := b.shapeOf(n, 0)
+	a := int(n.int("axis", 1))
+	if a < 0 {
+		a += len(view)
+	}
+	if a < 0 || a > len(view) {
+		return nil, fmt.Errorf("%w: axis %d of %d", ErrFormat, a, len(view))
+	}
+	axis := -1
+	if batch >= 0 {
+		axis = truthInt(batch >= a)
+	}
+	return b.reviewed(n, []int{sizeOf(view[:a]), sizeOf(view[a:])}, axis)
+}
+
+func buildSqueeze(b *builder, n *node) ([]value, error) {
+	axes, given, err := b.axesOf(n, 1, 13)
+	view, batch := b.shapeOf(n, 0)
+	if err == nil {
+		axes, err = inRange(axes, len(view))
+	}
+	if err != nil {
+		return nil, err
+	}
+	var to []int
+	axis := -1
+	for i, d := range view {
+		if i == batch {
+			axis = len(to)
+		}
+		drop := slices.Contains(axes, i) || !given && d == 1 && i != batch
+		if drop && (d != 1 || i == batch) {
+			return nil, fmt.Errorf("%w: axis %d of %v (batch axis %d) is squeezed", ErrUnsupported, i, view, batch)
+		}
+		if !drop {
+			to = append(to, d)
+		}
+	}
+	return b.reviewed(n, to, axis)
+}
+
+func buildUnsqueeze(b *builder, n *node) ([]value, error) {
+	axes, _, err := b.axesOf(n, 1, 13)
+	view, axis := b.shapeOf(n, 0)
+	if err == nil && len(view)+len(axes) > maxRank {
+		err = fmt.Errorf("%w: more than %d axes", ErrLimit, maxRank)
+	}
+	if err == nil {
+		axes, err = inRange(axes, len(view)+len(axes))
+	}
+	if err != nil {
+		return nil, err
+	}
+	to := slices.Clone(view)
+	for _, a := range axes {
+		to = slices.Insert(to, a, 1)
+		axis += truthInt(axis >= a)
+	}
+	return b.reviewed(n, to, axis)
+}
+
+func buildConcat(b *builder, n *node) ([]value, error) {
+	view, _ := b.shapeOf(n, 0)
+	axis, err := n.axis("axis", 1, len(view))
+	if err != nil {
+		return nil, err
+	}
+	// All but the axis agree, so values are laid out as if they were added, with
+	// that axis of length 1.
+	c, total := common{axis: -1, view: slices.Clone(view)}, 0
+	for i := range n.in {
+		v, batch := b.shapeOf(n, i)
+		if d := b.values[n.in[i]].d; d != nil {
+			if _, err := b.dyn(n, i); err != nil {
+				return nil, err
+			}
+		}
+		if len(v) != len(view) || batch == axis {
+			return nil, fmt.Errorf("%w: shape %v, batch axis %d, is joined along axis %d", ErrUnsupported, v, batch, axis)
+		}
+		if batch >= 0 && c.axis >= 0 && batch != c.axis {
+			return nil, fmt.Errorf("%w: the inputs have their batch on axes %d and %d", ErrUnsupported, c.axis, batch)
+		}
+		c.axis = max(c.axis, batch)
+		total += v[axis]
+	}
+	c.view[axis] = total
+	var in []graph.Value
+	for i := range n.in {
+		v, batch := b.shapeOf(n, i)
+		if batch < 0 && c.axis >= 0 && v[c.axis] != 1 {
+			return nil, fmt.Errorf("%w: input %d of shape %v varies along the batch axis", ErrUnsupported, i, v)
+		}
+		x, err := b.operand(n, i, c, true)
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, x)
+	}
+	at := axis - truthInt(len(c.sample(c.view)) < len(view))
+	return result(b.apply(n, graph.Concat{Axis: at}, c.view, c.axis, in...))
+}
+
+func buildExpand(b *builder, n *node) ([]value, error) {
+	k, err := b.constant(n, 1)
+	if err != nil {
+		return nil, err
+	}
+	return b.expand(n, k.v, false)
+}
+
+// expand repeats axes of length 1 of input 0 to a target shape, or with tile, every
+// axis by a factor.
+func (b *builder) expand(n *node, target []term, tile bool) ([]value, error) {
+	d, err := b.dyn(n, 0)
+	if err != nil {
+		return nil, err
+	}
+	rank := max(len(d.view), len(target))
+	if rank > maxRank || tile && len(target) != len(d.view) {
+		return nil, fmt.Errorf("%w: shape %v is repeated by %v", ErrFormat, d.view, target)
+	}
+	axis := shiftAxis(d.axis, rank-len(d.view))
+	view, offs := make([]int, rank), make([][]int32, rank)
+	pieces := d.pieces()
+	for i := range rank {
+		to := term{c: 1}
+		if at := i - (rank - len(target)); at >= 0 {
+			to = target[at]
+		}
+		list := []int32{0}
+		if at := i - (rank - len(d.view)); at >= 0 {
+			list = pieces[at]
+		}
+		view[i], axis, err = b.repeat(len(list), to, i, axis, tile)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.room(view[i : i+1]); err != nil {
+			return nil, err
+		}
+		offs[i] = slices.Repeat(list, view[i]/len(list))
+	}
+	if axis < 0 && slices.Equal(view, d.view) {
+		return []value{b.values[n.in[0]]}, nil // a weight stays one
+	}
+	return result(b.table(n, d.v, offs, view, axis, 0))
+}
+
+// repeat returns the length of axis i, of length d, repeated to a length or by a
+// factor, and the batch axis after that.
+func (b *builder) repeat(d int, to term, i, axis int, tile bool) (int, int, error) {
+	bad := fmt.Errorf("%w: axis %d of length %d is repeated to or by %v (batch axis %d)", ErrUnsupported, i, d, to, axis)
+	if i == axis { // the batch itself: only what leaves it alone
+		whole := to == term{c: 1} || !tile && (to == term{b: float64(d)} || b.fixed > 0 && to == term{c: float64(d * b.fixed)})
+		if !whole {
+			return 0, 0, bad
+		}
+		return d, axis, nil
+	}
+	if to.b != 0 || b.fixed > 1 && axis < 0 && i == 0 && to.c == float64(b.fixed) {
+		// Something equal for all samples gets a batch axis.
+		part := toInt(to.b)
+		if to.b == 0 {
+			part = 1
+		}
+		if d != 1 || axis >= 0 || to.b != 0 && to.c != 0 || part < 1 {
+			return 0, 0, bad
+		}
+		return part, i, nil
+	}
+	m := toInt(to.c)
+	switch {
+	case tile && m >= 1 && m < maxTable:
+		return d * m, axis, nil
+	case !tile && (m == 1 || m == d):
+		return d, axis, nil
+	case !tile && d == 1 && m > 1 && m < maxTable:
+		return m, axis, nil
+	}
+	return 0, 0, bad
+}
+
+func buildTile(b *builder, n *node) ([]value, error) {
+	k, err := b.constant(n, 1)
+	if err != nil {
+		return nil, err
+	}
+	return b.expand(n, k.v, true)
+}
+
+func buildWhere(b *builder, n *node) ([]value, error) {
+	cond, err := b.constant(n, 0)
+	if err != nil {
+		return nil, err
+	}
+	c, err := b.align(n, true, 0, 1, 2)
+	if err != nil {
+		return nil, err
+	}
+	if cond, err = b.spread(cond, c.view); err != nil {
+		return nil, err
+	}
+	v, err := cond.plain()
+	first := make([]bool, len(v))
+	for i, x := range v {
+		first[i] = x != 0
+	}
+	if err != nil {
+		return nil, err
+	}
+	return result(b.aligned(n, graph.Select{First: first}, c, c.in[1:]...))
+}

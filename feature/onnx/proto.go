@@ -1,0 +1,370 @@
+package onnx
+
+import (
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// file is a parsed ModelProto.
+type file struct {
+	ir       int64
+	producer string
+	opset    int // of the default domain
+	domains  map[string]int64
+	graph    graphProto
+	spent    int // bytes of memory that parsing took, about
+
+	// Set by link:
+	initial   map[string]*tensor
+	producers map[string]int   // node by output
+	readers   map[string][]int // nodes by input
+}
+
+type graphProto struct {
+	name       string
+	nodes      []*node
+	tensors    []*tensor // initializers
+	inputs     []valueInfo
+	outputs    []valueInfo
+	values     []valueInfo // value_info: shapes of activations, where the exporter wrote them
+	lo, at, hi int         // of the field in the file: its tag, contents and end
+}
+
+// node is a NodeProto.
+type node struct {
+	name, op, domain string
+	in, out          []string
+	attrs            map[string]*attribute
+	number           int // in the graph
+}
+
+// label names a node in errors.
+func (n *node) label() string {
+	if n.name != "" {
+		return fmt.Sprintf("node %q (%s)", n.name, n.op)
+	}
+	if len(n.out) > 0 {
+		return fmt.Sprintf("node %d (%s) of output %q", n.number, n.op, n.out[0])
+	}
+	return fmt.Sprintf("node %d (%s)", n.number, n.op)
+}
+
+// attribute is an AttributeProto.
+type attribute struct {
+	kind   int64 // AttributeProto.AttributeType, where the file says so
+	f      float32
+	i      int64
+	s      string
+	t      *tensor
+	floats []float32
+	ints   []int64
+	texts  []string
+	graph  bool // holds a subgraph, or something else that is not read
+}
+
+// valueInfo is a graph input or output. A dim is -1 where it is not a number.
+type valueInfo struct {
+	name    string
+	elem    int64
+	dims    []int64
+	symbols []string
+	ranked  bool
+}
+
+// parse reads a ModelProto of a version that is supported.
+func parse(data []byte) (*file, error) {
+	f, err := parseModel(data)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.checkVersions()
+}
+
+func parseModel(data []byte) (*file, error) {
+	f := &file{domains: map[string]int64{}}
+	graphs := 0
+	err := message{data: data, name: "model"}.each(func(fd field) error {
+		var err error
+		switch fd.num {
+		case 1:
+			f.ir, err = fd.number("IR version")
+		case 2:
+			f.producer, err = fd.text("producer name")
+		case 7:
+			if graphs++; graphs > 1 {
+				return fmt.Errorf("onnx: %w: a second graph at byte %d", ErrFormat, fd.lo)
+			}
+			err = f.parseGraph(fd)
+		case 8:
+			err = f.parseOpset(fd)
+		}
+		return err
+	})
+	if err == nil && graphs == 0 {
+		err = fmt.Errorf("onnx: %w: no graph in %d bytes", ErrFormat, len(data))
+	}
+	return f, err
+}
+
+// spend counts memory that does not shrink to the bytes it came from.
+func (f *file) spend(bytes int, where string) error {
+	if f.spent += bytes; f.spent > maxParsed {
+		return fmt.Errorf("onnx: %w: %s: the parsed graph takes more than %d bytes", ErrLimit, where, maxParsed)
+	}
+	return nil
+}
+
+func (f *file) checkVersions() error {
+	if f.ir < 3 || f.ir > 10 {
+		return fmt.Errorf("onnx: %w: IR version %d, want 3 to 10", ErrUnsupported, f.ir)
+	}
+	v, ok := f.domains[""]
+	if !ok {
+		v, ok = f.domains["ai.onnx"]
+	}
+	if !ok || v < 7 || v > 21 {
+		return fmt.Errorf("onnx: %w: operator set %d, want 7 to 21", ErrUnsupported, v)
+	}
+	f.opset = int(v)
+	return nil
+}
+
+func (f *file) parseOpset(fd field) error {
+	m, err := fd.sub("operator set")
+	if err != nil {
+		return err
+	}
+	domain, version := "", int64(0)
+	err = m.each(func(fd field) (err error) {
+		switch fd.num {
+		case 1:
+			domain, err = fd.text("domain of operator set")
+		case 2:
+			version, err = fd.number("version of operator set")
+		}
+		return err
+	})
+	if _, twice := f.domains[domain]; twice && err == nil {
+		return fmt.Errorf("onnx: %w: operator set %q is given twice", ErrFormat, domain)
+	}
+	f.domains[domain] = version
+	return err
+}
+
+func (f *file) parseGraph(fd field) error {
+	m, err := fd.sub("graph")
+	if err != nil {
+		return err
+	}
+	g := &f.graph
+	g.lo, g.at, g.hi = fd.lo, fd.at, fd.hi
+	return m.each(func(fd field) (err error) {
+		switch fd.num {
+		case 1:
+			err = f.parseNode(fd)
+		case 2:
+			g.name, err = fd.text("graph name")
+		case 5:
+			if len(g.tensors) == maxTensors {
+				return fmt.Errorf("onnx: %w: more than %d initializers", ErrLimit, maxTensors)
+			}
+			var t *tensor
+			t, err = f.parseTensor(fd, fmt.Sprintf("initializer %d", len(g.tensors)))
+			g.tensors = append(g.tensors, t)
+		case 11:
+			g.inputs, err = parseValue(fd, g.inputs, "graph input")
+		case 12:
+			g.outputs, err = parseValue(fd, g.outputs, "graph output")
+		case 13:
+			if err = f.spend(256, "value info"); err == nil {
+				g.values, err = parseValue(fd, g.values, "value info")
+			}
+		case 15:
+			err = fmt.Errorf("onnx: %w: sparse initializer at byte %d", ErrUnsupported, fd.lo)
+		}
+		return err
+	})
+}
+
+func (f *file) parseNode(fd field) error {
+	n := &node{number: len(f.graph.nodes), attrs: map[string]*attribute{}}
+	where := fmt.Sprintf("node %d", n.number)
+	m, err := fd.sub(where)
+	if err != nil {
+		return err
+	}
+	if n.number == maxNodes {
+		return fmt.Errorf("onnx: %w: more than %d nodes", ErrLimit, maxNodes)
+	}
+	f.graph.nodes = append(f.graph.nodes, n)
+	if err := f.spend(512, where); err != nil {
+		return err
+	}
+	return m.each(func(fd field) (err error) {
+		switch fd.num {
+		case 1:
+			n.in, err = f.port(fd, n.in, where+" input")
+		case 2:
+			n.out, err = f.port(fd, n.out, where+" output")
+		case 3:
+			n.name, err = fd.text(where + " name")
+		case 4:
+			n.op, err = fd.text(where + " operator")
+		case 5:
+			err = f.parseAttribute(n, fd, where)
+		case 7:
+			n.domain, err = fd.text(where + " domain")
+		}
+		return err
+	})
+}
+
+func (f *file) port(fd field, list []string, where string) ([]string, error) {
+	if err := f.spend(32, where); err != nil {
+		return nil, err
+	}
+	s, err := fd.text(where)
+	return append(list, s), err
+}
+
+func (f *file) parseAttribute(n *node, fd field, where string) error {
+	m, err := fd.sub(where + " attribute")
+	if err != nil {
+		return err
+	}
+	if err := f.spend(512, where); err != nil {
+		return err
+	}
+	a, name := &attribute{}, ""
+	err = m.each(func(fd field) (err error) {
+		if fd.num == 1 {
+			name, err = fd.text(where + " attribute name")
+			return err
+		}
+		return f.parseAttributeField(a, fd, where+" attribute")
+	})
+	if _, twice := n.attrs[name]; twice && err == nil {
+		return fmt.Errorf("onnx: %w: %s has attribute %q twice", ErrFormat, where, name)
+	}
+	n.attrs[name] = a
+	return err
+}
+
+func (f *file) parseAttributeField(a *attribute, fd field, where string) (err error) {
+	switch fd.num {
+	case 2:
+		a.f = math.Float32frombits(uint32(fd.v))
+	case 3:
+		a.i, err = fd.number(where)
+	case 4:
+		a.s, err = fd.text(where)
+	case 5:
+		a.t, err = f.parseTensor(fd, where)
+	case 6, 10, 11, 22, 23:
+		a.graph = true
+	case 7:
+		err = a.parseFloats(fd, where)
+	case 8:
+		if a.ints, err = fd.numbers(where, a.ints, maxInts); err == nil {
+			err = f.spend(8*len(fd.data)+8, where)
+		}
+	case 9:
+		var s string
+		if s, err = fd.text(where); err == nil {
+			err = f.spend(32, where)
+		}
+		a.texts = append(a.texts, s)
+	case 20:
+		a.kind, err = fd.number(where + " type")
+	}
+	return err
+}
+
+func (a *attribute) parseFloats(fd field, where string) error {
+	switch fd.typ {
+	case protowire.Fixed32Type:
+		a.floats = append(a.floats, math.Float32frombits(uint32(fd.v)))
+	case protowire.BytesType:
+		for rest := fd.data; len(rest) >= 4 && len(a.floats) <= maxInts; rest = rest[4:] {
+			v, _ := protowire.ConsumeFixed32(rest)
+			a.floats = append(a.floats, math.Float32frombits(v))
+		}
+	}
+	if len(a.floats) > maxInts {
+		return fmt.Errorf("onnx: %w: %s: more than %d numbers", ErrLimit, where, maxInts)
+	}
+	return nil
+}
+
+func parseValue(fd field, list []valueInfo, where string) ([]valueInfo, error) {
+	if len(list) == maxTensors {
+		return nil, fmt.Errorf("onnx: %w: more than %d %ss", ErrLimit, maxTensors, where)
+	}
+	var v valueInfo
+	m, err := fd.sub(where)
+	if err != nil {
+		return nil, err
+	}
+	err = m.each(func(fd field) (err error) {
+		switch fd.num {
+		case 1:
+			v.name, err = fd.text(where)
+		case 2:
+			err = v.parseType(fd, where)
+		}
+		return err
+	})
+	return append(list, v), err
+}
+
+// parseType reads a TypeProto: field 1 is a tensor type, whose field 1 is the
+// element type and whose field 2 is the shape.
+func (v *valueInfo) parseType(fd field, where string) error {
+	return within(fd, where+" type", 1, func(fd field) error {
+		return within(fd, where+" tensor type", 0, func(fd field) (err error) {
+			switch fd.num {
+			case 1:
+				v.elem, err = fd.number(where + " element type")
+			case 2:
+				v.ranked = true
+				err = within(fd, where+" shape", 1, func(fd field) error { return v.parseDim(fd, where) })
+			}
+			return err
+		})
+	})
+}
+
+// within calls f for the fields with the given number, or all if it is 0, of the
+// message in a field.
+func within(fd field, where string, num protowire.Number, f func(fd field) error) error {
+	m, err := fd.sub(where)
+	if err != nil {
+		return err
+	}
+	return m.each(func(fd field) error {
+		if num != 0 && fd.num != num {
+			return nil
+		}
+		return f(fd)
+	})
+}
+
+func (v *valueInfo) parseDim(fd field, where string) error {
+	if len(v.dims) == maxRank {
+		return fmt.Errorf("onnx: %w: %s has more than %d axes", ErrLimit, where, maxRank)
+	}
+	dim, symbol := int64(-1), ""
+	err := within(fd, where+" axis", 0, func(fd field) (err error) {
+		switch fd.num {
+		case 1:
+			dim, err = fd.number(where + " axis")
+		case 2:
+			symbol, err = fd.text(where + " axis")
+		}
+		return err
+	})
+	v.dims, v.symbols = append(v.dims, dim), append(v.symbols, symbol)
+	return err
+}

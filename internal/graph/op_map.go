@@ -1,0 +1,206 @@
+package graph
+
+import "math"
+
+// Map applies a function to every element. Value is the function, Slope its
+// derivative, of the input x and the output y.
+type Map struct {
+	elementwise
+	Value func(x float64) float64
+	Slope func(x, y float64) float64
+	// ReadsIn and ReadsOut say which of its arguments Slope uses.
+	ReadsIn, ReadsOut bool
+}
+
+// Reads implements Op.
+func (op Map) Reads([]bool, bool) ([]bool, bool) { return []bool{op.ReadsIn}, op.ReadsOut }
+
+// Forward implements Op.
+func (op Map) Forward(c *Call) { mapOp(c, op.Value) }
+
+// VJP implements Op.
+func (op Map) VJP(c *Call) {
+	dx, fresh := c.DIn[0], c.Fresh[0]
+	var x, y float64
+	for i, g := range c.DOut {
+		if op.ReadsIn {
+			x = float64(c.In[0][i])
+		}
+		if op.ReadsOut {
+			y = float64(c.Out[i])
+		}
+		d := float32(float64(g) * op.Slope(x, y))
+		if !fresh {
+			d += dx[i]
+		}
+		dx[i] = d
+	}
+}
+
+func mapIn(value, slope func(x float64) float64) Map {
+	return Map{Value: value, Slope: func(x, _ float64) float64 { return slope(x) }, ReadsIn: true}
+}
+
+func mapOut(value, slope func(x float64) float64) Map {
+	return Map{Value: value, Slope: func(_, y float64) float64 { return slope(y) }, ReadsOut: true}
+}
+
+// Scale returns a·x + b.
+func Scale(a, b float64) Map {
+	return Map{Value: func(x float64) float64 { return a*x + b }, Slope: func(_, _ float64) float64 { return a }}
+}
+
+// Exp returns eˣ.
+func Exp() Map { return mapOut(math.Exp, func(y float64) float64 { return y }) }
+
+// Log returns the natural logarithm.
+func Log() Map { return mapIn(math.Log, func(x float64) float64 { return 1 / x }) }
+
+// Sqrt returns the square root.
+func Sqrt() Map { return mapOut(math.Sqrt, func(y float64) float64 { return .5 / y }) }
+
+// Reciprocal returns 1/x.
+func Reciprocal() Map {
+	return mapOut(func(x float64) float64 { return 1 / x }, func(y float64) float64 { return -y * y })
+}
+
+// Abs returns |x|, with the derivative 0 at 0.
+func Abs() Map { return mapIn(math.Abs, sign) }
+
+func sign(x float64) float64 {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
+	}
+	return 0
+}
+
+// Erf returns the error function.
+func Erf() Map {
+	return mapIn(math.Erf, func(x float64) float64 { return 2 / math.Sqrt(math.Pi) * math.Exp(-x*x) })
+}
+
+// Sin returns the sine.
+func Sin() Map { return mapIn(math.Sin, math.Cos) }
+
+// Cos returns the cosine.
+func Cos() Map { return mapIn(math.Cos, func(x float64) float64 { return -math.Sin(x) }) }
+
+// Clip returns x limited to [lo, hi], with the derivative 0 at and beyond the
+// limits, as ReLU has. Like ONNX's, it gives hi where lo > hi.
+func Clip(lo, hi float64) Map {
+	return mapIn(func(x float64) float64 {
+		if x < lo {
+			x = lo
+		}
+		if x > hi {
+			x = hi
+		}
+		return x
+	}, func(x float64) float64 {
+		if x > lo && x < hi {
+			return 1
+		}
+		return 0
+	})
+}
+
+// LeakyReLU returns x, or alpha·x below zero.
+func LeakyReLU(alpha float64) Map {
+	slope := func(x float64) float64 {
+		if x < 0 {
+			return alpha
+		}
+		return 1
+	}
+	return mapIn(func(x float64) float64 { return x * slope(x) }, slope)
+}
+
+// ThresholdedReLU returns x above alpha and 0 elsewhere.
+func ThresholdedReLU(alpha float64) Map {
+	slope := func(x float64) float64 {
+		if x > alpha {
+			return 1
+		}
+		return 0
+	}
+	return mapIn(func(x float64) float64 {
+		if x > alpha {
+			return x
+		}
+		return 0
+	}, slope)
+}
+
+// ELU returns gamma·x above zero and gamma·alpha·(exp(x/c) − 1) below: ELU with
+// gamma = c = 1, SELU with c = 1, CELU with c = alpha and gamma = 1.
+func ELU(alpha, gamma, c float64) Map {
+	return mapIn(func(x float64) float64 {
+		if x > 0 {
+			return gamma * x
+		}
+		return gamma * alpha * math.Expm1(x/c)
+	}, func(x float64) float64 {
+		if x > 0 {
+			return gamma
+		}
+		return gamma * alpha / c * math.Exp(x/c)
+	})
+}
+
+// HardSigmoid returns max(0, min(1, alpha·x + beta)).
+func HardSigmoid(alpha, beta float64) Map {
+	return mapIn(func(x float64) float64 { return max(0, min(1, alpha*x+beta)) }, func(x float64) float64 {
+		if y := alpha*x + beta; y > 0 && y < 1 {
+			return alpha
+		}
+		return 0
+	})
+}
+
+// HardSwish returns x·max(0, min(1, x/6 + 1/2)).
+func HardSwish() Map {
+	return mapIn(func(x float64) float64 { return x * max(0, min(1, x/6+.5)) }, func(x float64) float64 {
+		switch {
+		case x <= -3:
+			return 0
+		case x >= 3:
+			return 1
+		}
+		return x/3 + .5
+	})
+}
+
+func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+
+// Softplus returns log(1 + eˣ).
+func Softplus() Map { return mapIn(softplus, sigmoid) }
+
+// Softsign returns x/(1 + |x|).
+func Softsign() Map {
+	return mapIn(func(x float64) float64 { return x / (1 + math.Abs(x)) },
+		func(x float64) float64 { return 1 / ((1 + math.Abs(x)) * (1 + math.Abs(x))) })
+}
+
+// Mish returns x·tanh(softplus(x)) (Misra, arXiv 1908.08681).
+func Mish() Map {
+	return mapIn(func(x float64) float64 { return x * math.Tanh(softplus(x)) }, func(x float64) float64 {
+		t := math.Tanh(softplus(x))
+		return t + x*(1-t*t)*sigmoid(x)
+	})
+}
+
+// Power returns xᵖ for a constant p.
+func Power(p float64) Map {
+	if p == 2 {
+		return mapIn(func(x float64) float64 { return x * x }, func(x float64) float64 { return 2 * x })
+	}
+	return mapIn(func(x float64) float64 { return math.Pow(x, p) }, func(x float64) float64 {
+		if p == 0 {
+			return 0
+		}
+		return p * math.Pow(x, p-1)
+	})
+}

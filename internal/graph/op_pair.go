@@ -1,0 +1,117 @@
+package graph
+
+import "math"
+
+// Pair applies a function of two numbers element by element; the inputs
+// broadcast as for Add.
+type Pair struct {
+	binary
+	Value func(a, b float64) float64
+	// SlopeA and SlopeB are the derivatives in a and in b.
+	SlopeA, SlopeB func(a, b float64) float64
+	// Const says that the derivatives do not depend on the inputs.
+	Const bool
+}
+
+// Reads implements Op.
+func (op Pair) Reads([]bool, bool) ([]bool, bool) { return []bool{!op.Const, !op.Const}, false }
+
+// Forward implements Op.
+func (op Pair) Forward(c *Call) {
+	a, b, y := c.In[0], c.In[1], c.Out
+	if plain(c) {
+		for i := range y {
+			y[i] = float32(op.Value(float64(a[i]), float64(b[i])))
+		}
+		return
+	}
+	w := newWalk(c)
+	w.each(c.N, func(o, i, j int) { y[o] = float32(op.Value(float64(a[i]), float64(b[j]))) })
+}
+
+// VJP implements Op.
+func (op Pair) VJP(c *Call) {
+	for k := 1; k >= 0; k-- { // input 0 may be in the place of DOut
+		if c.DIn[k] == nil {
+			continue
+		}
+		slope := op.SlopeA
+		if k == 1 {
+			slope = op.SlopeB
+		}
+		addBroadcast(c, k, func(o, i, j int) float32 {
+			if op.Const {
+				return float32(float64(c.DOut[o]) * slope(0, 0))
+			}
+			return float32(float64(c.DOut[o]) * slope(float64(c.In[0][i]), float64(c.In[1][j])))
+		})
+	}
+}
+
+func constant(v float64) func(a, b float64) float64 {
+	return func(_, _ float64) float64 { return v }
+}
+
+// Sub returns a − b.
+func Sub() Pair {
+	return Pair{Value: func(a, b float64) float64 { return a - b }, SlopeA: constant(1), SlopeB: constant(-1), Const: true}
+}
+
+// Div returns a/b.
+func Div() Pair {
+	return Pair{Value: func(a, b float64) float64 { return a / b },
+		SlopeA: func(_, b float64) float64 { return 1 / b }, SlopeB: func(a, b float64) float64 { return -a / (b * b) }}
+}
+
+// Pow returns aᵇ.
+func Pow() Pair {
+	return Pair{Value: math.Pow,
+		SlopeA: func(a, b float64) float64 {
+			if b == 0 {
+				return 0
+			}
+			return b * math.Pow(a, b-1)
+		},
+		SlopeB: func(a, b float64) float64 {
+			if a == 0 {
+				return 0
+			}
+			return math.Pow(a, b) * math.Log(a)
+		}}
+}
+
+// Max returns the larger of a and b. At a = b the gradient goes to a.
+func Max() Pair {
+	return Pair{Value: math.Max, SlopeA: func(a, b float64) float64 { return truth(a >= b) }, SlopeB: func(a, b float64) float64 { return truth(a < b) }}
+}
+
+// Min returns the smaller of a and b. At a = b the gradient goes to a.
+func Min() Pair {
+	return Pair{Value: math.Min, SlopeA: func(a, b float64) float64 { return truth(a <= b) }, SlopeB: func(a, b float64) float64 { return truth(a > b) }}
+}
+
+// PReLU returns a, or b·a below zero.
+func PReLU() Pair {
+	return Pair{
+		Value: func(a, b float64) float64 {
+			if a < 0 {
+				return a * b
+			}
+			return a
+		},
+		SlopeA: func(a, b float64) float64 {
+			if a < 0 {
+				return b
+			}
+			return 1
+		},
+		SlopeB: func(a, _ float64) float64 { return min(a, 0) },
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
