@@ -194,3 +194,21 @@ func TestHeadOfThePaper(t *testing.T) {
 		}
 	}
 }
+
+// TestStochasticDepth checks the rates: torchvision's for blocks with a
+// shortcut, here times 16.
+func TestStochasticDepth(t *testing.T) {
+	net, err := EfficientNetB0(EfficientNetB0Config{Input: []int{3, 32, 32}, Classes: 3, DropPath: .2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []float64
+	for _, l := range net.arch.Layers {
+		if l.Op == "droppath" {
+			blocks = append(blocks, math.Round(l.Rate*16/.2))
+		}
+	}
+	if want := []float64{2, 4, 6, 7, 9, 10, 12, 13, 14}; !slices.Equal(blocks, want) {
+		t.Errorf("blocks %v drop their branch, want %v", blocks, want)
+	}
+}
