@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 
 	"dlfd/dlfdtest": {"dlfd", "feature", "internal/..."},
 
+	"examples/benchmark": publicPackages,
 	"examples/faces":     publicPackages,
 	"examples/onnx":      publicPackages,
 	"examples/distance":  publicPackages,

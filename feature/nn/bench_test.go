@@ -77,6 +77,31 @@ func BenchmarkResNet18(b *testing.B) {
 	}
 }
 
+// BenchmarkOne runs one sample forward.
+func BenchmarkOne(b *testing.B) {
+	net, err := ResNet18(ResNet18Config{Input: []int{3, 128, 128}, Classes: 8})
+	if err != nil {
+		b.Fatal(err)
+	}
+	x, out := feature.NewTensor(1, 3, 128, 128), []feature.Tensor{feature.NewTensor(1, 8)}
+	for b.Loop() {
+		if err := net.Forward(context.Background(), x, []string{"logits"}, out); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkDeep covers the other networks of the paper.
+func BenchmarkDeep(b *testing.B) {
+	for _, name := range []string{"densenet121", "efficientnet_b0"} {
+		net, err := deep[name]([]int{3, 64, 64}, 8)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) { passes(b, net) })
+	}
+}
+
 func passes(b *testing.B, net *Network) {
 	b.Run("infer", func(b *testing.B) { benchmarkNet(b, net, feature.Mode{}, false, false) })
 	b.Run("input-grad", func(b *testing.B) { benchmarkNet(b, net, feature.Mode{}, true, false) })

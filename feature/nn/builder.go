@@ -161,6 +161,13 @@ func (b *Builder) Dropout(x Value, rate float64) Value {
 	return b.apply(layer{Op: "dropout", In: []Value{x}, Rate: rate})
 }
 
+// DropPath zeroes whole samples of an activation with probability rate in
+// training and scales the others by 1/(1−rate): stochastic depth, on the branch
+// of a residual block.
+func (b *Builder) DropPath(x Value, rate float64) Value {
+	return b.apply(layer{Op: "droppath", In: []Value{x}, Rate: rate})
+}
+
 // Tap makes an activation visible under a name, and returns it. The logits and
 // the features are tapped by Build.
 func (b *Builder) Tap(name string, x Value) Value {
@@ -215,7 +222,7 @@ func (b *Builder) finish(logits Value) (*Network, error) {
 		return nil, fmt.Errorf("nn: %w: %w", ErrArchitecture, b.err)
 	}
 	slices.SortStableFunc(b.taps, func(x, y tap) int { return int(x.Value - y.Value) })
-	n := &Network{arch: architecture{b.input, b.layers, saved, logits}, g: b.g, cache: graph.NewCache(b.g)}
+	n := &Network{arch: architecture{b.input, b.layers, saved, logits}, g: b.g, cache: graph.NewCache(b.g), owner: new(graph.Owner)}
 	n.spec = feature.Spec{Input: b.input, Logits: logitsTap, Features: featuresTap}
 	for _, t := range b.taps {
 		v := b.values[t.Value]

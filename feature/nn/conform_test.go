@@ -34,5 +34,10 @@ func small(t testing.TB) map[string]*Network {
 	x = b.Tanh(b.BatchNorm("norm", b.Linear("c", b.Flatten(x), 10)))
 	n, err = b.Build(b.Linear("d", x, 4))
 	keep("builder", n, err)
+	b = NewBuilder(4, 4, 6, 6)
+	x = inverted{expand: 2, kernel: 3, stride: 1, in: 4, out: 4, blocks: 1}.block(b, "block", b.Input(), .3)
+	x = transition(b, "transition", b.Concat(0, x, b.Input()), 6)
+	n, err = b.Build(b.Linear("fc", b.Flatten(b.GlobalAveragePool(x)), 3))
+	keep("deep", n, err)
 	return nets
 }

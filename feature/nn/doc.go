@@ -1,5 +1,5 @@
 // Package nn has small trainable networks: multi-layer perceptrons ([MLP]),
-// residual networks ([ResNet], [ResNet18]), and a [Builder] for others. They run
+// residual networks ([ResNet], [ResNet18]), [DenseNet121], [EfficientNetB0], and a [Builder] for others. They run
 // on the CPU, on all cores, and give the same bits at any GOMAXPROCS.
 //
 // A [Network] implements feature.Trainable, ModeGrader, ParamUpdater, Cloner

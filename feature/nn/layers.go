@@ -48,7 +48,7 @@ func (b *Builder) check(l layer) error {
 // arity is the number of inputs by operator; -1: any.
 var arity = map[string]int{
 	"conv": 1, "linear": 1, "batchnorm": 1, "relu": 1, "sigmoid": 1, "tanh": 1, "silu": 1, "gelu": 1, "add": 2, "mul": 2,
-	"concat": -1, "maxpool": 1, "avgpool": 1, "globalavgpool": 1, "flatten": 1, "reshape": 1, "dropout": 1,
+	"concat": -1, "maxpool": 1, "avgpool": 1, "globalavgpool": 1, "flatten": 1, "reshape": 1, "dropout": 1, "droppath": 1,
 }
 
 // node adds a layer to the graph.
@@ -97,6 +97,8 @@ func operator(l layer) graph.Op {
 		return graph.Reshape{Shape: l.Shape}
 	case "dropout":
 		return graph.Dropout{Rate: l.Rate}
+	case "droppath":
+		return graph.Dropout{Rate: l.Rate, Whole: true}
 	}
 	return plain[l.Op]
 }

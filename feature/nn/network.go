@@ -23,6 +23,8 @@ type Network struct {
 	taps    []graph.Value // by position in spec.Taps
 	norms   []string      // batch norms that cannot train on one sample
 	weights [][]float32
+	owner   *graph.Owner
+	version uint64    // of the weights, from 1 on
 	calls   sync.Pool // of *call
 }
 
@@ -83,7 +85,7 @@ func (n *Network) Forward(ctx context.Context, x feature.Tensor, taps []string, 
 		return fmt.Errorf("nn: %w", err)
 	}
 	defer n.cache.Put(run)
-	if err := run.Forward(ctx, graph.Inputs{X: x.Data, Params: n.weights, Out: c.out}); err != nil {
+	if err := run.Forward(ctx, graph.Inputs{X: x.Data, Params: n.weights, Out: c.out, Stamp: n.stamp()}); err != nil {
 		return fmt.Errorf("nn: %w", err)
 	}
 	return nil
@@ -115,7 +117,7 @@ func (n *Network) GradMode(ctx context.Context, mode feature.Mode, x feature.Ten
 		return fmt.Errorf("nn: %w", err)
 	}
 	defer n.cache.Put(run)
-	err = run.Forward(ctx, graph.Inputs{X: x.Data, Params: n.weights, Seed: mode.Seed, DX: dx, DP: dp})
+	err = run.Forward(ctx, graph.Inputs{X: x.Data, Params: n.weights, Seed: mode.Seed, DX: dx, DP: dp, Stamp: n.stamp()})
 	if err != nil {
 		return fmt.Errorf("nn: %w", err)
 	}
@@ -128,9 +130,13 @@ func (n *Network) GradMode(ctx context.Context, mode feature.Mode, x feature.Ten
 	}
 	if mode.Track {
 		run.Commit()
+		n.version++
 	}
 	return nil
 }
+
+// stamp names the present contents of the weights.
+func (n *Network) stamp() graph.Stamp { return graph.Stamp{Owner: n.owner, Version: n.version} }
 
 // views returns the tensors of a run.
 func (n *Network) views(run *graph.Run, taps []graph.Value, rows int) *views {
@@ -218,6 +224,7 @@ func (n *Network) SetParam(i int, src []float32) error {
 		return err
 	}
 	copy(n.weights[i], src)
+	n.version++
 	return nil
 }
 
@@ -226,6 +233,7 @@ func (n *Network) UpdateParam(i int, f func(w []float32)) error {
 	if i < 0 || i >= len(n.weights) {
 		return fmt.Errorf("nn: %w: %d of %d", feature.ErrParam, i, len(n.weights))
 	}
+	n.version++
 	f(n.weights[i])
 	return nil
 }
@@ -243,7 +251,7 @@ func (n *Network) checkParam(i, length int) error {
 // Clone implements feature.Cloner. The copy shares the immutable architecture
 // and idle work memory.
 func (n *Network) Clone() (feature.Trainable, error) {
-	c := &Network{arch: n.arch, spec: n.spec, g: n.g, cache: n.cache, taps: n.taps, norms: n.norms}
+	c := &Network{arch: n.arch, spec: n.spec, g: n.g, cache: n.cache, taps: n.taps, norms: n.norms, owner: new(graph.Owner)}
 	for _, w := range n.weights {
 		c.weights = append(c.weights, slices.Clone(w))
 	}

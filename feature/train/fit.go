@@ -7,6 +7,8 @@ import (
 	"math"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/kernel"
+	"github.com/dlfd-go/unlearn/internal/par"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
@@ -17,6 +19,9 @@ type Stepper struct {
 	Optimizer Optimizer
 	grads     [][]float32
 	stats     [][]float32 // tracked parameters before the step, nil for the others
+	finite    []bool      // by parameter: its gradient is
+	check     func(worker, i int)
+	clear     func(worker, i int)
 }
 
 // NewStepper returns a Stepper that trains the parameters for which train
@@ -28,6 +33,9 @@ func NewStepper(m feature.Trainable, o Optimizer, train func(feature.Param) bool
 			s.grads[i] = nil
 		}
 	}
+	s.finite = make([]bool, len(s.grads))
+	s.check = func(_, i int) { sum := kernel.Sum32(s.grads[i]); s.finite[i] = sum-sum == 0 }
+	s.clear = func(_, i int) { clear(s.grads[i]) }
 	return s
 }
 
@@ -96,30 +104,23 @@ func (s *Stepper) Accumulate(ctx context.Context, mode feature.Mode, x feature.T
 
 // Apply moves the parameters along the accumulated gradient and clears it.
 func (s *Stepper) Apply(scale float64) error {
-	defer clearAll(s.grads)
-	params := s.Model.Spec().Params
-	for i, g := range s.grads {
-		for _, v := range g {
-			if v-v != 0 {
-				return fmt.Errorf("train: %w: gradient of %q holds %v", ErrDiverged, params[i].Name, v)
-			}
+	defer s.Discard()
+	// The sum, in float64, of finite float32 numbers does not overflow.
+	par.Each(len(s.grads), s.check)
+	for i, ok := range s.finite {
+		if !ok {
+			return fmt.Errorf("train: %w: gradient of %q is not finite", ErrDiverged, s.Model.Spec().Params[i].Name)
 		}
 	}
 	return s.Optimizer.Step(s.Model, s.grads, scale)
 }
 
 // Discard clears the accumulated gradient.
-func (s *Stepper) Discard() { clearAll(s.grads) }
+func (s *Stepper) Discard() { par.Each(len(s.grads), s.clear) }
 
 // Gradients returns the accumulated gradient of each parameter, nil for those
 // that are not trained. A caller may change it before Apply.
 func (s *Stepper) Gradients() [][]float32 { return s.grads }
-
-func clearAll(g [][]float32) {
-	for _, v := range g {
-		clear(v)
-	}
-}
 
 // Schedule maps the part of the training that is done, in [0, 1), to a factor
 // of the learning rate.

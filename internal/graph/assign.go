@@ -133,19 +133,20 @@ func (c *compiler) partials() []int {
 	if p.lanes == 1 {
 		return offset
 	}
-	summed := make([]bool, len(g.params))
+	lanes := make([]int, len(g.params)) // 0: no partial sums
 	for i, nd := range g.nodes {
 		for _, v := range nd.in {
 			if c.active[i] && !c.wide[i] && c.wants[v] && g.values[v].kind == paramValue {
-				summed[g.values[v].index] = true
+				k := g.values[v].index
+				lanes[k] = max(lanes[k], p.lanesOf(c.cut(phase{vjpPhase, i})))
 			}
 		}
 	}
-	for i, s := range summed {
-		if s {
+	for i, k := range lanes {
+		if k > 0 {
 			n := g.values[g.params[i]].size
 			offset[i] = p.gradLen
-			p.partial = append(p.partial, partialGrad{i, p.gradLen, n})
+			p.partial = append(p.partial, partialGrad{i, p.gradLen, n, k})
 			p.gradLen += aligned(n)
 		}
 	}
@@ -175,6 +176,7 @@ func (c *compiler) bindNode(i int, offset []int) {
 	}
 	if op, part, state := c.batchOp(nd); op != nil {
 		b.batchOp, b.part, b.partLen, b.state, b.stateLen = op, p.partLen, part, p.stateLen, state
+		b.lanes = p.lanesOf(c.cut(phase{reducePhase, i}))
 		p.partLen += part
 		p.stateLen += state
 	}
@@ -185,7 +187,10 @@ func (c *compiler) scratch(nd node, b *nodePlan, wide bool) {
 	p := c.p
 	b.prepared = nd.prepared
 	if op, ok := nd.op.(Scratcher); ok {
-		p.scratch = max(p.scratch, op.Scratch(nd.prepared, c.g.args(nd), b.outShape, p.sub))
+		p.scratch = max(p.scratch, op.Scratch(nd.prepared, c.g.args(nd), b.outShape, c.cut(phase{forwardPhase, b.number}).sub))
+	}
+	if op, ok := nd.op.(splitter); ok {
+		b.items = op.pieces()
 	}
 	if wide {
 		op := nd.op.(WideOp)

@@ -80,10 +80,17 @@ func (c *Cache) Put(r *Run) {
 type memory struct {
 	batch   []float32
 	packed  []float32
+	packing packing   // what packed holds
 	grads   []float32 // lanes × gradLen
 	parts   []float64 // by node, then by lane
 	state   []float64
 	workers []worker
+}
+
+// packing says whose packed parameters a memory holds.
+type packing struct {
+	prog  *program
+	stamp Stamp
 }
 
 // worker is the memory of one goroutine.
@@ -97,7 +104,9 @@ type worker struct {
 // fit makes the memory large enough.
 func (m *memory) fit(p *program) {
 	m.batch = grown(m.batch, p.batchLen)
-	m.packed = grown(m.packed, p.packLen)
+	if len(m.packed) < p.packLen {
+		m.packed, m.packing = make([]float32, p.packLen), packing{}
+	}
 	m.grads = grown(m.grads, p.gradLen*p.lanes)
 	m.parts = grown(m.parts, p.partLen*p.lanes)
 	m.state = grown(m.state, p.stateLen)

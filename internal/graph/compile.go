@@ -103,11 +103,9 @@ func (c *compiler) wantsData(nd node, wide bool) bool {
 
 func (c *compiler) schedule() {
 	g, p := c.g, c.p
-	partials := false
 	for _, v := range g.params {
-		partials = partials || c.wants[v]
+		p.partials = p.partials || c.wants[v]
 	}
-	p.cut(partials)
 	var fwd, bwd []phase
 	for i, nd := range g.nodes {
 		if !c.need[nd.out] {
@@ -117,7 +115,11 @@ func (c *compiler) schedule() {
 		if op, _, _ := c.batchOp(nd); op != nil {
 			fwd = append(fwd, phase{reducePhase, i}, phase{combinePhase, i})
 		}
-		fwd = append(fwd, phase{forwardPhase, i})
+		kind := forwardPhase
+		if _, ok := nd.op.(splitter); ok {
+			kind = splitPhase
+		}
+		fwd = append(fwd, phase{kind, i})
 	}
 	for i := len(g.nodes) - 1; i >= 0; i-- {
 		if !c.active[i] {
@@ -139,10 +141,11 @@ func (c *compiler) schedule() {
 	p.backward = c.segments(bwd)
 }
 
-// largest returns the size of the largest value that a phase touches.
-func (c *compiler) largest(ph phase) int {
+// cut divides the batch for a phase, by the largest value that it touches and
+// the positions of its result.
+func (c *compiler) cut(ph phase) cut {
 	if ph.kind == lossPhase {
-		return 1
+		return c.p.cutFor(1, 1)
 	}
 	nd := c.g.nodes[ph.node]
 	n := c.g.Size(nd.out)
@@ -151,7 +154,11 @@ func (c *compiler) largest(ph phase) int {
 			n = max(n, c.g.Size(v))
 		}
 	}
-	return n
+	positions := 1
+	if shape := c.g.Shape(nd.out); len(shape) > 1 {
+		positions = size(shape[1:])
+	}
+	return c.p.cutFor(n, positions)
 }
 
 // segments groups phases and gives each a time and the number of its segment.
@@ -163,10 +170,11 @@ func (c *compiler) segments(phases []phase) []segment {
 	}
 	for _, ph := range phases {
 		last := len(segs) - 1
-		sub := c.p.group(c.largest(ph))
-		if last < 0 || ph.kind.barrier() || segs[last].barrier || segs[last].sub != sub {
-			segs = append(segs, segment{barrier: ph.kind.barrier(), sub: sub})
-			c.subs = append(c.subs, sub)
+		cut := c.cut(ph)
+		if last < 0 || ph.kind.barrier() || segs[last].barrier || segs[last].cut != cut {
+			segs = append(segs, segment{barrier: ph.kind.barrier(), cut: cut})
+			c.subs = append(c.subs, cut.sub)
+			c.p.lanes = max(c.p.lanes, c.p.lanesOf(cut))
 			last++
 		}
 		segs[last].phases = append(segs[last].phases, ph)
@@ -251,7 +259,7 @@ func (c *compiler) visit(ph phase, t int) {
 		reads, out = nd.op.Reads(want, c.p.req.Train)
 		touch(c.grads, nd.out, t)
 	}
-	if out || ph.kind == forwardPhase {
+	if out || ph.kind == forwardPhase || ph.kind == splitPhase {
 		touch(c.values, nd.out, t)
 	}
 	for k, v := range nd.in {

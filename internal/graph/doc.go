@@ -11,6 +11,13 @@
 // into phases: work on a few samples at a time, cut by barriers where an
 // operator needs the whole batch. A group of samples passes through all phases
 // between two barriers while it is in the cache; such groups are the unit of
-// parallel work. Their bounds and the order in which partial sums are added
-// depend on sizes alone, so the result has the same bits at any GOMAXPROCS.
+// parallel work; layers with few positions take more samples at once. Their
+// bounds and the order in which partial sums are added depend on sizes alone, so
+// the result has the same bits at any GOMAXPROCS.
+//
+// Within a plan, a convolution takes up the batch norm and the rectifier that
+// follow it where nobody wants their parameters' gradients or sees the values
+// between; batch norms and sums take up rectifiers. Convolutions of an inference
+// on one sample are cut by output channels. What is packed from parameters is
+// used again under the same [Stamp].
 package graph

@@ -197,12 +197,17 @@ func (op BatchNorm) trainVJP(c *Call) {
 	if dx == nil {
 		return
 	}
-	channels := c.OutShape[0]
 	planes(c, func(ch, lo, hi int) {
-		scale := float64(c.In[1][ch]) * c.State[channels+ch]
-		normVJP(c.Fresh[0], dx[lo:hi], c.DOut[lo:hi], c.In[0][lo:hi], float32(c.State[ch]), float32(scale),
-			float32(-scale*c.State[4*channels+ch]), float32(-scale*c.State[3*channels+ch]))
+		mean, a, b, shift := op.slopes(c, ch)
+		normVJP(c.Fresh[0], dx[lo:hi], c.DOut[lo:hi], c.In[0][lo:hi], mean, a, b, shift)
 	})
+}
+
+// slopes returns the numbers that make a gradient a·dy + b·(x − mean) + shift.
+func (op BatchNorm) slopes(c *Call, ch int) (mean, a, b, shift float32) {
+	channels := c.OutShape[0]
+	scale := float64(c.In[1][ch]) * c.State[channels+ch]
+	return float32(c.State[ch]), float32(scale), float32(-scale * c.State[4*channels+ch]), float32(-scale * c.State[3*channels+ch])
 }
 
 // Commit implements BatchOp.

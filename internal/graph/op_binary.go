@@ -194,6 +194,12 @@ func (Mul) Forward(c *Call) {
 		kernel.Mul32(y, a, b)
 		return
 	}
+	if n := channelwise(c); n > 0 {
+		for i, s := range b {
+			kernel.Scale32(plane(y, i, n), s, plane(a, i, n))
+		}
+		return
+	}
 	w := newWalk(c)
 	w.each(c.N, func(o, i, j int) { y[o] = a[i] * b[j] })
 }
@@ -201,6 +207,10 @@ func (Mul) Forward(c *Call) {
 // VJP implements Op.
 func (Mul) VJP(c *Call) {
 	a, b := c.In[0], c.In[1]
+	if n := channelwise(c); n > 0 {
+		mulChannels(c, n)
+		return
+	}
 	if c.DIn[1] != nil { // first: input 0 may be in the place of DOut
 		if plain(c) {
 			addProduct(c.Fresh[1], c.DIn[1], c.DOut, a)
@@ -213,6 +223,34 @@ func (Mul) VJP(c *Call) {
 			addProduct(c.Fresh[0], c.DIn[0], c.DOut, b)
 		} else {
 			addBroadcast(c, 0, func(o, _, j int) float32 { return c.DOut[o] * b[j] })
+		}
+	}
+}
+
+// channelwise returns the elements that share one number of the second input,
+// where that has one for each channel of each sample, and 0 otherwise. This is
+// what squeeze-and-excitation multiplies by.
+func channelwise(c *Call) int {
+	a, b := c.Shape[0], c.Shape[1]
+	if c.Param[0] || c.Param[1] || len(a) == 0 || size(a) != size(c.OutShape) || size(b) != a[0] || b[0] != a[0] {
+		return 0
+	}
+	return size(a) / a[0]
+}
+
+// mulChannels is Mul's VJP where n elements share one number of input 1.
+func mulChannels(c *Call, n int) {
+	for i, s := range c.In[1] {
+		dy := plane(c.DOut, i, n)
+		if db := c.DIn[1]; db != nil { // first: input 0 may be in the place of DOut
+			d := float32(kernel.Dot32(dy, plane(c.In[0], i, n)))
+			if !c.Fresh[1] {
+				d += db[i]
+			}
+			db[i] = d
+		}
+		if c.DIn[0] != nil {
+			addScaled(c.Fresh[0], plane(c.DIn[0], i, n), dy, s)
 		}
 	}
 }

@@ -15,6 +15,9 @@ import (
 type Dropout struct {
 	elementwise
 	Rate float64 // in [0, 1)
+	// Whole drops or keeps a sample as one, as on the branches of stochastic
+	// depth (Huang et al., ECCV 2016, arXiv 1603.09382).
+	Whole bool
 }
 
 // Infer implements Op.
@@ -46,9 +49,13 @@ func (op Dropout) apply(c *Call, fresh bool, dst, x []float32) {
 	var pcg rand.PCG
 	for s := range c.N {
 		pcg.Seed(rng.Seed(c.Seed, "dropout", c.Node, c.First+s), c.Seed)
+		drop := pcg.Uint64() < below
 		for i := s * n; i < (s+1)*n; i++ {
+			if !op.Whole && i > s*n {
+				drop = pcg.Uint64() < below
+			}
 			v := keep * x[i]
-			if pcg.Uint64() < below {
+			if drop {
 				v = 0
 			}
 			if !fresh {

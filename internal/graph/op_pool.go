@@ -71,28 +71,6 @@ func window(start, k, step, n int) taps {
 	return t
 }
 
-// best returns the position of a window's maximum in the plane x.
-func best(x []float32, width int, ty, tx taps) int {
-	at := ty.first*width + tx.first
-	top := x[at]
-	for y := ty.first; y < ty.end; y += ty.step {
-		for i := tx.first; i < tx.end; i += tx.step {
-			if v := x[y*width+i]; v > top || v != v && top == top {
-				top, at = v, y*width+i
-			}
-		}
-	}
-	return at
-}
-
-func (op MaxPool) bind(c *Call) geometry {
-	g, err := op.Window.bind(c.Shape[0], op.Kernel[0], op.Kernel[1], op.Ceil)
-	if err != nil {
-		panic(err)
-	}
-	return g
-}
-
 // Prepare implements Preparer. A window that Ceil lets reach beyond the padding
 // is one with more padding, which never wins.
 func (op MaxPool) Prepare(in []Arg) any {
@@ -106,9 +84,10 @@ func (op MaxPool) Prepare(in []Arg) any {
 		Right:  max(g.rt, (g.ow-1)*g.sw+(g.kw-1)*g.dw+1-g.w-g.left)})
 }
 
-// Scratch implements Scratcher.
-func (op MaxPool) Scratch(prepared any, _ []Arg, _ []int, _ int) int {
-	return prepared.(*kernel.MaxPool).Scratch()
+// Scratch implements Scratcher: for the pool, a plane's maxima, and where they
+// are.
+func (op MaxPool) Scratch(prepared any, _ []Arg, out []int, _ int) int {
+	return prepared.(*kernel.MaxPool).Scratch() + 2*aligned(size(out[1:]))
 }
 
 // Forward implements Op.
@@ -120,14 +99,18 @@ func (op MaxPool) Forward(c *Call) {
 	}
 }
 
-// VJP implements Op.
+// VJP implements Op. It finds the maxima once more: to keep where they are
+// would take as much memory as the output.
 func (op MaxPool) VJP(c *Call) {
-	g := op.bind(c)
+	pool := c.Prepared.(*kernel.MaxPool)
+	in, out := size(c.Shape[0][1:]), size(c.OutShape[1:])
+	y, rest := c.Scratch[:out], c.Scratch[aligned(out):]
+	arg, rest := kernel.AsInt32(rest[:out]), rest[aligned(out):]
 	c.Clear(0)
-	x, dx := c.In[0], c.DIn[0]
-	g.each(c.N*g.c, func(in, out int, ty, tx taps) {
-		dx[in+best(x[in:in+g.h*g.w], g.w, ty, tx)] += c.DOut[out]
-	})
+	for i := range c.N * c.OutShape[0] {
+		pool.Forward(y, arg, plane(c.In[0], i, in), rest)
+		kernel.MaxPoolGrad(plane(c.DIn[0], i, in), plane(c.DOut, i, out), arg)
+	}
 }
 
 // AveragePool takes the mean over windows, with ONNX's attributes.

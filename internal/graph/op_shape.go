@@ -85,20 +85,20 @@ func (op Concat) Reads(want []bool, _ bool) ([]bool, bool) { return none(len(wan
 
 // Forward implements Op.
 func (op Concat) Forward(c *Call) {
-	op.each(c, func(k int, out, in []int) { copy(c.Out[out[0]:out[1]], c.In[k][in[0]:in[1]]) })
+	op.each(c, func(k, out, in, n int) { copy(c.Out[out:out+n], c.In[k][in:in+n]) })
 }
 
 // VJP implements Op.
 func (op Concat) VJP(c *Call) {
-	op.each(c, func(k int, out, in []int) {
+	op.each(c, func(k, out, in, n int) {
 		if c.DIn[k] != nil {
-			accumulate(c.Fresh[k], c.DIn[k][in[0]:in[1]], c.DOut[out[0]:out[1]])
+			accumulate(c.Fresh[k], c.DIn[k][in:in+n], c.DOut[out:out+n])
 		}
 	})
 }
 
-// each calls f for every contiguous piece of every input.
-func (op Concat) each(c *Call, f func(k int, out, in []int)) {
+// each calls f for every contiguous piece, of n elements, of every input.
+func (op Concat) each(c *Call, f func(k, out, in, n int)) {
 	outer := c.N * size(c.OutShape[:op.Axis])
 	inner := size(c.OutShape[op.Axis+1:])
 	row := inner * c.OutShape[op.Axis]
@@ -106,7 +106,7 @@ func (op Concat) each(c *Call, f func(k int, out, in []int)) {
 	for k, shape := range c.Shape {
 		n := inner * shape[op.Axis]
 		for i := range outer {
-			f(k, []int{i*row + at, i*row + at + n}, []int{i * n, (i + 1) * n})
+			f(k, i*row+at, i*n, n)
 		}
 		at += n
 	}

@@ -31,6 +31,7 @@ const (
 	reducePhase phaseKind = iota
 	combinePhase
 	forwardPhase
+	splitPhase // forward, by pieces
 	lossPhase
 	reduceVJPPhase
 	combineVJPPhase
@@ -40,7 +41,7 @@ const (
 
 // barrier tells whether the phase needs the whole batch.
 func (k phaseKind) barrier() bool {
-	return k == combinePhase || k == lossPhase || k == combineVJPPhase || k == widePhase
+	return k == combinePhase || k == splitPhase || k == lossPhase || k == combineVJPPhase || k == widePhase
 }
 
 type phase struct {
@@ -53,8 +54,12 @@ type phase struct {
 type segment struct {
 	phases  []phase
 	barrier bool
-	sub     int // samples that pass through together
+	cut
 }
+
+// cut says how the batch is divided for a segment: lane samples are a unit of
+// parallel work, of which sub pass through together.
+type cut struct{ lane, sub int }
 
 type space uint8
 
@@ -89,10 +94,11 @@ type nodePlan struct {
 	out, dout   ref
 	fresh       []bool
 	zero        []int // inputs whose gradients are zeroed before VJP
-	items       int   // of WideVJP
+	items       int   // of WideVJP or of a splitter
 	state, part int   // offsets
 	stateLen    int
 	partLen     int
+	lanes       int // of Reduce and ReduceVJP
 	prepared    any
 	pack        int // offset of the packed parameters
 	packLen     int
@@ -106,9 +112,8 @@ type program struct {
 	nodes    []nodePlan // by number; unneeded ones are empty
 	forward  []segment
 	backward []segment
-	lane     int // samples in a lane: the unit of parallel work
-	sub      int // samples that pass through a segment together, at most
-	lanes    int
+	lanes    int   // at most, in any segment
+	partials bool  // parameter gradients are wanted
 	taps     []ref // values
 	cots     []ref // cotangents
 	batchLen int
@@ -125,33 +130,42 @@ type program struct {
 }
 
 // partialGrad is a parameter whose gradient is a sum over lanes.
-type partialGrad struct{ param, offset, size int }
+type partialGrad struct{ param, offset, size, lanes int }
 
 const (
-	// gradLanes bounds the number of lanes, and so of partial gradients, when
+	// maxLanes bounds the number of lanes, and so of partial gradients, when
 	// parameter gradients are wanted.
-	gradLanes = 8
+	maxLanes = 8
 	// cacheElements is how large the largest value of a group of samples may
 	// be: 256 kB.
 	cacheElements = 1 << 16
-	// maxSub bounds the samples of a group.
-	maxSub = 8
+	// fewColumns is how many positions of images a lane has at least, as far as
+	// maxSub lets it: products with fewer columns leave parts of their tiles
+	// empty, and read the weights more often.
+	fewColumns = 128
+	// maxSub bounds the samples of a group, and of a lane that is so large for
+	// fewColumns alone.
+	maxSub = 16
 )
 
-// cut fixes how the batch is divided: by sizes alone.
-func (p *program) cut(partials bool) {
+// cutFor returns how the batch is divided for work on values of the given size
+// at the given number of positions: by sizes alone.
+func (p *program) cutFor(size, positions int) cut {
 	n := p.req.Batch
-	p.lane = (n + gradLanes - 1) / gradLanes
-	if !partials {
-		p.lane = min(p.lane, maxSub)
+	lane := (n + maxLanes - 1) / maxLanes
+	if !p.partials {
+		lane = min(lane, maxSub)
 	}
-	p.sub = min(maxSub, p.lane)
-	p.lanes = (n + p.lane - 1) / p.lane
+	few := maxSub // halved, so that neighbouring layers agree
+	for few > 1 && few/2*positions >= fewColumns {
+		few /= 2
+	}
+	lane = min(n, max(lane, few))
+	return cut{lane, min(max(cacheElements/size, 1), maxSub, lane)}
 }
 
-// group returns how many samples pass together through a phase whose largest
-// value has the given size.
-func (p *program) group(size int) int { return min(max(cacheElements/size, 1), p.sub) }
+// lanesOf returns the number of lanes of a cut.
+func (p *program) lanesOf(c cut) int { return (p.req.Batch + c.lane - 1) / c.lane }
 
 func (g *Graph) compile(req Request) (*program, error) {
 	if req.Batch < 1 || len(req.Params) != 0 && len(req.Params) != len(g.params) {
@@ -164,8 +178,9 @@ func (g *Graph) compile(req Request) (*program, error) {
 	}
 	g.prepare()
 	p := &program{req: req.clone(), nodes: make([]nodePlan, len(g.nodes))}
-	c := &compiler{g: g, p: p}
+	c := &compiler{g: g.fuse(p.req), p: p}
 	c.mark()
+	c.split()
 	c.schedule()
 	c.aliases()
 	c.lifetimes()

@@ -14,7 +14,19 @@ type Inputs struct {
 	Out    [][]float32 // without Grad: where the taps go
 	DX     []float32   // with Grad and Input: is added to
 	DP     [][]float32 // with Grad: is added to where Params of the request says so
+	// Stamp tells which contents Params has. Under equal stamps that are not
+	// zero it has the same, and a run may use what an earlier one packed.
+	Stamp Stamp
 }
+
+// Stamp names the contents of a set of parameters.
+type Stamp struct {
+	Owner   *Owner
+	Version uint64
+}
+
+// Owner tells sets of parameters apart, by its address.
+type Owner struct{ _ byte }
 
 // Run is a plan with its memory: what one execution at a time may use.
 type Run struct {
@@ -27,15 +39,15 @@ type Run struct {
 	args Inputs
 	ctx  context.Context
 	seg  *segment
-	wide int // node of a WideVJP
+	wide int // node whose pieces run
 
 	// Made once: no allocation in a step.
-	laneFunc, itemFunc, clearFunc, sumFunc, packFunc func(worker, i int)
+	laneFunc, itemFunc, pieceFunc, clearFunc, sumFunc, packFunc func(worker, i int)
 }
 
 func newRun(p *program) *Run {
 	r := &Run{prog: p}
-	r.laneFunc, r.itemFunc, r.clearFunc, r.sumFunc, r.packFunc = r.lane, r.item, r.clearGrads, r.sumGrads, r.pack
+	r.laneFunc, r.itemFunc, r.pieceFunc, r.clearFunc, r.sumFunc, r.packFunc = r.lane, r.item, r.piece, r.clearGrads, r.sumGrads, r.pack
 	return r
 }
 
@@ -46,7 +58,7 @@ func (r *Run) staff(n int) { r.memory.staff(r.prog, max(par.Workers(n), 1)) }
 func (r *Run) Forward(ctx context.Context, args Inputs) error {
 	r.args, r.ctx = args, ctx
 	r.staff(max(r.prog.lanes, len(r.prog.packers)))
-	par.Each(len(r.prog.packers), r.packFunc)
+	r.packAll()
 	if err := r.segments(r.prog.forward); err != nil {
 		return err
 	}
@@ -78,7 +90,7 @@ func (r *Run) whole(t ref) []float32 { return r.batch[t.offset : t.offset+t.size
 func (r *Run) Backward() error {
 	p := r.prog
 	if len(p.partial) > 0 {
-		par.Each(p.lanes, r.clearFunc)
+		par.Each(len(p.partial), r.clearFunc)
 	}
 	if err := r.segments(p.backward); err != nil {
 		return err
@@ -116,10 +128,20 @@ func (r *Run) segments(segs []segment) error {
 		if r.seg.barrier {
 			r.barrier(r.seg.phases[0])
 		} else {
-			par.Each(r.prog.lanes, r.laneFunc)
+			par.Each(r.prog.lanesOf(r.seg.cut), r.laneFunc)
 		}
 	}
 	return r.ctx.Err()
+}
+
+// packAll runs the Packers, unless the memory still has what they would make.
+func (r *Run) packAll() {
+	m := packing{prog: r.prog, stamp: r.args.Stamp}
+	if m.stamp.Owner != nil && m == r.memory.packing {
+		return
+	}
+	par.Each(len(r.prog.packers), r.packFunc)
+	r.memory.packing = m
 }
 
 // pack runs one Packer.
@@ -131,8 +153,8 @@ func (r *Run) pack(worker, i int) {
 // lane runs the current segment for one lane.
 func (r *Run) lane(worker, lane int) {
 	p, w := r.prog, &r.workers[worker]
-	end := min((lane+1)*p.lane, p.req.Batch)
-	for lo := lane * p.lane; lo < end; lo += r.seg.sub {
+	end := min((lane+1)*r.seg.lane, p.req.Batch)
+	for lo := lane * r.seg.lane; lo < end; lo += r.seg.sub {
 		for _, ph := range r.seg.phases {
 			if r.ctx.Err() != nil {
 				return // segments finds it again
@@ -151,7 +173,7 @@ func (r *Run) step(w *worker, ph phase, lane, lo, hi int) {
 		b.op.Forward(c)
 	case reducePhase, reduceVJPPhase:
 		at := r.partsOf(b)[lane*b.partLen : (lane+1)*b.partLen]
-		if lo == lane*r.prog.lane {
+		if lo == lane*r.seg.lane {
 			clear(at)
 		}
 		if ph.kind == reducePhase {
@@ -170,7 +192,7 @@ func (r *Run) step(w *worker, ph phase, lane, lo, hi int) {
 }
 
 func (r *Run) partsOf(b *nodePlan) []float64 {
-	return r.parts[b.part*r.prog.lanes : (b.part+b.partLen)*r.prog.lanes]
+	return r.parts[b.part*r.prog.lanes:][:b.partLen*b.lanes]
 }
 
 func (r *Run) barrier(ph phase) {
@@ -184,6 +206,10 @@ func (r *Run) barrier(ph phase) {
 		c := r.call(w, b, 0, 0, n)
 		r.bindGrads(w, b, b.din, 0, 0, n)
 		b.batchOp.CombineVJP(c, r.partsOf(b))
+	case splitPhase:
+		r.wide = ph.node
+		r.staff(b.items)
+		par.Each(b.items, r.pieceFunc)
 	case widePhase:
 		r.wide = ph.node
 		r.staff(b.items)
@@ -197,6 +223,12 @@ func (r *Run) item(worker, item int) {
 	c := r.call(w, b, 0, 0, r.prog.req.Batch)
 	r.bindGrads(w, b, b.dwide, 0, 0, r.prog.req.Batch)
 	b.op.(WideOp).WideVJP(c, item)
+}
+
+// piece runs one piece of a splitter's Forward.
+func (r *Run) piece(worker, item int) {
+	w, b := &r.workers[worker], &r.prog.nodes[r.wide]
+	b.op.(splitter).forwardPiece(r.call(w, b, 0, 0, r.prog.req.Batch), item)
 }
 
 // call binds the values of a node.
@@ -257,8 +289,12 @@ func (r *Run) localSlice(w *worker, t ref, lo, hi int) []float32 {
 	return nil
 }
 
-func (r *Run) clearGrads(_, lane int) {
-	clear(r.grads[lane*r.prog.gradLen : (lane+1)*r.prog.gradLen])
+// clearGrads zeroes the partial gradients of one parameter.
+func (r *Run) clearGrads(_, i int) {
+	g := r.prog.partial[i]
+	for lane := range g.lanes {
+		clear(r.grads[lane*r.prog.gradLen+g.offset:][:g.size])
+	}
 }
 
 // sumGrads adds the partial gradients of one parameter, lane after lane.
@@ -266,7 +302,7 @@ func (r *Run) sumGrads(_, i int) {
 	g := r.prog.partial[i]
 	dst := r.args.DP[g.param]
 	sum := r.grads[g.offset : g.offset+g.size]
-	for lane := 1; lane < r.prog.lanes; lane++ {
+	for lane := 1; lane < g.lanes; lane++ {
 		at := lane*r.prog.gradLen + g.offset
 		accumulate(false, sum, r.grads[at:at+g.size])
 	}

@@ -105,7 +105,9 @@ func TestNothingUnwantedIsComputed(t *testing.T) {
 	}
 }
 
-func TestInferenceKeepsNothing(t *testing.T) {
+// TestInferenceKeepsLittle allows, in inference, what passes from one division
+// of the batch to another: here the input of the linear layers.
+func TestInferenceKeepsLittle(t *testing.T) {
 	n := mixed(t)
 	last := []Value{n.out}
 	all := none(n.g.Params())
@@ -122,7 +124,7 @@ func TestInferenceKeepsNothing(t *testing.T) {
 	infer := length(Request{Batch: 64, Taps: last})
 	input := length(Request{Batch: 64, Taps: last, Grad: true, Input: true})
 	train := length(Request{Batch: 64, Taps: last, Grad: true, Input: true, Train: true, Params: all})
-	if infer != 0 || input >= train {
+	if crosses := 64 * 4 * 42; infer > crosses || input >= train {
 		t.Errorf("kept for the batch: %d elements in inference, %d for input gradients, %d in training", infer, input, train)
 	}
 }

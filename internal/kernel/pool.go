@@ -148,3 +148,8 @@ func (g *Window) eachWindow(do func(out, low, high, first, last, y0, x0 int)) {
 		}
 	}
 }
+
+// AsInt32 returns the memory of x for integers.
+func AsInt32(x []float32) []int32 {
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}

@@ -1,0 +1,93 @@
+package graph
+
+import "slices"
+
+// fuse returns a graph over the same values in which chains of nodes are one
+// node where that saves passes over memory: convolution, batch norm in
+// evaluation and rectifier; batch norm and rectifier; sum and rectifier. The
+// fused node stands in the place of the chain's last, so that numbers of nodes,
+// which dropout draws from, stay; nobody needs the others any more.
+func (g *Graph) fuse(q Request) *Graph {
+	f := fuser{Graph: &Graph{values: g.values, params: g.params, nodes: slices.Clone(g.nodes)}, q: q}
+	f.readers = make([]int, len(g.values))
+	for _, v := range q.Taps {
+		f.readers[v]++
+	}
+	for _, nd := range g.nodes {
+		for _, v := range nd.in {
+			f.readers[v]++
+		}
+	}
+	for i := range f.nodes {
+		switch op := f.nodes[i].op.(type) {
+		case BatchNorm:
+			f.fuseNorm(&f.nodes[i], op)
+		case ReLU:
+			f.fuseReLU(&f.nodes[i])
+		}
+	}
+	return f.Graph
+}
+
+type fuser struct {
+	*Graph
+	q       Request
+	readers []int // by value
+}
+
+// before returns the node whose result nd alone reads, as its first input.
+func (f *fuser) before(nd *node) *node {
+	v := nd.in[0]
+	if f.values[v].kind != nodeValue || f.readers[v] != 1 {
+		return nil
+	}
+	return &f.nodes[f.values[v].index]
+}
+
+// fuseNorm folds the scale of a batch norm in evaluation into the weights of
+// the convolution before it, unless the gradients of either are wanted.
+func (f *fuser) fuseNorm(nd *node, norm BatchNorm) {
+	prev := f.before(nd)
+	if prev == nil || f.q.Train || f.wantsParams(prev) || f.wantsParams(nd) {
+		return
+	}
+	if conv, ok := prev.op.(Conv); ok {
+		nd.op = convNorm{Conv: conv, norm: norm, bias: len(prev.in) == 3}
+		nd.in = slices.Concat(prev.in, nd.in[1:])
+		nd.prepared = prev.prepared
+	}
+}
+
+func (f *fuser) fuseReLU(nd *node) {
+	prev := f.before(nd)
+	if prev == nil {
+		return
+	}
+	switch op := prev.op.(type) {
+	case convNorm:
+		op.relu = true
+		nd.op = op
+	case BatchNorm:
+		nd.op = normReLU{op}
+	case Add:
+		if !f.samples(prev.in[0], nd.out) || !f.samples(prev.in[1], nd.out) {
+			return
+		}
+		nd.op = addReLU{}
+	default:
+		return
+	}
+	nd.in, nd.prepared = prev.in, prev.prepared
+}
+
+// samples tells whether v is no parameter and as large as out.
+func (f *fuser) samples(v, out Value) bool {
+	return f.values[v].kind != paramValue && f.values[v].size == f.values[out].size
+}
+
+func (f *fuser) wantsParams(nd *node) bool {
+	return f.q.Grad && slices.ContainsFunc(nd.in, func(v Value) bool {
+		p := f.values[v]
+		return p.kind == paramValue && len(f.q.Params) > 0 && f.q.Params[p.index]
+	})
+}
