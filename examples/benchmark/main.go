@@ -10,8 +10,8 @@
 // dlfd-step over dlfd-parts tells what the method adds. allocs is the number of
 // heap allocations of one run, the median of the repeats.
 //
-// Matrix products have no public face: go test -bench Sgemm ./internal/kernel
-// times them.
+// Matrix products are timed as linear layers (sgemm-M-K-N: a batch of M, from K
+// to N features); go test -bench Sgemm ./internal/kernel times them bare.
 package main
 
 import (
@@ -43,7 +43,7 @@ func main() {
 	}
 	runtime.GOMAXPROCS(*threads)
 	fmt.Println("case,threads,median_s,min_s,max_s,allocs")
-	for _, g := range slices.Concat(networkCases(), distanceCases(), dlfdCases()) {
+	for _, g := range slices.Concat(networkCases(), sgemmCases(), distanceCases(), dlfdCases()) {
 		rows, err := measure(g, *only, *repeats)
 		if err != nil {
 			log.Fatalf("benchmark: %v: %v", g.names, err)

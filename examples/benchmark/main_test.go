@@ -9,7 +9,7 @@ import (
 
 func TestCasesHaveTheirOwnNames(t *testing.T) {
 	var names []string
-	for _, g := range slices.Concat(networkCases(), distanceCases(), dlfdCases()) {
+	for _, g := range slices.Concat(networkCases(), sgemmCases(), distanceCases(), dlfdCases()) {
 		names = append(names, g.names...)
 	}
 	slices.Sort(names)

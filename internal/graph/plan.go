@@ -156,6 +156,11 @@ func (p *program) cutFor(size, positions int) cut {
 	if !p.partials {
 		lane = min(lane, maxSub)
 	}
+	if positions == 1 { // linear layers read their weights once a group
+		group := max(maxSub, (n+3)/4)
+		lane = min(n, max(lane, group))
+		return cut{lane, min(group, lane)}
+	}
 	few := maxSub // halved, so that neighbouring layers agree
 	for few > 1 && few/2*positions >= fewColumns {
 		few /= 2
