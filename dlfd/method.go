@@ -52,8 +52,8 @@ type DLFD struct {
 	Distancing *Distancing
 
 	// Epochs is the number of passes over the retain set, beside which part 3
-	// makes as many over the forget set, its batches spread evenly. If it is zero, 3 is used, or as many as
-	// make 50 steps.
+	// makes as many over the forget set, its batches spread evenly. If it is
+	// zero, 3 is used, or as many as make 50 steps.
 	Epochs int
 	// Rate is the first learning rate of SGD with momentum .9 and weight decay
 	// 5e-4. If it is zero, .03 is used for a model with running statistics of
