@@ -138,6 +138,10 @@ func (op GELU) VJP(c *Call) {
 		})
 		return
 	}
+	if c.Fresh[0] {
+		kernel.GELUGrad(c.DIn[0], c.DOut, c.In[0])
+		return
+	}
 	mapVJP(c, c.In[0], func(x float64) float64 {
 		return math.Erfc(-x/math.Sqrt2)/2 + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
 	})

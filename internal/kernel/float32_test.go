@@ -25,6 +25,10 @@ func TestFloat32Vectors(t *testing.T) {
 			{"SigmoidGrad", SigmoidGrad, each(func(_, x, y float32) float32 { return x * y * (1 - y) }), tol32},
 			{"SiLU", func(dst, x, _ []float32) { SiLU(dst, x) }, each(func(_, x, _ float32) float32 { return x * sigmoid(x) }), tol32},
 			{"SiLUGrad", SiLUGrad, each(siluGradWant), 2 * tol32},
+			{"Erf", func(dst, x, _ []float32) { Erf(dst, x) }, each(func(_, x, _ float32) float32 { return float32(math.Erf(float64(x))) }), tol32},
+			{"GELU", func(dst, x, _ []float32) { GELU(dst, x) }, each(func(_, x, _ float32) float32 { return float32(geluWant(float64(x))) }), tol32},
+			{"GELU in place", func(dst, _, _ []float32) { GELU(dst, dst) }, each(func(d, _, _ float32) float32 { return float32(geluWant(float64(d))) }), tol32},
+			{"GELUGrad", GELUGrad, each(func(_, x, y float32) float32 { return float32(float64(x) * geluSlopeWant(float64(y))) }), 2 * tol32},
 			{"ScaleShift", func(dst, x, _ []float32) { ScaleShift(dst, x, 2, -0.5) }, each(func(_, x, _ float32) float32 { return 2*x - 0.5 }), tol32},
 			{"ScaleShiftReLU", func(dst, x, _ []float32) { ScaleShiftReLU(dst, x, 2, -0.5) }, each(func(_, x, _ float32) float32 { return max(0, 2*x-0.5) }), tol32},
 			{"Normalise", func(dst, x, _ []float32) { Normalise(dst, x, 0.3, 2, -0.5) }, each(func(_, x, _ float32) float32 { return 2*(x-0.3) - 0.5 }), tol32},
@@ -247,6 +251,7 @@ func BenchmarkFloat32(b *testing.B) {
 	}{
 		{"ReLU", func() { ReLU(y, x) }}, {"ReLUGrad", func() { ReLUGrad(y, x, z) }}, {"AddReLU", func() { AddReLU(y, x, z) }},
 		{"Exp32", func() { Exp32(y, x) }}, {"Sigmoid", func() { Sigmoid(y, x) }}, {"SiLU", func() { SiLU(y, x) }}, {"SiLUGrad", func() { SiLUGrad(y, x, z) }},
+		{"Erf", func() { Erf(y, x) }}, {"GELU", func() { GELU(y, x) }}, {"GELUGrad", func() { GELUGrad(y, z, x) }},
 		{"Softmax", func() { Softmax(y, x) }}, {"Moments", func() { Moments(x) }}, {"Normalise", func() { Normalise(y, x, 0, 1, 2) }},
 		{"NormaliseSumsReLU", func() { NormaliseSumsReLU(x, y, z) }}, {"NormaliseGradReLU", func() { NormaliseGradReLU(y, x, x, z, 0, 1, 2, 3) }},
 		{"SGDStep", func() { SGDStep(y, z, x, 0.1, 0.9, 0) }}, {"AdamStep", func() { AdamStep(y, z, z, x, Adam{LR: 1e-9, Beta1: .9, Beta2: .99, Eps: 1, Step: 3}) }},
