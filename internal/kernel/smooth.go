@@ -59,3 +59,29 @@ func geluSlope(x float64) float64 {
 }
 
 func normal(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
+
+// Tanh stores the hyperbolic tangent of xᵢ in dst. The error is below 2 ulp (1.4
+// measured, near 0.64).
+func Tanh(dst, x []float32) {
+	dst = dst[:len(x)]
+	if useAsm {
+		tanhF32(len(x), unsafe.SliceData(x), unsafe.SliceData(dst))
+		return
+	}
+	for i, v := range x {
+		dst[i] = float32(math.Tanh(float64(v)))
+	}
+}
+
+// TanhGrad stores dyᵢ·(1−yᵢ²) in dx, for y the output of Tanh.
+func TanhGrad(dx, dy, y []float32) {
+	dx, y = dx[:len(dy)], y[:len(dy)]
+	if useAsm {
+		tanhGradF32(len(dy), unsafe.SliceData(dy), unsafe.SliceData(y), unsafe.SliceData(dx))
+		return
+	}
+	for i, v := range dy {
+		u := float64(y[i])
+		dx[i] = float32(float64(v) * (1 - u*u))
+	}
+}

@@ -18,3 +18,13 @@ func geluF32(n int, x *float32, dst *float32)
 //
 //go:noescape
 func geluGradF32(n int, dy *float32, x *float32, dx *float32)
+
+// tanhF32 stores tanh(x) in dst.
+//
+//go:noescape
+func tanhF32(n int, x *float32, dst *float32)
+
+// tanhGradF32 stores dy·(1−y²) in dx.
+//
+//go:noescape
+func tanhGradF32(n int, dy *float32, y *float32, dx *float32)

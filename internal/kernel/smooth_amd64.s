@@ -1244,3 +1244,338 @@ DATA c32_3ecc422a<>+20(SB)/4, $0x3ecc422a
 DATA c32_3ecc422a<>+24(SB)/4, $0x3ecc422a
 DATA c32_3ecc422a<>+28(SB)/4, $0x3ecc422a
 GLOBL c32_3ecc422a<>(SB), RODATA|NOPTR, $32
+
+// func tanhF32(n int, x *float32, dst *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tanhF32(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ dst+16(FP), DX
+
+wide:
+	CMPQ         AX, $+16
+	JLT          single
+	VMOVUPS      (CX), Y0
+	VANDPS       c32_7fffffff<>+0(SB), Y0, Y1
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      c32_bbb9779d<>+0(SB), Y3
+	VFMADD213PS  c32_3ca8ae7b<>+0(SB), Y2, Y3
+	VFMADD213PS  c32_bd5c0aa2<>+0(SB), Y2, Y3
+	VFMADD213PS  c32_3e0882c0<>+0(SB), Y2, Y3
+	VFMADD213PS  c32_beaaaa92<>+0(SB), Y2, Y3
+	VMULPS       Y3, Y2, Y2
+	VFMADD213PS  Y0, Y0, Y2
+	VMOVUPS      c32_41200000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y3
+	VADDPS       Y3, Y3, Y3
+	VMOVUPS      c32_3fb8aa3b<>+0(SB), Y5
+	VFMADD213PS  c32_4b400000<>+0(SB), Y3, Y5
+	VSUBPS       c32_4b400000<>+0(SB), Y5, Y4
+	VFNMADD231PS c32_3f317000<>+0(SB), Y4, Y3
+	VFNMADD231PS c32_3805fdf4<>+0(SB), Y4, Y3
+	VMOVUPS      c32_3ab688be<>+0(SB), Y4
+	VFMADD213PS  c32_3c0905f1<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3d2aaa8c<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3e2aaa6e<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3f000000<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3f800000<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3f800000<>+0(SB), Y3, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       c32_3f800000<>+0(SB), Y5, Y5
+	VFMADD213PS  c32_3f800000<>+0(SB), Y5, Y4
+	VMOVUPS      c32_40000000<>+0(SB), Y3
+	VDIVPS       Y4, Y3, Y3
+	VMOVUPS      c32_3f800000<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VANDPS       c32_80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y4, Y0
+	VCMPPS       $0x1e, c32_3f200000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      32(CX), Y0
+	VANDPS       c32_7fffffff<>+0(SB), Y0, Y1
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      c32_bbb9779d<>+0(SB), Y3
+	VFMADD213PS  c32_3ca8ae7b<>+0(SB), Y2, Y3
+	VFMADD213PS  c32_bd5c0aa2<>+0(SB), Y2, Y3
+	VFMADD213PS  c32_3e0882c0<>+0(SB), Y2, Y3
+	VFMADD213PS  c32_beaaaa92<>+0(SB), Y2, Y3
+	VMULPS       Y3, Y2, Y2
+	VFMADD213PS  Y0, Y0, Y2
+	VMOVUPS      c32_41200000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y3
+	VADDPS       Y3, Y3, Y3
+	VMOVUPS      c32_3fb8aa3b<>+0(SB), Y5
+	VFMADD213PS  c32_4b400000<>+0(SB), Y3, Y5
+	VSUBPS       c32_4b400000<>+0(SB), Y5, Y4
+	VFNMADD231PS c32_3f317000<>+0(SB), Y4, Y3
+	VFNMADD231PS c32_3805fdf4<>+0(SB), Y4, Y3
+	VMOVUPS      c32_3ab688be<>+0(SB), Y4
+	VFMADD213PS  c32_3c0905f1<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3d2aaa8c<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3e2aaa6e<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3f000000<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3f800000<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3f800000<>+0(SB), Y3, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       c32_3f800000<>+0(SB), Y5, Y5
+	VFMADD213PS  c32_3f800000<>+0(SB), Y5, Y4
+	VMOVUPS      c32_40000000<>+0(SB), Y3
+	VDIVPS       Y4, Y3, Y3
+	VMOVUPS      c32_3f800000<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VANDPS       c32_80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y4, Y0
+	VCMPPS       $0x1e, c32_3f200000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	VMOVUPS      Y2, 32(DX)
+	ADDQ         $+64, CX
+	ADDQ         $+64, DX
+	SUBQ         $+16, AX
+	JMP          wide
+
+single:
+	CMPQ         AX, $+8
+	JLT          last
+	VMOVUPS      (CX), Y0
+	VANDPS       c32_7fffffff<>+0(SB), Y0, Y1
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      c32_bbb9779d<>+0(SB), Y3
+	VFMADD213PS  c32_3ca8ae7b<>+0(SB), Y2, Y3
+	VFMADD213PS  c32_bd5c0aa2<>+0(SB), Y2, Y3
+	VFMADD213PS  c32_3e0882c0<>+0(SB), Y2, Y3
+	VFMADD213PS  c32_beaaaa92<>+0(SB), Y2, Y3
+	VMULPS       Y3, Y2, Y2
+	VFMADD213PS  Y0, Y0, Y2
+	VMOVUPS      c32_41200000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y3
+	VADDPS       Y3, Y3, Y3
+	VMOVUPS      c32_3fb8aa3b<>+0(SB), Y5
+	VFMADD213PS  c32_4b400000<>+0(SB), Y3, Y5
+	VSUBPS       c32_4b400000<>+0(SB), Y5, Y4
+	VFNMADD231PS c32_3f317000<>+0(SB), Y4, Y3
+	VFNMADD231PS c32_3805fdf4<>+0(SB), Y4, Y3
+	VMOVUPS      c32_3ab688be<>+0(SB), Y4
+	VFMADD213PS  c32_3c0905f1<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3d2aaa8c<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3e2aaa6e<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3f000000<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3f800000<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3f800000<>+0(SB), Y3, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       c32_3f800000<>+0(SB), Y5, Y5
+	VFMADD213PS  c32_3f800000<>+0(SB), Y5, Y4
+	VMOVUPS      c32_40000000<>+0(SB), Y3
+	VDIVPS       Y4, Y3, Y3
+	VMOVUPS      c32_3f800000<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VANDPS       c32_80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y4, Y0
+	VCMPPS       $0x1e, c32_3f200000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	VMOVUPS      Y2, (DX)
+	ADDQ         $+32, CX
+	ADDQ         $+32, DX
+	SUBQ         $+8, AX
+	JMP          single
+
+last:
+	TESTQ        AX, AX
+	JLE          done
+	LEAQ         maskfloat32<>+64(SB), BX
+	NEGQ         AX
+	VMOVDQU      (BX)(AX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VANDPS       c32_7fffffff<>+0(SB), Y1, Y2
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      c32_bbb9779d<>+0(SB), Y4
+	VFMADD213PS  c32_3ca8ae7b<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_bd5c0aa2<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_3e0882c0<>+0(SB), Y3, Y4
+	VFMADD213PS  c32_beaaaa92<>+0(SB), Y3, Y4
+	VMULPS       Y4, Y3, Y3
+	VFMADD213PS  Y1, Y1, Y3
+	VMOVUPS      c32_41200000<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y4
+	VADDPS       Y4, Y4, Y4
+	VMOVUPS      c32_3fb8aa3b<>+0(SB), Y6
+	VFMADD213PS  c32_4b400000<>+0(SB), Y4, Y6
+	VSUBPS       c32_4b400000<>+0(SB), Y6, Y5
+	VFNMADD231PS c32_3f317000<>+0(SB), Y5, Y4
+	VFNMADD231PS c32_3805fdf4<>+0(SB), Y5, Y4
+	VMOVUPS      c32_3ab688be<>+0(SB), Y5
+	VFMADD213PS  c32_3c0905f1<>+0(SB), Y4, Y5
+	VFMADD213PS  c32_3d2aaa8c<>+0(SB), Y4, Y5
+	VFMADD213PS  c32_3e2aaa6e<>+0(SB), Y4, Y5
+	VFMADD213PS  c32_3f000000<>+0(SB), Y4, Y5
+	VFMADD213PS  c32_3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  c32_3f800000<>+0(SB), Y4, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       c32_3f800000<>+0(SB), Y6, Y6
+	VFMADD213PS  c32_3f800000<>+0(SB), Y6, Y5
+	VMOVUPS      c32_40000000<>+0(SB), Y4
+	VDIVPS       Y5, Y4, Y4
+	VMOVUPS      c32_3f800000<>+0(SB), Y5
+	VSUBPS       Y4, Y5, Y5
+	VANDPS       c32_80000000<>+0(SB), Y1, Y1
+	VORPS        Y1, Y5, Y1
+	VCMPPS       $0x1e, c32_3f200000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA c32_bbb9779d<>+0(SB)/4, $0xbbb9779d
+DATA c32_bbb9779d<>+4(SB)/4, $0xbbb9779d
+DATA c32_bbb9779d<>+8(SB)/4, $0xbbb9779d
+DATA c32_bbb9779d<>+12(SB)/4, $0xbbb9779d
+DATA c32_bbb9779d<>+16(SB)/4, $0xbbb9779d
+DATA c32_bbb9779d<>+20(SB)/4, $0xbbb9779d
+DATA c32_bbb9779d<>+24(SB)/4, $0xbbb9779d
+DATA c32_bbb9779d<>+28(SB)/4, $0xbbb9779d
+GLOBL c32_bbb9779d<>(SB), RODATA|NOPTR, $32
+
+DATA c32_3ca8ae7b<>+0(SB)/4, $0x3ca8ae7b
+DATA c32_3ca8ae7b<>+4(SB)/4, $0x3ca8ae7b
+DATA c32_3ca8ae7b<>+8(SB)/4, $0x3ca8ae7b
+DATA c32_3ca8ae7b<>+12(SB)/4, $0x3ca8ae7b
+DATA c32_3ca8ae7b<>+16(SB)/4, $0x3ca8ae7b
+DATA c32_3ca8ae7b<>+20(SB)/4, $0x3ca8ae7b
+DATA c32_3ca8ae7b<>+24(SB)/4, $0x3ca8ae7b
+DATA c32_3ca8ae7b<>+28(SB)/4, $0x3ca8ae7b
+GLOBL c32_3ca8ae7b<>(SB), RODATA|NOPTR, $32
+
+DATA c32_bd5c0aa2<>+0(SB)/4, $0xbd5c0aa2
+DATA c32_bd5c0aa2<>+4(SB)/4, $0xbd5c0aa2
+DATA c32_bd5c0aa2<>+8(SB)/4, $0xbd5c0aa2
+DATA c32_bd5c0aa2<>+12(SB)/4, $0xbd5c0aa2
+DATA c32_bd5c0aa2<>+16(SB)/4, $0xbd5c0aa2
+DATA c32_bd5c0aa2<>+20(SB)/4, $0xbd5c0aa2
+DATA c32_bd5c0aa2<>+24(SB)/4, $0xbd5c0aa2
+DATA c32_bd5c0aa2<>+28(SB)/4, $0xbd5c0aa2
+GLOBL c32_bd5c0aa2<>(SB), RODATA|NOPTR, $32
+
+DATA c32_3e0882c0<>+0(SB)/4, $0x3e0882c0
+DATA c32_3e0882c0<>+4(SB)/4, $0x3e0882c0
+DATA c32_3e0882c0<>+8(SB)/4, $0x3e0882c0
+DATA c32_3e0882c0<>+12(SB)/4, $0x3e0882c0
+DATA c32_3e0882c0<>+16(SB)/4, $0x3e0882c0
+DATA c32_3e0882c0<>+20(SB)/4, $0x3e0882c0
+DATA c32_3e0882c0<>+24(SB)/4, $0x3e0882c0
+DATA c32_3e0882c0<>+28(SB)/4, $0x3e0882c0
+GLOBL c32_3e0882c0<>(SB), RODATA|NOPTR, $32
+
+DATA c32_beaaaa92<>+0(SB)/4, $0xbeaaaa92
+DATA c32_beaaaa92<>+4(SB)/4, $0xbeaaaa92
+DATA c32_beaaaa92<>+8(SB)/4, $0xbeaaaa92
+DATA c32_beaaaa92<>+12(SB)/4, $0xbeaaaa92
+DATA c32_beaaaa92<>+16(SB)/4, $0xbeaaaa92
+DATA c32_beaaaa92<>+20(SB)/4, $0xbeaaaa92
+DATA c32_beaaaa92<>+24(SB)/4, $0xbeaaaa92
+DATA c32_beaaaa92<>+28(SB)/4, $0xbeaaaa92
+GLOBL c32_beaaaa92<>(SB), RODATA|NOPTR, $32
+
+DATA c32_41200000<>+0(SB)/4, $0x41200000
+DATA c32_41200000<>+4(SB)/4, $0x41200000
+DATA c32_41200000<>+8(SB)/4, $0x41200000
+DATA c32_41200000<>+12(SB)/4, $0x41200000
+DATA c32_41200000<>+16(SB)/4, $0x41200000
+DATA c32_41200000<>+20(SB)/4, $0x41200000
+DATA c32_41200000<>+24(SB)/4, $0x41200000
+DATA c32_41200000<>+28(SB)/4, $0x41200000
+GLOBL c32_41200000<>(SB), RODATA|NOPTR, $32
+
+DATA c32_40000000<>+0(SB)/4, $0x40000000
+DATA c32_40000000<>+4(SB)/4, $0x40000000
+DATA c32_40000000<>+8(SB)/4, $0x40000000
+DATA c32_40000000<>+12(SB)/4, $0x40000000
+DATA c32_40000000<>+16(SB)/4, $0x40000000
+DATA c32_40000000<>+20(SB)/4, $0x40000000
+DATA c32_40000000<>+24(SB)/4, $0x40000000
+DATA c32_40000000<>+28(SB)/4, $0x40000000
+GLOBL c32_40000000<>(SB), RODATA|NOPTR, $32
+
+DATA c32_3f200000<>+0(SB)/4, $0x3f200000
+DATA c32_3f200000<>+4(SB)/4, $0x3f200000
+DATA c32_3f200000<>+8(SB)/4, $0x3f200000
+DATA c32_3f200000<>+12(SB)/4, $0x3f200000
+DATA c32_3f200000<>+16(SB)/4, $0x3f200000
+DATA c32_3f200000<>+20(SB)/4, $0x3f200000
+DATA c32_3f200000<>+24(SB)/4, $0x3f200000
+DATA c32_3f200000<>+28(SB)/4, $0x3f200000
+GLOBL c32_3f200000<>(SB), RODATA|NOPTR, $32
+
+// func tanhGradF32(n int, dy *float32, y *float32, dx *float32)
+// Requires: AVX, FMA3
+TEXT ·tanhGradF32(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ dx+24(FP), BX
+
+wide:
+	CMPQ         AX, $+32
+	JLT          single
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      c32_3f800000<>+0(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (BX)
+	VMOVUPS      32(CX), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      c32_3f800000<>+0(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 32(BX)
+	VMOVUPS      64(CX), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      c32_3f800000<>+0(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 64(BX)
+	VMOVUPS      96(CX), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      c32_3f800000<>+0(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 96(BX)
+	ADDQ         $+128, CX
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, AX
+	JMP          wide
+
+single:
+	CMPQ         AX, $+8
+	JLT          last
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      c32_3f800000<>+0(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (BX)
+	ADDQ         $+32, CX
+	ADDQ         $+32, DX
+	ADDQ         $+32, BX
+	SUBQ         $+8, AX
+	JMP          single
+
+last:
+	TESTQ        AX, AX
+	JLE          done
+	LEAQ         maskfloat32<>+64(SB), SI
+	NEGQ         AX
+	VMOVDQU      (SI)(AX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMOVUPS      c32_3f800000<>+0(SB), Y3
+	VFNMADD231PS Y2, Y2, Y3
+	VMULPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (BX)
+
+done:
+	VZEROUPPER
+	RET

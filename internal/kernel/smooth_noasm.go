@@ -9,3 +9,7 @@ func erfF32(n int, x, dst *float32) { panic(noAssembly) }
 func geluF32(n int, x, dst *float32) { panic(noAssembly) }
 
 func geluGradF32(n int, dy, x, dx *float32) { panic(noAssembly) }
+
+func tanhF32(n int, x, dst *float32) { panic(noAssembly) }
+
+func tanhGradF32(n int, dy, y, dx *float32) { panic(noAssembly) }

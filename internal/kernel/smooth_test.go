@@ -47,7 +47,7 @@ func worstUnits(x, got []float32, want func(x float64) float64) (worst float64, 
 }
 
 func TestSmoothSweep(t *testing.T) {
-	x := sweep(0.9, 4, 14.6)
+	x := sweep(0.625, 0.9, 4, 10, 14.6)
 	got := make([]float32, len(x))
 	eachKernel(t, func(t *testing.T) {
 		for _, c := range []struct {
@@ -57,6 +57,7 @@ func TestSmoothSweep(t *testing.T) {
 			limit float64
 		}{
 			{"Erf", Erf, math.Erf, 2},
+			{"Tanh", Tanh, math.Tanh, 2},
 			{"GELU", GELU, func(x float64) float64 { return x * math.Erfc(-x/math.Sqrt2) / 2 }, 8},
 		} {
 			c.run(got, x)
@@ -87,6 +88,27 @@ func TestGELUGradSweep(t *testing.T) {
 			}
 			if err := math.Abs(float64(got[i]) - want); !(err <= 2.5e-7) {
 				t.Fatalf("slope at %v is %v, want %v", v, got[i], want)
+			}
+		}
+	})
+}
+
+// TanhGrad goes by the output, the differences by the input.
+func TestTanhGradDifferences(t *testing.T) {
+	r := rand.New(rand.NewPCG(63, 64))
+	eachKernel(t, func(t *testing.T) {
+		x, y, dy, dx := make([]float32, 257), make([]float32, 257), make([]float32, 257), make([]float32, 257)
+		fillNormal(r, dy)
+		for i := range x {
+			x[i] = float32(i-128) / 16
+		}
+		Tanh(y, x)
+		TanhGrad(dx, dy, y)
+		const h = 1e-5
+		for i, v := range x {
+			want := float64(dy[i]) * (math.Tanh(float64(v)+h) - math.Tanh(float64(v)-h)) / (2 * h)
+			if !near(float64(dx[i]), want, 1e-6) {
+				t.Errorf("at %v: %v, want %v", v, dx[i], want)
 			}
 		}
 	})

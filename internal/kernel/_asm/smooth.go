@@ -12,20 +12,25 @@ var (
 	erfNear = []float64{0.1283791065216064, -0.3761252462863922, 0.11282140761613846, -0.02677891217172146, 0.005011966917663813, -0.000609037873800844}
 	// erfFar: erfc(a) ≈ exp(p(a)) for 0.9 ≤ a ≤ 4, to 1.7e−9 of erf(a).
 	erfFar = []float64{-0.00016644777497276664, -1.127797245979309, -0.6369760632514954, -0.10411367565393448, 0.022315213456749916, -0.0030654901638627052, 0.00019821965543087572}
+	// tanhNear: tanh(x) ≈ x + x·x²·p(x²) for |x| ≤ 0.625, to 3.9e−9.
+	tanhNear = []float64{-0.3333325982093811, 0.13331127166748047, -0.05372107774019241, 0.0205910112708807, -0.00566001096740365}
 	// normalTail: Φ(−a)·exp(a²/2) ≈ t·p(1−t), t = 1/(1+0.3a), for 0 ≤ a ≤ 14.6, to 3.8e−9.
 	normalTail = []float64{0.5, -0.8298072814941406, 0.6181478500366211, -0.08104551583528519, -0.13959819078445435, 0.02295100875198841, 0.010885680094361305, 0.07031843811273575, -0.07265565544366837, 0.02049015648663044}
 )
 
 const (
-	erfSplit  = 0.9  // where erf turns from one form to the other
-	erfOne    = 4    // from where on erf is 1 in float32
+	erfSplit  = 0.9 // where erf turns from one form to the other
+	erfOne    = 4   // from where on erf is 1 in float32
+	tanhSplit = 0.625
+	tanhOne   = 10   // from where on tanh is 1 in float32
 	tailZero  = 14.6 // from where on Φ(−a) is 0 in float32
 	density0  = 0.3989422804014327
 	signBit   = 0x80000000
 	magnitude = 0x7fffffff
 )
 
-// smooths writes the activations that are built on the error function.
+// smooths writes the activations that are built on the error function and on
+// the hyperbolic tangent.
 func smooths() {
 	mapping("erf", "n int, x, dst *T", "stores erf(x) in dst.", 2, []string{"x"}, []string{"dst"}, func() func(in []vec) []vec {
 		return func(in []vec) []vec { return []vec{erf(in[0])} }
@@ -35,6 +40,21 @@ func smooths() {
 	})
 	mapping("geluGrad", "n int, dy, x, dx *T", "stores dy·(Φ(x) + x·φ(x)) in dx.", 2, []string{"dy", "x"}, []string{"dx"}, func() func(in []vec) []vec {
 		return func(in []vec) []vec { return []vec{op(VMULPS, in[0], geluSlope(in[1]))} }
+	})
+	tanhs()
+}
+
+// tanhs writes the hyperbolic tangent and its gradient.
+func tanhs() {
+	mapping("tanh", "n int, x, dst *T", "stores tanh(x) in dst.", 2, []string{"x"}, []string{"dst"}, func() func(in []vec) []vec {
+		return func(in []vec) []vec { return []vec{tanh(in[0])} }
+	})
+	mapping("tanhGrad", "n int, dy, y, dx *T", "stores dy·(1−y²) in dx.", 4, []string{"dy", "y"}, []string{"dx"}, func() func(in []vec) []vec {
+		return func(in []vec) []vec {
+			d := f32.constant(vconst(f32, 1))
+			f32.fnma231(in[1], in[1], d)
+			return []vec{op(VMULPS, in[0], d)}
+		}
 	})
 }
 
@@ -74,6 +94,19 @@ func erf(x vec) vec {
 	VFMADD213PS(x, x, near)
 	far := oneMinus(expNegative(f32, horner(erfFar, atMost(a, erfOne))))
 	return beyond(a, erfSplit, signed(far, x), near)
+}
+
+// tanh is 1 − 2/(exp(2a)+1) far from 0.
+func tanh(x vec) vec {
+	a, square := abs(x), op(VMULPS, x, x)
+	near := op(VMULPS, square, horner(tanhNear, square))
+	VFMADD213PS(x, x, near)
+	limited := atMost(a, tanhOne)
+	r := reduceExp(f32, op(VADDPS, limited, limited))
+	power(f32, r.t)
+	VFMADD213PS(vconst(f32, 1), r.t, r.p)
+	two := f32.constant(vconst(f32, 2))
+	return beyond(a, tanhSplit, signed(oneMinus(op(VDIVPS, two, r.p)), x), near)
 }
 
 // tail returns a = min(|x|, tailZero), exp(−a²/2), and Φ(−a)·exp(a²/2). The
