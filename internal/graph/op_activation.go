@@ -84,10 +84,16 @@ func (Sigmoid) VJP(c *Call) {
 type Tanh struct{ fromOutput }
 
 // Forward implements Op.
-func (Tanh) Forward(c *Call) { mapOp(c, math.Tanh) }
+func (Tanh) Forward(c *Call) { kernel.Tanh(c.Out, c.In[0][:len(c.Out)]) }
 
 // VJP implements Op.
-func (Tanh) VJP(c *Call) { mapVJP(c, c.Out, func(y float64) float64 { return 1 - y*y }) }
+func (Tanh) VJP(c *Call) {
+	if c.Fresh[0] {
+		kernel.TanhGrad(c.DIn[0], c.DOut, c.Out)
+		return
+	}
+	mapVJP(c, c.Out, func(y float64) float64 { return 1 - y*y })
+}
 
 // SiLU is x·sigmoid(x), also known as swish.
 type SiLU struct{ fromInput }
@@ -136,6 +142,10 @@ func (op GELU) VJP(c *Call) {
 			t := math.Tanh(geluScale * (x + geluCubic*x*x*x))
 			return (1+t)/2 + x/2*(1-t*t)*geluScale*(1+3*geluCubic*x*x)
 		})
+		return
+	}
+	if c.Fresh[0] {
+		kernel.GELUGrad(c.DIn[0], c.DOut, c.In[0])
 		return
 	}
 	mapVJP(c, c.In[0], func(x float64) float64 {

@@ -1,6 +1,10 @@
 package graph
 
-import "math"
+import (
+	"math"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
 
 // Map applies a function to every element. Value is the function, Slope its
 // derivative, of the input x and the output y.
@@ -8,6 +12,8 @@ type Map struct {
 	elementwise
 	Value func(x float64) float64
 	Slope func(x, y float64) float64
+	// Kernel is Value over slices, or nil.
+	Kernel func(dst, x []float32)
 	// ReadsIn and ReadsOut say which of its arguments Slope uses.
 	ReadsIn, ReadsOut bool
 }
@@ -16,7 +22,13 @@ type Map struct {
 func (op Map) Reads([]bool, bool) ([]bool, bool) { return []bool{op.ReadsIn}, op.ReadsOut }
 
 // Forward implements Op.
-func (op Map) Forward(c *Call) { mapOp(c, op.Value) }
+func (op Map) Forward(c *Call) {
+	if op.Kernel != nil {
+		op.Kernel(c.Out, c.In[0][:len(c.Out)])
+		return
+	}
+	mapOp(c, op.Value)
+}
 
 // VJP implements Op.
 func (op Map) VJP(c *Call) {
@@ -79,7 +91,9 @@ func sign(x float64) float64 {
 
 // Erf returns the error function.
 func Erf() Map {
-	return mapIn(math.Erf, func(x float64) float64 { return 2 / math.Sqrt(math.Pi) * math.Exp(-x*x) })
+	op := mapIn(math.Erf, func(x float64) float64 { return 2 / math.Sqrt(math.Pi) * math.Exp(-x*x) })
+	op.Kernel = kernel.Erf
+	return op
 }
 
 // Sin returns the sine.

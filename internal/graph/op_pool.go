@@ -155,6 +155,14 @@ func (op AveragePool) divisor(g *geometry, o int, ty, tx taps) float32 {
 // Forward implements Op.
 func (op AveragePool) Forward(c *Call) {
 	g := op.bind(c)
+	switch {
+	case g.whole():
+		means(c.Out, c.In[0])
+		return
+	case g.sw == 1:
+		op.byRows(c, &g)
+		return
+	}
 	n := g.oh * g.ow
 	g.each(c.N*g.c, func(in, out int, ty, tx taps) {
 		var total float32
@@ -206,10 +214,7 @@ func (GlobalAveragePool) Reads([]bool, bool) ([]bool, bool) { return none(1), fa
 
 // Forward implements Op.
 func (GlobalAveragePool) Forward(c *Call) {
-	n := len(c.In[0]) / len(c.Out)
-	for i := range c.Out {
-		c.Out[i] = float32(kernel.Sum32(c.In[0][i*n:(i+1)*n]) / float64(n))
-	}
+	means(c.Out, c.In[0])
 }
 
 // VJP implements Op.

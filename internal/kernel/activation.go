@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"math"
-	"unsafe"
-)
+import "unsafe"
 
 // In this file dst and the second input have at least as many elements as the
 // first input, and dst may be an input. NaN propagates.
@@ -105,34 +102,3 @@ func SiLUGrad(dx, dy, x []float32) {
 		dx[i] = v * (s * (1 + x[i]*(1-s)))
 	}
 }
-
-// Erf stores the error function of xᵢ in dst. It is not vectorised.
-func Erf(dst, x []float32) {
-	dst = dst[:len(x)]
-	for i, v := range x {
-		dst[i] = float32(math.Erf(float64(v)))
-	}
-}
-
-// GELU stores xᵢ·Φ(xᵢ) in dst, for Φ the normal distribution function; the value
-// at −Inf is NaN. It is not vectorised.
-//
-// D. Hendrycks, K. Gimpel, Gaussian Error Linear Units, arXiv:1606.08415.
-func GELU(dst, x []float32) {
-	dst = dst[:len(x)]
-	for i, v := range x {
-		dst[i] = float32(float64(v) * normal(float64(v)))
-	}
-}
-
-// GELUGrad stores dyᵢ·(Φ(xᵢ) + xᵢ·φ(xᵢ)) in dx, for x the input of GELU and φ the
-// normal density. It is not vectorised.
-func GELUGrad(dx, dy, x []float32) {
-	dx, x = dx[:len(dy)], x[:len(dy)]
-	for i, v := range dy {
-		u := float64(x[i])
-		dx[i] = float32(float64(v) * (normal(u) + u*math.Exp(-u*u/2)/math.Sqrt(2*math.Pi)))
-	}
-}
-
-func normal(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }

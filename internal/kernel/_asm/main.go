@@ -25,6 +25,7 @@ var families = map[string]func(){
 	"exp":      exponentials,
 	"exp512":   exponentials512,
 	"float32":  float32s,
+	"smooth":   smooths,
 	"conv":     convolution,
 	"conv512":  convolution512,
 	"winograd": winograd,

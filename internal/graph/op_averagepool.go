@@ -1,0 +1,59 @@
+package graph
+
+import "github.com/dlfd-go/unlearn/internal/kernel"
+
+// whole reports whether the only window is the plane.
+func (g *geometry) whole() bool {
+	return g.oh*g.ow == 1 && g.kh == g.h && g.kw == g.w && g.dh*g.dw == 1 && g.top+g.left == 0
+}
+
+// means writes the mean of every plane.
+func means(dst, src []float32) {
+	n := len(src) / len(dst)
+	for i := range dst {
+		dst[i] = float32(kernel.Sum32(src[i*n:(i+1)*n]) / float64(n))
+	}
+}
+
+// byRows is Forward for windows that move by one column: every tap adds a part
+// of a row of the input to the row of the output.
+func (op AveragePool) byRows(c *Call, g *geometry) {
+	for p := range c.N * g.c {
+		src, dst := plane(c.In[0], p, g.h*g.w), plane(c.Out, p, g.oh*g.ow)
+		for oy := range g.oh {
+			ty, row := window(oy*g.sh-g.top, g.kh, g.dh, g.h), dst[oy*g.ow:][:g.ow]
+			clear(row)
+			for y := ty.first; y < ty.end; y += ty.step {
+				g.addTaps(row, src[y*g.w:][:g.w])
+			}
+			op.divide(g, row, oy*g.ow, ty)
+		}
+	}
+}
+
+// addTaps adds to every element of row the taps of its window in the row src.
+func (g *geometry) addTaps(row, src []float32) {
+	for k := range g.kw {
+		shift := k*g.dw - g.left
+		if lo, hi := max(0, -shift), min(len(row), g.w-shift); lo < hi {
+			kernel.Add32(row[lo:hi], row[lo:hi], src[lo+shift:hi+shift])
+		}
+	}
+}
+
+// divide divides the sums of the row that starts at output o. Windows wholly
+// inside the image's columns share one divisor.
+func (op AveragePool) divide(g *geometry, row []float32, o int, ty taps) {
+	divisor := func(ox int) float32 { return op.divisor(g, o+ox, ty, window(ox-g.left, g.kw, g.dw, g.w)) }
+	first := min(g.left, len(row))
+	last := max(first, min(len(row), g.w+g.left-(g.kw-1)*g.dw))
+	for ox := range first {
+		row[ox] /= divisor(ox)
+	}
+	if first < last {
+		kernel.Scale32(row[first:last], 1/divisor(first), row[first:last])
+	}
+	for ox := last; ox < len(row); ox++ {
+		row[ox] /= divisor(ox)
+	}
+}
