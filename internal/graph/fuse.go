@@ -4,7 +4,8 @@ import "slices"
 
 // fuse returns a graph over the same values in which chains of nodes are one
 // node where that saves passes over memory: convolution, batch norm in
-// evaluation and rectifier; batch norm and rectifier; sum and rectifier. The
+// evaluation and rectifier; convolution and rectifier; batch norm and
+// rectifier; sum and rectifier. The
 // fused node stands in the place of the chain's last, so that numbers of nodes,
 // which dropout draws from, stay; nobody needs the others any more.
 func (g *Graph) fuse(q Request) *Graph {
@@ -67,6 +68,11 @@ func (f *fuser) fuseReLU(nd *node) {
 	case convNorm:
 		op.relu = true
 		nd.op = op
+	case Conv:
+		if f.wantsParams(prev) {
+			return
+		}
+		nd.op = convReLU{op}
 	case BatchNorm:
 		nd.op = normReLU{op}
 	case Add:

@@ -61,6 +61,15 @@ var chains = map[string]func(n *net, x Value) Value{
 	"sum of itself": func(n *net, x Value) Value {
 		return n.apply(ReLU{}, n.apply(Add{}, x, x))
 	},
+	"conv relu": func(n *net, x Value) Value {
+		return n.apply(ReLU{}, n.apply(Conv{Window: Window{Stride: [2]int{2, 1}}, Group: 2}, x, n.param(6, 2, 2, 3)))
+	},
+	"conv bias relu": func(n *net, x Value) Value {
+		return n.apply(ReLU{}, n.apply(Conv{Window: Window{Pad: [4]int{1, 1, 1, 1}}}, x, n.param(5, 4, 3, 3), n.param(5)))
+	},
+	"depthwise relu": func(n *net, x Value) Value {
+		return n.apply(ReLU{}, n.apply(Conv{Window: Window{Pad: [4]int{1, 1, 1, 1}}, Group: 4}, x, n.param(8, 1, 3, 3), n.param(8)))
+	},
 	"winograd": func(n *net, x Value) Value {
 		x = n.apply(Conv{}, x, n.param(24, 4, 1, 1))
 		return n.apply(ReLU{}, n.bound(n.apply(Conv{Window: Window{Pad: [4]int{1, 1, 1, 1}}}, x, n.param(24, 24, 3, 3))))
@@ -160,6 +169,26 @@ func TestFusedNodes(t *testing.T) {
 			if !sameType(op, c.want[i]) {
 				t.Errorf("request %+v: node is %T, want %T", c.q, op, c.want[i])
 			}
+		}
+	}
+}
+
+// A rectifier joins the convolution before it unless gradients of the
+// convolution's parameters are wanted.
+func TestFusedConvReLU(t *testing.T) {
+	n := newNet(t, 1, 4, 6, 5)
+	relu := n.apply(ReLU{}, n.apply(Conv{}, n.g.Input(), n.param(4, 4, 1, 1), n.param(4)))
+	for _, c := range []struct {
+		q     Request
+		fused bool
+	}{
+		{Request{Taps: []Value{relu}}, true},
+		{Request{Taps: []Value{relu}, Grad: true, Input: true}, true},
+		{Request{Taps: []Value{relu}, Grad: true, Input: true, Params: []bool{false, false}, Train: true}, true},
+		{Request{Taps: []Value{relu}, Grad: true, Params: []bool{false, true}}, false},
+	} {
+		if _, fused := n.g.fuse(c.q).nodes[n.g.values[relu].index].op.(convReLU); fused != c.fused {
+			t.Errorf("request %+v: fused is %v", c.q, fused)
 		}
 	}
 }

@@ -147,10 +147,16 @@ func (p *convPlan) x(x []float32, g int) []float32 { return x[g*p.cg*p.h*p.w:] }
 func (p *convPlan) y(y []float32, g int) []float32 { return y[g*p.mg*p.oh*p.ow:] }
 
 // Forward implements Op.
-func (op Conv) Forward(c *Call) {
+func (op Conv) Forward(c *Call) { op.forward(c, false) }
+
+// forward is Forward, followed by a rectifier if relu is set.
+func (op Conv) forward(c *Call, relu bool) {
 	p := c.Prepared.(*convPlan)
 	if p.depth != nil {
 		p.forwardDepthwise(c)
+		if relu {
+			kernel.ReLU(c.Out, c.Out)
+		}
 		return
 	}
 	for g := range p.group {
@@ -158,7 +164,7 @@ func (op Conv) Forward(c *Call) {
 		if len(c.In) == 3 {
 			bias = c.In[2][g*p.mg : (g+1)*p.mg]
 		}
-		p.conv.Forward(p.y(c.Out, g), p.x(c.In[0], g), p.forwardPack(c, g), bias, false, false, c.N, c.Scratch)
+		p.conv.Forward(p.y(c.Out, g), p.x(c.In[0], g), p.forwardPack(c, g), bias, relu, false, c.N, c.Scratch)
 	}
 }
 

@@ -126,6 +126,28 @@ func (op convNorm) VJP(c *Call) {
 	}
 }
 
+// convReLU is a convolution and a rectifier. None of the gradients of its
+// parameters is wanted.
+type convReLU struct{ Conv }
+
+// Reads implements Op.
+func (op convReLU) Reads(want []bool, train bool) ([]bool, bool) {
+	in, _ := op.Conv.Reads(want, train)
+	return in, true
+}
+
+// WideItems implements WideOp: there is none.
+func (op convReLU) WideItems(any, []Arg) int { return 0 }
+
+// Forward implements Op.
+func (op convReLU) Forward(c *Call) { op.forward(c, true) }
+
+// VJP implements Op.
+func (op convReLU) VJP(c *Call) {
+	kernel.ReLUGrad(c.DOut, c.DOut, c.Out)
+	op.Conv.VJP(c)
+}
+
 // normReLU is a batch norm and a rectifier.
 type normReLU struct{ BatchNorm }
 
