@@ -1,17 +1,14 @@
 package nn
 
 import (
-	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/atomicfile"
 )
 
 // exportOpset is the ONNX operator set of exported files, exportIR their format
@@ -26,21 +23,11 @@ const (
 // "logits", and parameters under their names. Batch norm and dropout are written
 // as in evaluation. Package feature/onnx reads it back as a model that can be trained.
 // The file appears under its name only once it is complete and on disk.
-func (n *Network) SaveONNX(path string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")
-	if err != nil {
+func (n *Network) SaveONNX(path string) error {
+	if err := atomicfile.Write(path, n.WriteONNX); err != nil {
 		return fmt.Errorf("nn: save: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("nn: save: %w", errors.Join(err, os.Remove(f.Name())))
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<16)
-	if err = errors.Join(n.WriteONNX(w), w.Flush(), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 // WriteONNX is SaveONNX to a stream. The errors are those of w, and

@@ -1,17 +1,14 @@
 package nn
 
 import (
-	"bufio"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/atomicfile"
 )
 
 // metadata is what the header of a file says beside the tensors; the format
@@ -36,21 +33,11 @@ type tensorInfo struct {
 // architecture is in the header's metadata), which PyTorch reads. The file
 // appears under its name only once it is complete and on disk: it is written
 // beside, synced and renamed.
-func (n *Network) Save(path string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")
-	if err != nil {
+func (n *Network) Save(path string) error {
+	if err := atomicfile.Write(path, n.encode); err != nil {
 		return fmt.Errorf("nn: save: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("nn: save: %w", errors.Join(err, os.Remove(f.Name())))
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<16)
-	if err = errors.Join(n.encode(w), w.Flush(), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 func (n *Network) encode(w io.Writer) error {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/atomicfile"
 )
 
 var _ feature.Saver = (*Model)(nil)
@@ -66,29 +67,15 @@ func (m *Model) Save(path string) error {
 			return err
 		}
 	}
-	return replaceFile(path, bytes.NewReader(data))
+	return replaceFile(path, data)
 }
 
-// replaceFile writes beside the file, syncs, and renames.
-func replaceFile(path string, r io.Reader) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return fmt.Errorf("onnx: %w", err)
-	}
-	defer os.Remove(tmp.Name()) // fails after the renaming
-	_, err = io.Copy(tmp, r)
-	if err == nil {
-		err = tmp.Chmod(0o644)
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if closing := tmp.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
+// replaceFile writes data to a file, whole or not at all.
+func replaceFile(path string, data []byte) error {
+	err := atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("onnx: %w", err)
 	}
@@ -365,7 +352,7 @@ func (m *Model) saveOutside(folder, name string) error {
 			return fmt.Errorf("onnx: %w", err)
 		}
 	}
-	return replaceFile(target, bytes.NewReader(data))
+	return replaceFile(target, data)
 }
 
 // patchOutside changes the contents of a file of external data.
