@@ -155,14 +155,6 @@ func (Euclidean) VJP(ws *Workspace, gx, gy, g, c []float64, x, y Sample) {
 
 // gemm is kernel.Dgemm on tight matrices with scratch from ws.
 func gemm(ws *Workspace, tA, tB bool, m, n, k int, alpha float64, a, b []float64, beta float64, c []float64) {
-	if m == 1 && !tB {
-		outer(n, 1, k, alpha, b, a, beta, c)
-		return
-	}
-	if tA && n <= 4 {
-		outer(m, n, k, alpha, a, b, beta, c)
-		return
-	}
 	ws = ws.Enter()
 	defer ws.Leave()
 	lda, ldb := k, n
@@ -173,23 +165,4 @@ func gemm(ws *Workspace, tA, tB bool, m, n, k int, alpha float64, a, b []float64
 		ldb = k
 	}
 	kernel.Dgemm(tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, n, ws.Floats(kernel.DgemmScratch(m, n, k)))
-}
-
-// outer is gemm for AᵀB with few columns: a sum of outer products.
-func outer(m, n, k int, alpha float64, a, b []float64, beta float64, c []float64) {
-	for i := range c[:m*n] {
-		if beta == 0 {
-			c[i] = 0
-		} else {
-			c[i] *= beta
-		}
-	}
-	for p := range k {
-		for i, v := range a[p*m : p*m+m] {
-			v *= alpha
-			for j, w := range b[p*n : p*n+n] {
-				c[i*n+j] += v * w
-			}
-		}
-	}
 }
