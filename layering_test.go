@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"internal/rng":        {},
 	"internal/kernel":     {},
 	"internal/atomicfile": {},
+	"internal/finite":     {},
 	"internal/graph":      {"internal/kernel", "internal/par", "internal/rng"},
 	// testkit serves tests, and dlfdtest, whose users test with it;
 	// TestNobodyImportsTestkit holds it to that.
