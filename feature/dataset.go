@@ -29,129 +29,85 @@ type Identified interface {
 	Identity(i int) string
 }
 
-// Normalized is implemented by datasets of images whose values are normalised
+// Labeled is implemented by datasets that know the label of a sample without
+// reading it.
+type Labeled interface {
+	Label(i int) int
+}
+
+// ClassNamed is implemented by datasets whose classes have names, one for each
+// label. Datasets that call a class by one number and by different names are
+// never mixed; see [CheckClasses].
+type ClassNamed interface {
+	ClassNames() []string // callers must not modify it
+}
+
+// Normalized is implemented by datasets of images whose values are normalized
 // pixels.
 type Normalized interface {
 	Pixels() Pixels
 }
 
-// Subset returns the samples of d at the given positions, in that order. It is
-// Identified and Normalized as d is. It keeps index.
-func Subset(d Dataset, index []int) (Dataset, error) {
-	for i, k := range index {
-		if k < 0 || k >= d.Len() {
-			return nil, fmt.Errorf("feature: subset position %d asks for sample %d of %d", i, k, d.Len())
-		}
-	}
-	return subset{d, index}, nil
-}
-
-type subset struct {
-	of    Dataset
-	index []int
-}
-
-func (s subset) Len() int              { return len(s.index) }
-func (s subset) Shape() []int          { return s.of.Shape() }
-func (s subset) Classes() int          { return s.of.Classes() }
-func (s subset) Identity(i int) string { return IdentityOf(s.of, s.index[i]) }
-func (s subset) Pixels() Pixels        { return PixelsOf(s.of) }
-
-func (s subset) Read(index []int, x []float32, labels []int) error {
-	inner := make([]int, len(index))
-	for i, k := range index {
-		if k < 0 || k >= len(s.index) {
-			return fmt.Errorf("feature: read of sample %d of %d", k, len(s.index))
-		}
-		inner[i] = s.index[k]
-	}
-	return s.of.Read(inner, x, labels)
-}
-
-// Concat returns the samples of all parts one after the other. The parts must
-// agree on the shape, the number of classes and the normalisation.
-func Concat(parts ...Dataset) (Dataset, error) {
-	if len(parts) == 0 {
-		return nil, fmt.Errorf("feature: concat of no datasets")
-	}
-	c := concat{parts: parts}
-	for i, p := range parts {
-		if !slices.Equal(p.Shape(), parts[0].Shape()) || p.Classes() != parts[0].Classes() {
-			return nil, fmt.Errorf("feature: %w: part %d has samples %v and %d classes, part 0 has %v and %d",
-				ErrShape, i, p.Shape(), p.Classes(), parts[0].Shape(), parts[0].Classes())
-		}
-		if a, b := PixelsOf(p), PixelsOf(parts[0]); !slices.Equal(a.Mean, b.Mean) || !slices.Equal(a.Std, b.Std) {
-			return nil, fmt.Errorf("feature: part %d is normalised by %v, part 0 by %v", i, a, b)
-		}
-		c.end = append(c.end, c.Len()+p.Len())
-	}
-	return c, nil
-}
-
-type concat struct {
-	parts []Dataset
-	end   []int // end[i] is the position after the last sample of part i
-}
-
-func (c concat) Len() int {
-	if len(c.end) == 0 {
-		return 0
-	}
-	return c.end[len(c.end)-1]
-}
-func (c concat) Shape() []int   { return c.parts[0].Shape() }
-func (c concat) Classes() int   { return c.parts[0].Classes() }
-func (c concat) Pixels() Pixels { return PixelsOf(c.parts[0]) }
-
-func (c concat) Identity(i int) string {
-	part, k := c.find(i)
-	return IdentityOf(c.parts[part], k)
-}
-
-// find returns the part that holds sample i and its position there.
-func (c concat) find(i int) (part, k int) {
-	part, _ = slices.BinarySearch(c.end, i+1)
-	if part > 0 {
-		i -= c.end[part-1]
-	}
-	return part, i
-}
-
-func (c concat) Read(index []int, x []float32, labels []int) error {
-	n := Size(c.Shape())
-	if err := CheckRead(c, index, x, labels); err != nil {
-		return err
-	}
-	for i, k := range index {
-		part, at := c.find(k)
-		if err := c.parts[part].Read([]int{at}, x[i*n:(i+1)*n], labels[i:i+1]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// CheckRead returns an error unless the arguments of a Read fit d. It is meant
-// for implementations of Dataset.
-func CheckRead(d Dataset, index []int, x []float32, labels []int) error {
-	if len(labels) != len(index) || len(x) != len(index)*Size(d.Shape()) {
-		return fmt.Errorf("feature: %w: read of %d samples of shape %v into %d numbers and %d labels",
-			ErrShape, len(index), d.Shape(), len(x), len(labels))
-	}
-	for _, k := range index {
-		if k < 0 || k >= d.Len() {
-			return fmt.Errorf("feature: read of sample %d of %d", k, d.Len())
-		}
-	}
-	return nil
-}
-
 // IdentityOf returns the identity of sample i, or "" if d does not know it.
 func IdentityOf(d Dataset, i int) string {
-	if id, ok := d.(Identified); ok {
+	if id, ok := As[Identified](d); ok {
 		return id.Identity(i)
 	}
 	return ""
+}
+
+// Labels returns the label of every sample: without reading samples where d is
+// Labeled, and else by reading all of them, 256 at a time. An error wraps
+// ErrLabel or is that of a Read.
+func Labels(d Dataset) ([]int, error) {
+	labels := make([]int, 0, d.Len())
+	if l, ok := As[Labeled](d); ok {
+		for i := range d.Len() {
+			labels = append(labels, l.Label(i))
+		}
+	} else {
+		for b, err := range Batches(d, 256, nil) {
+			if err != nil {
+				return nil, err
+			}
+			labels = append(labels, b.Labels...)
+		}
+	}
+	for i, l := range labels {
+		if l < 0 || l >= d.Classes() {
+			return nil, fmt.Errorf("feature: %w: sample %d has label %d of %d classes", ErrLabel, i, l, d.Classes())
+		}
+	}
+	return labels, nil
+}
+
+// ClassNamesOf returns the names of the classes of d, or nil if d has none.
+func ClassNamesOf(d Dataset) []string {
+	if n, ok := As[ClassNamed](d); ok {
+		return n.ClassNames()
+	}
+	return nil
+}
+
+// CheckClasses returns an error wrapping ErrClasses if a and b call one class by
+// different names. One of them may have fewer classes, or no names.
+func CheckClasses(a, b Dataset) error {
+	x, y := ClassNamesOf(a), ClassNamesOf(b)
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			return fmt.Errorf("feature: %w: class %d is %q in one set and %q in the other", ErrClasses, i, x[i], y[i])
+		}
+	}
+	return nil
+}
+
+// PixelsOf returns how the images of d are normalized: the identity unless d
+// is Normalized.
+func PixelsOf(d Dataset) Pixels {
+	if p, ok := As[Normalized](d); ok {
+		return p.Pixels()
+	}
+	return Pixels{}
 }
 
 // Identities returns the different identities of d, sorted, without the
@@ -160,9 +116,13 @@ func Identities(d Dataset) []string {
 	if d == nil {
 		return nil
 	}
+	id, ok := As[Identified](d)
+	if !ok {
+		return nil
+	}
 	seen := make(map[string]bool)
 	for i := range d.Len() {
-		seen[IdentityOf(d, i)] = true
+		seen[id.Identity(i)] = true
 	}
 	delete(seen, "")
 	return slices.Sorted(maps.Keys(seen))
@@ -181,13 +141,19 @@ func SharedIdentities(a, b Dataset) []string {
 	return both
 }
 
-// PixelsOf returns how the images of d are normalised: the identity unless d
-// is Normalized.
-func PixelsOf(d Dataset) Pixels {
-	if p, ok := d.(Normalized); ok {
-		return p.Pixels()
+// CheckRead returns an error unless the arguments of a Read fit d. It is meant
+// for implementations of Dataset.
+func CheckRead(d Dataset, index []int, x []float32, labels []int) error {
+	if len(labels) != len(index) || len(x) != len(index)*Size(d.Shape()) {
+		return fmt.Errorf("feature: %w: read of %d samples of shape %v into %d numbers and %d labels",
+			ErrShape, len(index), d.Shape(), len(x), len(labels))
 	}
-	return Pixels{}
+	for _, k := range index {
+		if k < 0 || k >= d.Len() {
+			return fmt.Errorf("feature: read of sample %d of %d", k, d.Len())
+		}
+	}
+	return nil
 }
 
 // Batch is a group of samples. Its slices are valid until the next one.

@@ -12,12 +12,42 @@ type Tap struct {
 	Shape []int // of one sample, without the batch axis
 }
 
+// ParamKind says what a parameter does.
+type ParamKind int
+
+// The kinds of parameters.
+const (
+	// Weight multiplies: a matrix, the kernels of a convolution, an embedding,
+	// the scale of a norm. It is the zero value.
+	Weight ParamKind = iota
+	// Bias is added.
+	Bias
+	// Statistic is a running mean or variance of batch norm. Mode.Track moves
+	// it; it has no gradient and is never Trainable.
+	Statistic
+)
+
+// String returns "weight", "bias" or "statistic".
+func (k ParamKind) String() string {
+	switch k {
+	case Weight:
+		return "weight"
+	case Bias:
+		return "bias"
+	case Statistic:
+		return "statistic"
+	}
+	return fmt.Sprintf("ParamKind(%d)", int(k))
+}
+
 // Param describes a parameter.
 type Param struct {
 	Name  string
 	Shape []int
-	// Trainable is false for what an optimiser must not touch, such as the
-	// running statistics of batch norm. It is saved and restored all the same.
+	Kind  ParamKind
+	// Trainable is false for what an optimizer must not touch: statistics, and
+	// weights and biases of frozen layers. They are saved and restored all the
+	// same.
 	Trainable bool
 }
 
@@ -116,18 +146,43 @@ type ModeGrader interface {
 	GradMode(ctx context.Context, mode Mode, x Tensor, taps []string, loss LossFunc, dx []float32, dp [][]float32) error
 }
 
-// Grad calls m.GradMode if m is a ModeGrader, and m.Grad otherwise: a model
+// Grad calls GradMode if m is a ModeGrader, and m.Grad otherwise: a model
 // without such layers is the same in every mode.
 func Grad(ctx context.Context, m Differentiable, mode Mode, x Tensor, taps []string, loss LossFunc, dx []float32, dp [][]float32) error {
-	if g, ok := m.(ModeGrader); ok {
+	if g, ok := As[ModeGrader](m); ok {
 		return g.GradMode(ctx, mode, x, taps, loss, dx, dp)
 	}
 	return m.Grad(ctx, x, taps, loss, dx, dp)
 }
 
+// ForwardMode is a forward pass in the given mode: it computes the named taps of
+// the inputs x and, with Mode.Track, moves the running statistics. out is as for
+// Forward; it is nil, with no taps, where only the statistics are wanted. In
+// evaluation mode it is m.Forward.
+func ForwardMode(ctx context.Context, m Differentiable, mode Mode, x Tensor, taps []string, out []Tensor) error {
+	if len(out) != len(taps) {
+		return fmt.Errorf("feature: %w: %d outputs for %d taps", ErrShape, len(out), len(taps))
+	}
+	if !mode.Train {
+		return m.Forward(ctx, x, taps, out)
+	}
+	if len(taps) == 0 {
+		taps = []string{m.Spec().Logits}
+	}
+	return Grad(ctx, m, mode, x, taps, func(val, _ []Tensor) error {
+		for i := range out {
+			if len(out[i].Data) != len(val[i].Data) {
+				return fmt.Errorf("feature: %w: output for tap %q has %d elements, want %d", ErrShape, taps[i], len(out[i].Data), len(val[i].Data))
+			}
+			copy(out[i].Data, val[i].Data)
+		}
+		return nil
+	}, nil, nil)
+}
+
 // ParamUpdater is implemented by models whose parameters can be changed in
 // place. UpdateParam calls f once with parameter i; f may modify w and must not
-// keep it. Optimisers use it to save two copies a step.
+// keep it. Optimizers use it to save two copies a step.
 type ParamUpdater interface {
 	UpdateParam(i int, f func(w []float32)) error
 }
@@ -136,7 +191,7 @@ type ParamUpdater interface {
 // ParamUpdater, and otherwise through buf, which must be as long as the
 // parameter.
 func UpdateParam(m Trainable, i int, buf []float32, f func(w []float32)) error {
-	if u, ok := m.(ParamUpdater); ok {
+	if u, ok := As[ParamUpdater](m); ok {
 		return u.UpdateParam(i, f)
 	}
 	if err := m.GetParam(i, buf); err != nil {

@@ -3,8 +3,9 @@ package feature
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/finite"
 )
 
 // Errors that the functions of this package and the models behind its
@@ -15,6 +16,8 @@ var (
 	ErrLabel     = errors.New("label out of range")
 	ErrNoTap     = errors.New("no such tap")
 	ErrParam     = errors.New("no such parameter")
+	ErrMode      = errors.New("invalid mode")
+	ErrClasses   = errors.New("class names differ")
 )
 
 // Tensor is a dense array in row-major order. Axis 0 is the batch; images are
@@ -90,11 +93,9 @@ func (t Tensor) Check(row []int) error {
 // CheckFinite returns an error wrapping ErrNotFinite that names the row and
 // the element of the first NaN or infinity in t.
 func (t Tensor) CheckFinite() error {
-	for i, v := range t.Data {
-		if v-v != 0 {
-			n := max(t.RowLen(), 1)
-			return fmt.Errorf("feature: %w: row %d, element %d is %v", ErrNotFinite, i/n, i%n, v)
-		}
+	if i := finite.First(t.Data); i >= 0 {
+		n := max(t.RowLen(), 1)
+		return fmt.Errorf("feature: %w: row %d, element %d is %v", ErrNotFinite, i/n, i%n, t.Data[i])
 	}
 	return nil
 }
@@ -132,7 +133,7 @@ func (p Pixels) Check(channels int) error {
 	}
 	for c := range channels {
 		mean, std := p.Channel(c)
-		if !(std > 0) || math.IsInf(std, 0) || mean-mean != 0 {
+		if !(std > 0) || !finite.Is(std) || !finite.Is(mean) {
 			return fmt.Errorf("feature: %w: normalisation of channel %d has mean %v, std %v", ErrNotFinite, c, mean, std)
 		}
 	}

@@ -95,7 +95,7 @@ func (k *pack) String() string {
 		}
 		fmt.Fprintf(&b, "%s %d (%d persons)", s.Split, s.Samples, s.Persons)
 	}
-	fmt.Fprintf(&b, "\nclasses: %s", strings.Join(k.retain.Labels(), ", "))
+	fmt.Fprintf(&b, "\nclasses: %s", strings.Join(k.retain.ClassNames(), ", "))
 	return b.String()
 }
 

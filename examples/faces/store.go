@@ -57,7 +57,7 @@ func store(dir string, p *pack, set settings, runs []seedRun, total time.Duratio
 	if err := replaceJSON(filepath.Join(dir, "timing.json"), spent); err != nil {
 		return err
 	}
-	return replaceJSON(filepath.Join(dir, "result.json"), result{set, p.retain.Labels(), p.sizes(), p.retain.Pixels(), runs})
+	return replaceJSON(filepath.Join(dir, "result.json"), result{set, p.retain.ClassNames(), p.sizes(), p.retain.Pixels(), runs})
 }
 
 // modelFile is the name of the file of a model, such as

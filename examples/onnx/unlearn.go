@@ -98,10 +98,10 @@ func load(f flags, s feature.Spec) (*data, error) {
 		if err != nil {
 			return nil, err
 		}
-		*part.set, o.Classes = set, set.Labels() // those of retain hold for all
+		*part.set, o.Classes = set, set.ClassNames() // those of retain hold for all
 	}
 	if d.retain.Classes() != s.Classes() {
-		return nil, fmt.Errorf("%d classes %q for %d logits; name a class for each with -classes", d.retain.Classes(), d.retain.Labels(), s.Classes())
+		return nil, fmt.Errorf("%d classes %q for %d logits; name a class for each with -classes", d.retain.Classes(), d.retain.ClassNames(), s.Classes())
 	}
 	return d, d.halve()
 }

@@ -29,7 +29,7 @@ func peopleTable(t *testing.T, text string) string {
 func TestCSV(t *testing.T) {
 	file := peopleTable(t, people)
 	all := must[*Set](t)(CSV(file, &CSVOptions{Path: "path", Label: "age", Identity: "identity"}))
-	equal(t, "classes", all.Labels(), []string{"2", "9", "10"})
+	equal(t, "classes", all.ClassNames(), []string{"2", "9", "10"})
 	equal(t, "labels", allLabels(t, all), []string{"10", "9", "10", "2"})
 	equal(t, "identities", allIdentities(all), []string{"ann", "ann", "bob", "cem"})
 	for i := range 4 {
@@ -40,7 +40,7 @@ func TestCSV(t *testing.T) {
 		Where: map[string][]string{"split": {"retain", "forget"}, "holdout": {"0"}},
 		Keep:  func(r Row) bool { return r.Number > 1 },
 	}))
-	equal(t, "classes of a split", train.Labels(), all.Labels())
+	equal(t, "classes of a split", train.ClassNames(), all.ClassNames())
 	equal(t, "labels of a split", allLabels(t, train), []string{"10"})
 	equal(t, "pixels of a split", train.bytes, gray(2, 2, 3).Pix)
 	if train.Path(0) != "img/2.png" || train.Identity(0) != "" {
@@ -56,7 +56,7 @@ func TestCSVGivenClasses(t *testing.T) {
 	o.Where = map[string][]string{"split": {"retain"}} // the unknown label is not kept
 	d := must[*Set](t)(CSV(file, o))
 	equal(t, "labels", allLabels(t, d), []string{"10", "9"})
-	equal(t, "classes", d.Labels(), o.Classes)
+	equal(t, "classes", d.ClassNames(), o.Classes)
 }
 
 func TestCSVErrors(t *testing.T) {

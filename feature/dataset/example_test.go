@@ -63,7 +63,7 @@ func ExampleCSV() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(split, d.Len(), d.Shape(), d.Labels(), feature.Identities(d))
+		fmt.Println(split, d.Len(), d.Shape(), d.ClassNames(), feature.Identities(d))
 	}
 	_, err = dataset.CSV(filepath.Join(dir, "metadata.csv"), &dataset.CSVOptions{
 		Table: dataset.TableOptions{Columns: []string{"file", "who", "years", "part"}},

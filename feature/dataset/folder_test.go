@@ -21,7 +21,7 @@ func TestFolder(t *testing.T) {
 	write(t, dir, "happy/.hidden.png", "not an image")
 	write(t, dir, ".cache/x.png", "not an image")
 	d := must[*Set](t)(Folder(dir, &FolderOptions{Identity: filepath.Base}))
-	equal(t, "classes", d.Labels(), []string{"angry", "happy"})
+	equal(t, "classes", d.ClassNames(), []string{"angry", "happy"})
 	equal(t, "labels", allLabels(t, d), []string{"angry", "angry", "happy", "happy"})
 	equal(t, "identities", allIdentities(d), []string{"y.png", "z.png", "a.PNG", "2.png"})
 	for i, k := range []int{3, 2, 1, 0} {
@@ -39,8 +39,8 @@ func TestTwoFolders(t *testing.T) {
 		writeImage(t, dir, name, gray(len(name), 2, 2))
 	}
 	retain := must[*Set](t)(Folder(filepath.Join(dir, "retain"), nil))
-	forget := must[*Set](t)(Folder(filepath.Join(dir, "forget"), &FolderOptions{Classes: retain.Labels()}))
-	flat := must[*Set](t)(Folder(filepath.Join(dir, "flat"), &FolderOptions{Classes: retain.Labels(), Label: "b"}))
+	forget := must[*Set](t)(Folder(filepath.Join(dir, "forget"), &FolderOptions{Classes: retain.ClassNames()}))
+	flat := must[*Set](t)(Folder(filepath.Join(dir, "flat"), &FolderOptions{Classes: retain.ClassNames(), Label: "b"}))
 	all, err := feature.Concat(retain, forget, flat)
 	if err != nil {
 		t.Fatal(err)

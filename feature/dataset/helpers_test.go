@@ -85,7 +85,7 @@ func allLabels(t testing.TB, d *Set) []string {
 	var names []string
 	for i := range d.Len() {
 		_, l := readOne(t, d, i)
-		names = append(names, d.Labels()[l])
+		names = append(names, d.ClassNames()[l])
 	}
 	return names
 }

@@ -55,7 +55,7 @@ func TestIDX(t *testing.T) {
 			im, lb := write(t, dir, "images", pack(images)), write(t, dir, "labels.gz", pack(labels))
 			d := must[*Set](t)(IDX(im, lb, nil))
 			equal(t, "shape", d.Shape(), []int{1, 2, 3})
-			equal(t, "classes", d.Labels(), []string{"0", "1", "2"})
+			equal(t, "classes", d.ClassNames(), []string{"0", "1", "2"})
 			equal(t, "labels", allLabels(t, d), []string{"2", "0", "2"})
 			x, _ := readOne(t, d, 1)
 			equal(t, "values", x, []float32{6. / 255, 7. / 255, 8. / 255, 9. / 255, 10. / 255, 11. / 255})
@@ -74,7 +74,7 @@ func TestIDXConverts(t *testing.T) {
 		Classes: []string{"boot", "shoe"},
 	}))
 	equal(t, "shape", d.Shape(), []int{3, 3, 5})
-	equal(t, "classes", d.Labels(), []string{"boot", "shoe"})
+	equal(t, "classes", d.ClassNames(), []string{"boot", "shoe"})
 	for i := range d.Len() {
 		x, _ := readOne(t, d, i)
 		for _, v := range x { // a flat image stays flat: 51/255 − .2

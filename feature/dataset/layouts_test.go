@@ -63,7 +63,7 @@ func TestLayoutMUCAC(t *testing.T) {
 		},
 	}
 	d := must[*Set](t)(CSV(attributes, o))
-	equal(t, "classes", d.Labels(), []string{"-1", "1"})
+	equal(t, "classes", d.ClassNames(), []string{"-1", "1"})
 	equal(t, "labels", allLabels(t, d), []string{"-1", "1"})
 	equal(t, "identities", allIdentities(d), []string{"190", "190"})
 	if d.Path(1) != "1.jpg" {
@@ -71,7 +71,7 @@ func TestLayoutMUCAC(t *testing.T) {
 	}
 	o.LabelFunc = func(r Row) string { return r.Get("Male") + r.Get("Smiling") } // several attributes as one class
 	d = must[*Set](t)(CSV(attributes, o))
-	equal(t, "classes", d.Labels(), []string{"-1-1", "-11", "1-1", "11"})
+	equal(t, "classes", d.ClassNames(), []string{"-1-1", "-11", "1-1", "11"})
 	equal(t, "labels", allLabels(t, d), []string{"1-1", "-11"})
 }
 
@@ -104,7 +104,7 @@ func TestLayoutRAFDB(t *testing.T) {
 		}))
 	}
 	train, test := split("train"), split("test")
-	equal(t, "classes", test.Labels(), []string{"1", "5", "7"})
+	equal(t, "classes", test.ClassNames(), []string{"1", "5", "7"})
 	equal(t, "labels", allLabels(t, train), []string{"5", "1"})
 	equal(t, "labels", allLabels(t, test), []string{"7"})
 	equal(t, "identities", feature.Identities(train), nil)

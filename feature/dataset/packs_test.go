@@ -62,14 +62,14 @@ func TestFacePacks(t *testing.T) {
 			for _, l := range allLabels(t, all) {
 				counts[l]++
 			}
-			for _, l := range all.Labels() {
+			for _, l := range all.ClassNames() {
 				if counts[l] != p.counts[l] || all.Len() != p.n || all.Classes() != len(p.counts) {
 					t.Errorf("%d of %d images are %q, want %d of %d", counts[l], all.Len(), l, p.counts[l], p.n)
 				}
 			}
 			o.Where = map[string][]string{"split": {"retain", "forget"}, "holdout": {"0"}}
 			train := must[*Set](t)(CSV(file, &o))
-			equal(t, "classes", train.Labels(), all.Labels())
+			equal(t, "classes", train.ClassNames(), all.ClassNames())
 			if train.Len() != p.train {
 				t.Errorf("%d training images, want %d", train.Len(), p.train)
 			}

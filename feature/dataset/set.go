@@ -9,8 +9,8 @@ import (
 )
 
 // Set is a fixed list of labelled samples in memory. It implements
-// feature.Dataset, feature.Identified and feature.Normalized, and may be read
-// by several goroutines at once.
+// feature.Dataset, feature.Identified, feature.Labeled, feature.ClassNamed and
+// feature.Normalized, and may be read by several goroutines at once.
 type Set struct {
 	shape  []int
 	size   int       // of one sample
@@ -174,8 +174,11 @@ func (d *Set) Shape() []int { return d.shape }
 // Classes returns the number of classes.
 func (d *Set) Classes() int { return len(d.classes) }
 
-// Labels returns the names of the classes, in the order of their numbers.
-func (d *Set) Labels() []string { return slices.Clone(d.classes) }
+// ClassNames returns the names of the classes, in the order of their numbers.
+func (d *Set) ClassNames() []string { return slices.Clone(d.classes) }
+
+// Label returns the label of sample i.
+func (d *Set) Label(i int) int { return d.labels[i] }
 
 // Pixels returns how the samples are normalised. Callers must not modify it.
 func (d *Set) Pixels() feature.Pixels { return d.pixels }

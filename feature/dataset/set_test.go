@@ -35,7 +35,7 @@ func numbersSet(t *testing.T, n int, p feature.Pixels) *Set {
 func TestMemory(t *testing.T) {
 	d := numbersSet(t, 5, feature.Pixels{})
 	equal(t, "shape", d.Shape(), []int{2, 1, 2})
-	equal(t, "classes", d.Labels(), []string{"0", "1", "2"})
+	equal(t, "classes", d.ClassNames(), []string{"0", "1", "2"})
 	equal(t, "identities", feature.Identities(d), []string{"a", "b", "c"})
 	x, labels := make([]float32, 8), make([]int, 2)
 	if err := d.Read([]int{4, 0}, x, labels); err != nil {
@@ -53,8 +53,8 @@ func TestMemoryKeepsNothing(t *testing.T) {
 	d := must[*Set](t)(Memory(s))
 	s.X.Data[0], s.Labels[0], s.Classes[0], s.Identities[0] = 9, 1, "z", "z"
 	x, l := readOne(t, d, 0)
-	if x[0] != 0 || l != 0 || d.Labels()[0] != "p" || d.Identity(0) != "a" {
-		t.Errorf("the set changed with its arguments: %v, %d, %v, %q", x, l, d.Labels(), d.Identity(0))
+	if x[0] != 0 || l != 0 || d.ClassNames()[0] != "p" || d.Identity(0) != "a" {
+		t.Errorf("the set changed with its arguments: %v, %d, %v, %q", x, l, d.ClassNames(), d.Identity(0))
 	}
 }
 
