@@ -31,6 +31,9 @@ func (g *Graph) ParamIndex(v Value) int {
 	return g.values[v].index
 }
 
+// ParamValue returns the value of parameter i.
+func (g *Graph) ParamValue(i int) Value { return g.params[i] }
+
 // KeepStatistics makes the batch norm that computes v keep its running
 // statistics: Commit does not move them. It belongs to the building of a graph.
 func (g *Graph) KeepStatistics(v Value) {

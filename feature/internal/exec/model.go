@@ -63,6 +63,7 @@ var (
 	_ feature.ModeGrader   = (*Model)(nil)
 	_ feature.ParamUpdater = (*Model)(nil)
 	_ feature.Sharer       = (*Model)(nil)
+	_ feature.NormInserter = (*Model)(nil)
 )
 
 // New returns a model without weights, which SetWeights gives it. It takes over
