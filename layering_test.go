@@ -43,11 +43,11 @@ var mayImport = map[string][]string{
 
 	"dlfd/dlfdtest": {"dlfd", "feature", "feature/featuretest", "internal/..."},
 
-	"examples/benchmark": publicPackages,
-	"examples/faces":     publicPackages,
-	"examples/onnx":      publicPackages,
-	"examples/distance":  publicPackages,
-	"examples/distances": publicPackages,
+	"examples/benchmark":       publicPackages,
+	"examples/faces":           publicPackages,
+	"examples/onnx":            publicPackages,
+	"examples/owndistance":     publicPackages,
+	"examples/distancegallery": publicPackages,
 }
 
 var publicPackages = []string{"feature/...", "distance/...", "synth", "metrics/...", "dlfd/..."}
