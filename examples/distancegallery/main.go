@@ -1,8 +1,8 @@
-// Distances shows what each distance does to a cloud of points: it prints
+// Distancegallery shows what each distance does to a cloud of points: it prints
 // value, time and iterations for a pair of clouds, and draws how the gradient
 // moves one cloud towards, and away from, the other.
 //
-//	go run ./examples/distances -out distances.png
+//	go run ./examples/distancegallery -out distances.png
 package main
 
 import (
