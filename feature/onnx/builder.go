@@ -22,8 +22,11 @@ type builder struct {
 	taps    []tapped
 	named   map[string]bool // names of nodes among them
 	notes   []string
-	folded  int // elements of constants so far
-	tables  int // elements of tables so far
+	tables  int     // bytes of constants and tables so far
+	taken   int     // elements of tables so far
+	index   []int32 // memory of the last table
+	work    float64 // multiplications so far, for one sample
+	kept    float64 // bytes of activations so far, for one sample
 	norms   []string
 }
 
@@ -155,8 +158,11 @@ func (b *builder) node(n *node) error {
 // compute folds a node on constants and builds it otherwise.
 func (b *builder) compute(n *node) ([]value, error) {
 	spec := operators[n.op]
+	if err := spec.checkInputs(n); err != nil {
+		return nil, err
+	}
 	if in, ok := b.constants(n, spec.elementwise); ok {
-		if fold := folds[n.op]; fold != nil && len(in) > 0 && in[0] != nil {
+		if fold := folds[n.op]; fold != nil && len(in) > 0 {
 			out, err := fold(b, n, in)
 			values := make([]value, len(out))
 			for i := range out {
@@ -168,15 +174,22 @@ func (b *builder) compute(n *node) ([]value, error) {
 	if spec.build == nil {
 		return nil, fmt.Errorf("%w: the operator is applied to activations or weights", ErrGradient)
 	}
+	return spec.build(b, n)
+}
+
+// checkInputs returns an error if an input is missing that must be there. Beyond
+// the first spec.min, inputs may only be empty where the operator has optional
+// ones.
+func (spec operator) checkInputs(n *node) error {
 	if len(n.in) < spec.min || len(n.out) == 0 {
-		return nil, fmt.Errorf("%w: %d inputs, %d outputs", ErrFormat, len(n.in), len(n.out))
+		return fmt.Errorf("%w: %d inputs, %d outputs", ErrFormat, len(n.in), len(n.out))
 	}
-	for i := range spec.min {
-		if !n.has(i) {
-			return nil, fmt.Errorf("%w: input %d is empty", ErrFormat, i)
+	for i, name := range n.in {
+		if name == "" && (i < spec.min || !spec.optional) {
+			return fmt.Errorf("%w: input %d is empty", ErrFormat, i)
 		}
 	}
-	return spec.build(b, n)
+	return nil
 }
 
 // constants returns the inputs of a node if all are constants. Single-element

@@ -9,6 +9,9 @@ import (
 
 func buildConstant(b *builder, n *node) ([]value, error) {
 	k := konst{typ: typeFloat}
+	if len(n.attrs) != 1 { // which one counts would be a guess
+		return nil, fmt.Errorf("%w: a constant has %d attributes, want one value", ErrFormat, len(n.attrs))
+	}
 	for name, a := range n.attrs {
 		switch name {
 		case "value":
@@ -40,10 +43,7 @@ func buildConstant(b *builder, n *node) ([]value, error) {
 	if k.v == nil && sizeOf(k.shape) != 0 {
 		return nil, fmt.Errorf("%w: constant without value", ErrFormat)
 	}
-	if b.folded += len(k.v); b.folded > maxFolded {
-		return nil, fmt.Errorf("%w: constants are above %d elements", ErrLimit, maxFolded)
-	}
-	return []value{{k: &k}}, nil
+	return []value{{k: &k}}, b.memory(termBytes * len(k.v))
 }
 
 // buildIdentity passes its input on. An initializer under another name is the
