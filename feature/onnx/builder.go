@@ -45,7 +45,9 @@ type weight struct {
 	v         graph.Value
 	made      bool
 	trainable bool
+	statistic bool     // of batch norm
 	names     []string // under which it is read
+	known     bool     // its numbers were used when the file was read
 }
 
 // param is an initializer as a name sees it: reshaped, or a matrix transposed.
@@ -196,13 +198,15 @@ func (spec operator) checkInputs(n *node) error {
 // initializers count with elementwise operators.
 func (b *builder) constants(n *node, elementwise bool) ([]*konst, bool) {
 	in := make([]*konst, len(n.in))
+	for _, name := range n.in { // before any is read, which has an effect
+		v := b.values[name]
+		if name != "" && v.k == nil && !(elementwise && v.p != nil && v.p.w.t != nil && v.p.w.t.size == 1) {
+			return nil, false
+		}
+	}
 	for i, name := range n.in {
 		if name == "" {
 			continue
-		}
-		v := b.values[name]
-		if v.k == nil && !(elementwise && v.p != nil && v.p.w.t.size == 1) {
-			return nil, false
 		}
 		k, err := b.constant(n, i)
 		if err != nil {
@@ -223,7 +227,7 @@ func (b *builder) constant(n *node, i int) (konst, error) {
 		return *v.k, nil
 	case v.p != nil && !v.p.trans:
 		k, err := b.read(v.p.w.t)
-		k.shape = v.p.shape
+		k.shape, v.p.w.known = v.p.shape, true
 		return k, err
 	}
 	return konst{}, fmt.Errorf("%w: input %d (%q) is computed from activations, want a constant", ErrUnsupported, i, n.in[i])

@@ -149,7 +149,7 @@ func foldCast(b *builder, n *node, in []*konst) ([]konst, error) {
 		return t, nil
 	})
 	if width[to] == 0 {
-		return nil, fmt.Errorf("%w: element type %d", ErrUnsupported, to)
+		return nil, fmt.Errorf("%w: a cast to %s", ErrUnsupported, typeName(to))
 	}
 	k.typ = to
 	return []konst{k}, err

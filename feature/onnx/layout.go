@@ -145,6 +145,10 @@ func (b *builder) weightInput(n *node, i int) (*param, error) {
 	case v.p != nil:
 		return v.p, nil
 	case v.k != nil:
+		// Pow alone mixes types.
+		if !isFloat(v.k.typ) && n.op != "Pow" {
+			return nil, fmt.Errorf("%w: input %d (%q) is %s, want floating point", ErrFormat, i, n.in[i], typeName(v.k.typ))
+		}
 		return b.hidden(*v.k)
 	}
 	return nil, fmt.Errorf("%w: input %d (%q) is computed, want an initializer", ErrUnsupported, i, n.in[i])
@@ -266,6 +270,11 @@ func (b *builder) align(n *node, full bool, index ...int) (common, error) {
 	if err != nil {
 		return c, err
 	}
+	return b.alignTo(n, c, full, index...)
+}
+
+// alignTo brings values into the given layout.
+func (b *builder) alignTo(n *node, c common, full bool, index ...int) (common, error) {
 	lift := !slices.ContainsFunc(index, func(i int) bool { return b.values[n.in[i]].d != nil })
 	for _, i := range index {
 		v, err := b.operand(n, i, c, lift || full)

@@ -144,6 +144,9 @@ func (b *builder) model(data []byte) (*Model, error) {
 	if err := b.nodes(); err != nil {
 		return nil, err
 	}
+	if err := b.freezeKnown(); err != nil {
+		return nil, err
+	}
 	m := &Model{data: data, folder: b.folder, g: b.g, cache: graph.NewCache(b.g), norms: b.norms, weights: b.weights, notes: b.allNotes(), operators: b.f.countOperators(b.needed)}
 	m.spec = feature.Spec{Input: b.opt.Input}
 	for _, t := range b.taps {
@@ -207,7 +210,7 @@ func (b *builder) readsTensor(name string) bool {
 // inputShape sets the shape of a sample and the fixed batch size.
 func (b *builder) inputShape(in valueInfo) error {
 	if !isFloat(in.elem) {
-		return fmt.Errorf("onnx: %w: input %q has elements of type %d, want floating point", ErrUnsupported, in.name, in.elem)
+		return fmt.Errorf("onnx: %w: input %q is %s, want floating point", ErrUnsupported, in.name, typeName(in.elem))
 	}
 	if !in.ranked && b.opt.Input == nil || in.ranked && len(in.dims) < 2 {
 		return fmt.Errorf("onnx: %w: input %q has shape %v, want a batch axis and more", ErrUnsupported, in.name, in.dims)
@@ -255,6 +258,22 @@ func (b *builder) nameTaps(m *Model) error {
 		if _, err := m.spec.Tap(n.in[0]); err == nil {
 			m.spec.Features = n.in[0]
 			return nil
+		}
+	}
+	return nil
+}
+
+// freezeKnown makes weights untrainable whose numbers the graph has as constants
+// too: training would change one of the two, and the file would say another
+// thing than the model. Statistics move by themselves, so they are refused.
+func (b *builder) freezeKnown() error {
+	for _, w := range b.weights {
+		if w.t != nil && w.known && w.statistic {
+			return fmt.Errorf("onnx: %w: %q is a statistic of batch norm, and other operators need its numbers when the file is read", ErrUnsupported, w.t.name)
+		}
+		if w.t != nil && w.known && w.trainable {
+			w.trainable = false
+			b.notes = append(b.notes, fmt.Sprintf("%q is not trained: some operators need its numbers when the file is read", w.t.name))
 		}
 	}
 	return nil

@@ -87,7 +87,7 @@ func buildDropout(b *builder, n *node) ([]value, error) {
 
 func buildCast(b *builder, n *node) ([]value, error) {
 	if to := n.int("to", 0); !isFloat(to) {
-		return nil, fmt.Errorf("%w: activations are cast to type %d", ErrGradient, to)
+		return nil, fmt.Errorf("%w: activations are cast to %s", ErrGradient, typeName(to))
 	}
 	return buildIdentity(b, n)
 }
@@ -124,7 +124,7 @@ func shaped(f func(v []float64) graph.Op, names []string, defaults ...float64) f
 		for i, d := range defaults {
 			v[i] = n.float(names[i], d)
 		}
-		return f(v), finite(v...)
+		return f(v), checkFinite(v...)
 	}
 }
 

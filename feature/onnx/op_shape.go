@@ -382,7 +382,10 @@ func buildWhere(b *builder, n *node) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := b.align(n, true, 0, 1, 2)
+	c, err := b.commonView(n, []int{0, 1, 2})
+	if err == nil {
+		c, err = b.alignTo(n, c, true, 1, 2)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -400,5 +403,5 @@ func buildWhere(b *builder, n *node) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return result(b.aligned(n, graph.Select{First: first}, c, c.in[1:]...))
+	return result(b.aligned(n, graph.Select{First: first}, c, c.in...))
 }

@@ -25,8 +25,10 @@ func intsAttr(name string, v ...int64) []byte {
 	return m
 }
 
-func floatAttr(name string, v float32) []byte {
-	return protowire.AppendFixed32(protowire.AppendTag(text(1, name), 2, protowire.Fixed32Type), math.Float32bits(v))
+func floatAttr(name string, v float32) []byte { return msg(text(1, name), fixed32(2, v)) }
+
+func fixed32(num protowire.Number, v float32) []byte {
+	return protowire.AppendFixed32(protowire.AppendTag(nil, num, protowire.Fixed32Type), math.Float32bits(v))
 }
 
 func textAttr(name, v string) []byte { return msg(text(1, name), text(4, v)) }

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -24,6 +25,15 @@ const (
 	typeUint64   = 13
 	typeBfloat16 = 16
 )
+
+// typeNames are TensorProto's, in lower case.
+var typeNames = map[int64]string{typeFloat: "float", typeUint8: "uint8", typeInt8: "int8", typeUint16: "uint16", typeInt16: "int16",
+	typeInt32: "int32", typeInt64: "int64", 8: "string", typeBool: "bool", typeFloat16: "float16", typeDouble: "double", typeUint32: "uint32",
+	typeUint64: "uint64", 14: "complex64", 15: "complex128", typeBfloat16: "bfloat16", 17: "float8e4m3fn", 18: "float8e4m3fnuz",
+	19: "float8e5m2", 20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1"}
+
+// typeName names an element type in errors.
+func typeName(t int64) string { return cmp.Or(typeNames[t], fmt.Sprintf("of element type %d", t)) }
 
 // isFloat tells whether an element type has fractions.
 func isFloat(t int64) bool {
@@ -156,7 +166,7 @@ func (t *tensor) parseExternal(fd field) error {
 func (t *tensor) check() error {
 	w, known := width[t.typ]
 	if !known {
-		return fmt.Errorf("onnx: %w: %s has elements of type %d", ErrUnsupported, t.where, t.typ)
+		return fmt.Errorf("onnx: %w: %s is %s", ErrUnsupported, t.where, typeName(t.typ))
 	}
 	if t.external != nil {
 		if t.raw != nil || len(t.typed) > 0 {
@@ -181,7 +191,7 @@ func (t *tensor) check() error {
 }
 
 func (t *tensor) badLength(n int, what string) error {
-	return fmt.Errorf("onnx: %w: %s of shape %v and type %d has %d %s", ErrFormat, t.where, t.dims, t.typ, n, what)
+	return fmt.Errorf("onnx: %w: %s of shape %v and type %s has %d %s", ErrFormat, t.where, t.dims, typeName(t.typ), n, what)
 }
 
 // countTyped returns the number of elements of a typed field.
