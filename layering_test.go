@@ -29,9 +29,11 @@ var mayImport = map[string][]string{
 	"feature":             {"internal/..."},
 	"feature/featuretest": {"feature", "internal/..."},
 	"feature/train":       {"feature", "internal/..."},
-	"feature/nn":          {"feature", "internal/..."},
+	"feature/nn":          {"feature", "feature/internal/...", "internal/..."},
 	"feature/dataset":     {"feature", "internal/..."},
-	"feature/onnx":        {"feature", "internal/..."},
+	"feature/onnx":        {"feature", "feature/internal/...", "internal/..."},
+	// The one adapter from internal/graph to feature.Model.
+	"feature/internal/exec": {"feature", "internal/..."},
 	// Leaves, which nobody imports: they pull in Gorgonia.
 	"feature/gotensor": {"feature", "internal/..."},
 	"feature/onnxgo":   {"feature", "feature/onnx", "feature/gotensor", "internal/..."},
@@ -127,6 +129,7 @@ var thirdParty = map[string][]string{
 	"feature":               {},
 	"feature/train":         {},
 	"feature/nn":            {},
+	"feature/internal/exec": {},
 	// for the wire format of protobuf, without its reflection
 	"feature/onnx": {"google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/internal/errors", "google.golang.org/protobuf/internal/detrand"},
 	// for resizing images

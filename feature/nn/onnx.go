@@ -38,11 +38,11 @@ func (n *Network) WriteONNX(w io.Writer) error {
 	for i, l := range n.arch.Layers {
 		e.layer(l, Value(i+1))
 	}
-	for i, p := range n.spec.Params {
-		e.initializer(p.Name, 1, p.Shape, floatBytes(n.weights[i]))
+	for i, p := range n.Spec().Params {
+		e.initializer(p.Name, 1, p.Shape, floatBytes(n.weights()[i]))
 	}
-	e.graph = append(e.graph, sub(11, e.valueInfo("input", n.spec.Input))...)
-	e.graph = append(e.graph, sub(12, e.valueInfo(n.spec.Logits, []int{n.spec.Classes()}))...)
+	e.graph = append(e.graph, sub(11, e.valueInfo("input", n.Spec().Input))...)
+	e.graph = append(e.graph, sub(12, e.valueInfo(n.Spec().Logits, []int{n.Spec().Classes()}))...)
 	if len(e.graph) > math.MaxInt32-1024 {
 		return fmt.Errorf("nn: %w: a model of %d bytes", feature.ErrShape, len(e.graph))
 	}
@@ -79,7 +79,7 @@ func (e *exporter) nameValues() {
 }
 
 func (e *exporter) isParam(name string) bool {
-	return slices.ContainsFunc(e.net.spec.Params, func(p feature.Param) bool { return p.Name == name })
+	return slices.ContainsFunc(e.net.Spec().Params, func(p feature.Param) bool { return p.Name == name })
 }
 
 // fresh returns a name that nothing else has: neither parameters nor taps.
@@ -87,7 +87,7 @@ func (e *exporter) fresh() string {
 	for {
 		e.count++
 		name := fmt.Sprintf("value.%d", e.count)
-		taken := slices.ContainsFunc(e.net.spec.Taps, func(t feature.Tap) bool { return t.Name == name })
+		taken := slices.ContainsFunc(e.net.Spec().Taps, func(t feature.Tap) bool { return t.Name == name })
 		if !taken && !e.isParam(name) {
 			return name
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/internal/exec"
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
@@ -147,20 +148,27 @@ func (b *builder) model(data []byte) (*Model, error) {
 	if err := b.freezeKnown(); err != nil {
 		return nil, err
 	}
-	m := &Model{data: data, folder: b.folder, g: b.g, cache: graph.NewCache(b.g), norms: b.norms, weights: b.weights, notes: b.allNotes(), operators: b.f.countOperators(b.needed)}
-	m.spec = feature.Spec{Input: b.opt.Input}
+	spec := feature.Spec{Input: b.opt.Input}
+	var taps []graph.Value
 	for _, t := range b.taps {
-		m.spec.Taps = append(m.spec.Taps, feature.Tap{Name: t.name, Shape: slices.Clone(t.view)})
-		m.taps = append(m.taps, t.v)
+		spec.Taps = append(spec.Taps, feature.Tap{Name: t.name, Shape: slices.Clone(t.view)})
+		taps = append(taps, t.v)
 	}
+	exposed := []int{}
+	var data32 [][]float32
 	for i, w := range b.weights {
-		m.data32 = append(m.data32, w.data)
+		data32 = append(data32, w.data)
 		if w.t != nil {
-			m.exposed = append(m.exposed, i)
-			m.spec.Params = append(m.spec.Params, feature.Param{Name: w.t.name, Shape: slices.Clone(w.t.dims), Trainable: w.trainable})
+			exposed = append(exposed, i)
+			spec.Params = append(spec.Params, feature.Param{Name: w.t.name, Shape: slices.Clone(w.t.dims), Trainable: w.trainable})
 		}
 	}
-	return m, b.nameTaps(m)
+	if err := b.nameTaps(&spec); err != nil {
+		return nil, err
+	}
+	run := exec.New(exec.Config{Package: "onnx", Graph: b.g, Spec: spec, Taps: taps, Exposed: exposed})
+	exec.SetWeights(run, data32)
+	return &Model{executor: run, notes: b.allNotes(), operators: b.f.countOperators(b.needed), data: data, folder: b.folder, weights: b.weights, data32: data32}, nil
 }
 
 // start makes the graph with its input and the initializers.
@@ -234,29 +242,29 @@ func (b *builder) inputShape(in valueInfo) error {
 }
 
 // nameTaps finds the logits and the features among the taps.
-func (b *builder) nameTaps(m *Model) error {
-	m.spec.Logits = b.opt.Logits
-	if _, err := m.spec.Tap(m.spec.Logits); err != nil {
-		return fmt.Errorf("onnx: %w: logits %q do not depend on the input", ErrUnsupported, m.spec.Logits)
+func (b *builder) nameTaps(spec *feature.Spec) error {
+	spec.Logits = b.opt.Logits
+	if _, err := spec.Tap(spec.Logits); err != nil {
+		return fmt.Errorf("onnx: %w: logits %q do not depend on the input", ErrUnsupported, spec.Logits)
 	}
-	if d := b.values[m.spec.Logits].d; !d.apart() {
-		return fmt.Errorf("onnx: %w: logits %q have their batch on axis %d", ErrUnsupported, m.spec.Logits, d.axis)
+	if d := b.values[spec.Logits].d; !d.apart() {
+		return fmt.Errorf("onnx: %w: logits %q have their batch on axis %d", ErrUnsupported, spec.Logits, d.axis)
 	}
 	if b.opt.Features != "" {
-		m.spec.Features = b.opt.Features
-		if _, err := m.spec.Tap(b.opt.Features); err != nil {
+		spec.Features = b.opt.Features
+		if _, err := spec.Tap(b.opt.Features); err != nil {
 			return fmt.Errorf("onnx: features: %w", err)
 		}
 		return nil
 	}
-	m.spec.Features = m.spec.Logits
+	spec.Features = spec.Logits
 	for i := len(b.f.graph.nodes) - 1; i >= 0; i-- {
 		n := b.f.graph.nodes[i]
 		if !b.needed[i] || n.op != "Gemm" && n.op != "MatMul" {
 			continue
 		}
-		if _, err := m.spec.Tap(n.in[0]); err == nil {
-			m.spec.Features = n.in[0]
+		if _, err := spec.Tap(n.in[0]); err == nil {
+			spec.Features = n.in[0]
 			return nil
 		}
 	}
