@@ -27,7 +27,6 @@ type builder struct {
 	index   []int32 // memory of the last table
 	work    float64 // multiplications so far, for one sample
 	kept    float64 // bytes of activations so far, for one sample
-	norms   []string
 }
 
 // value is what a name of the file stands for: exactly one of the fields is

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 	"github.com/dlfd-go/unlearn/internal/finite"
 )
 
@@ -459,7 +460,7 @@ func (g *gen) attribute(name string) []byte {
 	case "value_floats", "scales":
 		m := text(1, name)
 		for range g.IntN(5) {
-			m = append(m, fixed32(7, []float32{1, 2, .5, 0, -1, 1e9}[g.IntN(6)])...)
+			m = append(m, onnxfile.Real(onnxfile.AttrFloats, []float32{1, 2, .5, 0, -1, 1e9}[g.IntN(6)])...)
 		}
 		return m
 	case "value":

@@ -39,9 +39,6 @@ func buildBatchNorm(b *builder, n *node) ([]value, error) {
 			return nil, fmt.Errorf("%w: statistics (output %d, %q) are used", ErrUnsupported, i+1, name)
 		}
 	}
-	if sizeOf(d.view) == d.view[1] {
-		b.norms = append(b.norms, n.label())
-	}
 	op := graph.BatchNorm{Epsilon: n.float("epsilon", float64(float32(1e-5))), Momentum: 1 - momentum}
 	return result(b.apply(n, op, d.view, 0, in...))
 }

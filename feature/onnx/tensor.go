@@ -7,23 +7,25 @@ import (
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
 // Element types of TensorProto.
 const (
-	typeFloat    = 1
-	typeUint8    = 2
-	typeInt8     = 3
-	typeUint16   = 4
-	typeInt16    = 5
-	typeInt32    = 6
-	typeInt64    = 7
-	typeBool     = 9
-	typeFloat16  = 10
-	typeDouble   = 11
-	typeUint32   = 12
-	typeUint64   = 13
-	typeBfloat16 = 16
+	typeFloat    = onnxfile.Float
+	typeUint8    = onnxfile.Uint8
+	typeInt8     = onnxfile.Int8
+	typeUint16   = onnxfile.Uint16
+	typeInt16    = onnxfile.Int16
+	typeInt32    = onnxfile.Int32
+	typeInt64    = onnxfile.Int64
+	typeBool     = onnxfile.Bool
+	typeFloat16  = onnxfile.Float16
+	typeDouble   = onnxfile.Double
+	typeUint32   = onnxfile.Uint32
+	typeUint64   = onnxfile.Uint64
+	typeBfloat16 = onnxfile.Bfloat16
 )
 
 // typeNames are TensorProto's, in lower case.
@@ -65,15 +67,15 @@ type tensor struct {
 func typedField(typ int64) protowire.Number {
 	switch typ {
 	case typeFloat:
-		return 4
+		return onnxfile.TensorFloats
 	case typeInt64:
-		return 7
+		return onnxfile.TensorInt64s
 	case typeDouble:
-		return 10
+		return onnxfile.TensorDoubles
 	case typeUint32, typeUint64:
-		return 11
+		return onnxfile.TensorUint64s
 	}
-	return 5
+	return onnxfile.TensorInt32s
 }
 
 func (f *file) parseTensor(fd field, where string) (*tensor, error) {
@@ -90,22 +92,22 @@ func (f *file) parseTensor(fd field, where string) (*tensor, error) {
 	isExternal := false
 	err = m.each(func(fd field) (err error) {
 		switch fd.num {
-		case 1:
+		case onnxfile.TensorDims:
 			dims, err = fd.numbers(where+" dims", dims, maxRank)
-		case 2:
+		case onnxfile.TensorType:
 			t.typ, err = fd.number(where + " type")
-		case 4, 5, 7, 10, 11:
+		case onnxfile.TensorFloats, onnxfile.TensorInt32s, onnxfile.TensorInt64s, onnxfile.TensorDoubles, onnxfile.TensorUint64s:
 			all = append(all, fd)
 			err = f.spend(192, where)
-		case 8:
+		case onnxfile.TensorName:
 			t.name, err = fd.text(where + " name")
-		case 9:
+		case onnxfile.TensorRaw:
 			t.raw = &fd
-		case 13:
+		case onnxfile.TensorExternal:
 			if err = f.spend(64, where); err == nil {
 				err = t.parseExternal(fd)
 			}
-		case 14:
+		case onnxfile.TensorLocation:
 			var v int64
 			v, err = fd.number(where + " data location")
 			isExternal = v == 1
