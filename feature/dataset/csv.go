@@ -101,7 +101,17 @@ func CSV(file string, o *CSVOptions) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return load(items, p.classes, opt)
+	root, err := openRoot(p.root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	d, err := load(root, items, opt)
+	if err != nil {
+		return nil, err
+	}
+	d.name(p.classes)
+	return d, nil
 }
 
 // join adds the columns of another table to t.
@@ -287,7 +297,7 @@ func (p *plan) item(i int) (item, error) {
 	if !filepath.IsLocal(local) {
 		return it, fmt.Errorf("%w: the name of the image, %q, leads out of %s", ErrFormat, it.name, p.root)
 	}
-	it.path = filepath.Join(p.root, local)
+	it.path = filepath.Clean(local)
 	label := p.label(r)
 	known := false
 	if it.label, known = p.number[label]; !known {

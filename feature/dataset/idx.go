@@ -22,8 +22,8 @@ type IDXOptions struct {
 	Image ImageOptions
 
 	// Classes names the classes. If it is nil, there are as many as the largest
-	// label asks for, called "0", "1" and so on; give it where a part of the
-	// data may lack the last class.
+	// label asks for, and they have no names; give it where a part of the data
+	// may lack the last class.
 	Classes []string
 }
 
@@ -88,23 +88,24 @@ func fromIDX(file string, dims []int, pix []byte, o ImageOptions) (*Set, error) 
 	par.For(n, 64, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			m := &image.Gray{Pix: pix[i*h*w : (i+1)*h*w], Stride: w, Rect: image.Rect(0, 0, w, h)}
-			planes(d.bytes[i*d.size:(i+1)*d.size], scale(opaque(m), shape[1], shape[2]), shape[0])
+			render(d.bytes[i*d.size:(i+1)*d.size], m, shape)
 		}
 	})
 	return d, nil
 }
 
 func (d *Set) labelIDX(file string, labels []byte, classes []string) error {
-	if d.classes = slices.Clone(classes); classes == nil {
-		d.classes = numbered(int(slices.Max(labels)) + 1)
-	}
-	if err := checkClasses(d.classes); err != nil {
+	if err := checkClasses(classes); err != nil {
 		return err
+	}
+	d.name(classes)
+	if classes == nil {
+		d.count = int(slices.Max(labels)) + 1
 	}
 	d.labels = make([]int, len(labels))
 	for i, l := range labels {
-		if int(l) >= len(d.classes) {
-			return fmt.Errorf("dataset: %s: item %d: %w: label %d of %d classes", file, i, feature.ErrLabel, l, len(d.classes))
+		if int(l) >= d.count {
+			return fmt.Errorf("dataset: %s: item %d: %w: label %d of %d classes", file, i, feature.ErrLabel, l, d.count)
 		}
 		d.labels[i] = int(l)
 	}

@@ -12,7 +12,7 @@ import (
 // imagesSet is a Set of 8-bit images, one identity each unless ids are given.
 func imagesSet(t *testing.T, p feature.Pixels, ids []string, pix ...[]uint8) *Set {
 	t.Helper()
-	d := &Set{shape: []int{1, 18, 18}, size: 18 * 18, classes: []string{"x"}, identities: ids, labels: make([]int, len(pix))}
+	d := &Set{shape: []int{1, 18, 18}, size: 18 * 18, count: 1, identities: ids, labels: make([]int, len(pix))}
 	for _, m := range pix {
 		d.bytes = append(d.bytes, m...)
 	}
