@@ -18,19 +18,20 @@ type Pair struct{ A, B int }
 
 // Shared is what two datasets have in common.
 type Shared struct {
-	Identities []string // sorted
+	Identities []string // sorted, as the first spells them
 	Images     []Pair   // with equal content, by A and then B
 }
 
 // Overlap returns the identities that stand in both a and b, and the samples of
-// equal content. Content is compared as pixels, rounded to multiples of 1/65535
+// equal content. Identities that are numbers are compared by value: 7, 07 and 7.0
+// are one person. Content is compared as pixels, rounded to multiples of 1/65535
 // after undoing the normalisation: sets of 8-bit images compare exactly even if
 // they are normalised differently. Labels do not count. Samples of different
 // shapes are never equal.
 //
 // The cost is one pass over each.
 func Overlap(a, b feature.Dataset) (Shared, error) {
-	s := Shared{Identities: feature.SharedIdentities(a, b)}
+	s := Shared{Identities: sharedIdentities(a, b)}
 	if !slices.Equal(a.Shape(), b.Shape()) {
 		return s, nil
 	}
