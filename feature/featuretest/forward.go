@@ -207,21 +207,13 @@ func (s *suite) concurrent() error {
 	if err != nil {
 		return err
 	}
-	const callers, calls = 4, 3
-	errs := make(chan error, callers)
-	for range callers {
-		go func() {
-			var err error
-			for range calls {
-				err = errors.Join(err, guard(func() error { return s.repeat(reference) }))
-			}
-			errs <- err
-		}()
-	}
-	for range callers {
-		err = errors.Join(err, <-errs)
-	}
-	return err
+	return onGoroutines(func() error {
+		var err error
+		for range 3 {
+			err = errors.Join(err, s.repeat(reference))
+		}
+		return err
+	})
 }
 
 // result returns the values of the taps and the gradients, if any.

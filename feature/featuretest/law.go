@@ -58,6 +58,19 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
+// onGoroutines calls f on four goroutines at once and joins the errors.
+func onGoroutines(f func() error) (err error) {
+	const callers = 4
+	errs := make(chan error, callers)
+	for range callers {
+		go func() { errs <- guard(f) }()
+	}
+	for range callers {
+		err = errors.Join(err, <-errs)
+	}
+	return err
+}
+
 // panicSite returns the file and line of the panic that is being recovered.
 func panicSite() string {
 	pc := make([]uintptr, 64)
