@@ -15,7 +15,7 @@ import (
 // The names are sinkhorn, divergence, sharp, unbalanced (these with eps, tol,
 // iter, warm and, for the last, rho), emd; mmd, laplacian, energy, linear, kid,
 // rq, imq (with sigma, unbiased, lineartime); fourier (sigma, features, seed),
-// sliced, maxsliced (p, l, seed), bures (ddof, ridge), coral and released.
+// sliced, maxsliced (p, l, seed), bures (ddof, ridge) and coral.
 // Transport takes one of the costs cosine, sqeuclidean, euclidean and
 // cityblock. All take root, for the square root, or root=p. A text that is not
 // understood gives ErrParameter.
@@ -157,8 +157,6 @@ func (s *settings) named(name string) Distance {
 		return Bures{DDof: s.integer("ddof"), Ridge: s.number("ridge")}
 	case "coral":
 		return CORAL{}
-	case "released":
-		return ReleasedSinkhorn{Epsilon: s.number("eps"), MaxIter: s.integer("iter")}
 	}
 	return s.namedKernel(name)
 }

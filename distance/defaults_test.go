@@ -27,7 +27,6 @@ func TestDefaults(t *testing.T) {
 		"Sliced":        {distance.SlicedWasserstein{}, distance.SlicedWasserstein{P: 2, L: 64}},
 		"CORAL":         {distance.CORAL{}, distance.CORAL{DDof: 1}},
 		"Root":          {distance.Root{D: distance.EMD{}}, distance.Root{D: distance.EMD{}, P: 2}},
-		"Released":      {distance.ReleasedSinkhorn{}, distance.ReleasedSinkhorn{Epsilon: .01, MaxIter: 50, Threshold: .1, LogOffset: 1e-6}},
 	} {
 		within(t, name, value(t, pair[0], x, y), value(t, pair[1], x, y), 0)
 	}
@@ -103,9 +102,6 @@ func FuzzByName(f *testing.F) {
 			return
 		}
 		if fourier, ok := d.(distance.RandomFourier); ok && fourier.Features > 1000 {
-			return
-		}
-		if released, ok := d.(distance.ReleasedSinkhorn); ok && released.MaxIter > 1000 {
 			return
 		}
 		if v, err := d.Eval(nil, nil, nil, x, y); err == nil && math.IsNaN(v) {

@@ -62,8 +62,6 @@ var all = []struct {
 	{"Weighted", distance.Weighted{Terms: []distance.Term{{Weight: 2, D: distance.EMD{}}, {Weight: -.5, D: distance.MMD{}}}}},
 	{"W2", distance.Root{D: distance.EMD{Cost: distance.SqEuclidean{}}}},
 	{"RootMMD", distance.Root{D: distance.MMD{Kernel: distance.Energy{}}}},
-	{"ReleasedSinkhorn", distance.ReleasedSinkhorn{}},
-	{"ReleasedSixSweeps", distance.ReleasedSinkhorn{Epsilon: .2, MaxIter: 6, Threshold: 1e-9, LogOffset: .1}},
 }
 
 func TestConformance(t *testing.T) {

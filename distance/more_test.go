@@ -104,7 +104,6 @@ func TestByName(t *testing.T) {
 		"maxsliced":                          distance.SlicedWasserstein{Max: true},
 		"bures:ddof=1":                       distance.Bures{DDof: 1},
 		"coral":                              distance.CORAL{},
-		"released:eps=.05":                   distance.ReleasedSinkhorn{Epsilon: .05},
 	} {
 		d, err := distance.ByName(text)
 		if err != nil {
@@ -198,26 +197,10 @@ func TestZeroVectors(t *testing.T) {
 	}
 }
 
-// TestReleasedCollapses documents what Sinkhorn does better: where the cost is
-// high in units of ε, the released loop loses the plan without a warning.
-func TestReleasedCollapses(t *testing.T) {
-	x := features(1, 64, 128, 1)
-	y := distance.Sample{N: 64, Dim: 128}
-	noise := normal(2, 64, 128, 0)
-	for i, v := range x.X {
-		y.X = append(y.X, -v+.1*noise.X[i])
-	}
-	released := value(t, distance.ReleasedSinkhorn{Epsilon: .001}, x, y)
-	exact := value(t, distance.Sinkhorn{Epsilon: .001, Value: distance.Transport}, x, y)
-	if !(released < .01 && exact > .5) {
-		t.Errorf("released %v, exact %v", released, exact)
-	}
-}
-
 // TestConcurrent is for the race detector.
 func TestConcurrent(t *testing.T) {
 	x, y := features(1, 20, 8, 0), features(2, 20, 8, .2)
-	for _, name := range []string{"divergence", "emd", "mmd", "fourier", "sliced", "maxsliced", "bures", "coral", "released"} {
+	for _, name := range []string{"divergence", "emd", "mmd", "fourier", "sliced", "maxsliced", "bures", "coral"} {
 		d, err := distance.ByName(name)
 		if err != nil {
 			t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -27,16 +26,16 @@ func TestAuditOfAModelThatMemorised(t *testing.T) {
 		"test accuracy":   {a.TestAccuracy, accuracy(t, m, test)},
 		"forgetting":      {a.ForgettingScore, 2 * math.Abs(a.Published-.5)},
 		"NoMUS":           {a.NoMUS, (a.TestAccuracy + 1 - a.ForgettingScore) / 2},
-		"balanced NoMUS":  {a.BalancedNoMUS, (a.TestAccuracy + 1 - 2*math.Abs(a.Loss.BalancedAccuracy-.5)) / 2},
+		"balanced NoMUS":  {a.BalancedNoMUS, (a.TestAccuracy + 1 - 2*math.Abs(a.LossAttack.BalancedAccuracy-.5)) / 2},
 	} {
 		if math.Abs(v[0]-v[1]) > 1e-12 {
 			t.Errorf("%s is %v, want %v", name, v[0], v[1])
 		}
 	}
-	if a.Loss.AUC < .55 || a.Loss.AUCInterval.Lo > a.Loss.AUC || a.Loss.AUCInterval.Hi < a.Loss.AUC {
-		t.Errorf("attack %+v", a.Loss)
+	if a.LossAttack.AUC < .55 || a.LossAttack.AUCInterval.Lo > a.LossAttack.AUC || a.LossAttack.AUCInterval.Hi < a.LossAttack.AUC {
+		t.Errorf("attack %+v", a.LossAttack)
 	}
-	if s := a.Scores(); s != (metrics.Scores{Retain: a.RetainAccuracy, Forget: a.ForgetAccuracy, Test: a.TestAccuracy, AUC: a.Loss.AUC}) {
+	if s := a.Scores(); s != (metrics.Scores{Retain: a.RetainAccuracy, Forget: a.ForgetAccuracy, Test: a.TestAccuracy, AUC: a.LossAttack.AUC}) {
 		t.Errorf("scores %+v", s)
 	}
 }
@@ -83,17 +82,17 @@ func TestNaNInAnySet(t *testing.T) {
 			"retain": testkit.NewBlobs(30, 6, 3, 1, 7, 1), "forget": testkit.NewBlobs(12, 6, 3, 1, 7, 2), "holdout": testkit.NewBlobs(12, 6, 3, 1, 7, 3),
 		}
 		sets[which].X.Data[20] = float32(math.NaN())
-		for _, d := range []dlfd.DLFD{{}, dlfd.Paper(), dlfd.Released()} {
+		for _, d := range []dlfd.Unlearner{dlfd.Align{}, dlfd.DLFD{}} {
 			m := testkit.NewMLP(6, 8, 3, 1)
 			before := weights(t, m)
 			data := dlfd.Data{Retain: sets["retain"], Forget: sets["forget"], Holdout: sets["holdout"]}
-			_, err := d.Unlearn(context.Background(), m, data, &dlfd.Options{Source: rand.NewPCG(1, 2), BatchSize: 4})
+			_, err := d.Unlearn(context.Background(), m, data, &dlfd.Options{Seed: 1, BatchSize: 4})
 			if !errors.Is(err, feature.ErrNotFinite) || !strings.Contains(err.Error(), which+": ") || m.Calls != 0 {
-				t.Errorf("%s, NaN in %s: %v", d.Name(), which, err)
+				t.Errorf("%s, NaN in %s: %v", dlfd.NameOf(d), which, err)
 			}
 			for i, v := range weights(t, m) {
 				if v != before[i] {
-					t.Fatalf("%s, NaN in %s: the weights changed", d.Name(), which)
+					t.Fatalf("%s, NaN in %s: the weights changed", dlfd.NameOf(d), which)
 				}
 			}
 		}

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -42,7 +41,7 @@ func Run(t *testing.T, u dlfd.Unlearner) {
 	}{
 		{"changes the weights", changes},
 		{"repeats bit by bit", repeats},
-		{"depends on the source", seeded},
+		{"depends on the seed", seeded},
 		{"counts its work", counts},
 		{"reports progress", reports},
 		{"takes one-sample batches", oneSample},
@@ -53,7 +52,7 @@ func Run(t *testing.T, u dlfd.Unlearner) {
 		{"refuses NaN", notFinite},
 		{"refuses empty sets", empty},
 		{"names the empty forget set", emptyForget},
-		{"refuses a missing source", noSource},
+		{"takes nil options", nilOptions},
 		{"refuses shared identities", overlap},
 		{"refuses wrong shapes", wrongShape},
 	} {
@@ -80,7 +79,7 @@ func newRequest() *request {
 	return &request{
 		model: testkit.NewMLP(inputs, hidden, classes, 1),
 		data:  dlfd.Data{Retain: blobs(45, 1), Forget: blobs(18, 2), Holdout: blobs(21, 3)},
-		opt:   dlfd.Options{Source: rand.NewPCG(4, 5), BatchSize: 8},
+		opt:   dlfd.Options{Seed: 4, BatchSize: 8},
 	}
 }
 
@@ -146,7 +145,7 @@ func repeats(u dlfd.Unlearner) error {
 
 func seeded(u dlfd.Unlearner) error {
 	a, b := newRequest(), newRequest()
-	b.opt.Source = rand.NewPCG(6, 7)
+	b.opt.Seed = 6
 	for _, r := range []*request{a, b} {
 		if _, err := r.run(context.Background(), u); err != nil {
 			return err
@@ -280,10 +279,20 @@ func empty(u dlfd.Unlearner) error {
 	return r.mustFail(context.Background(), u, dlfd.ErrEmpty)
 }
 
-func noSource(u dlfd.Unlearner) error {
-	r := newRequest()
-	r.opt.Source = nil
-	return r.mustFail(context.Background(), u, dlfd.ErrParameter)
+// nilOptions are the zero ones.
+func nilOptions(u dlfd.Unlearner) error {
+	a, b := newRequest(), newRequest()
+	if _, err := u.Unlearn(context.Background(), a.model, a.data, nil); err != nil {
+		return err
+	}
+	b.opt = dlfd.Options{}
+	if _, err := b.run(context.Background(), u); err != nil {
+		return err
+	}
+	if !slices.Equal(a.weights(), b.weights()) {
+		return errors.New("the weights differ from those with zero options")
+	}
+	return nil
 }
 
 func overlap(u dlfd.Unlearner) error {

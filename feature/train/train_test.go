@@ -146,7 +146,7 @@ func TestFitTrainsOnlyWhatItIsAsked(t *testing.T) {
 func TestFitErrors(t *testing.T) {
 	ctx := context.Background()
 	m := testkit.NewMLP(4, 8, 3, 1)
-	if _, err := train.Fit(ctx, m, testkit.NewBlobs(0, 4, 3, 1, 1, 1), nil); !errors.Is(err, train.ErrParameter) {
+	if _, err := train.Fit(ctx, m, testkit.NewBlobs(0, 4, 3, 1, 1, 1), nil); !errors.Is(err, feature.ErrEmpty) {
 		t.Errorf("empty dataset: %v", err)
 	}
 	if _, err := train.Fit(ctx, m, testkit.NewBlobs(9, 4, 3, 1, 1, 1), &train.Options{Epochs: -1}); !errors.Is(err, train.ErrParameter) {
