@@ -9,13 +9,13 @@ import (
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/internal/testkit"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
 	"github.com/dlfd-go/unlearn/metrics"
 )
 
 func TestAuditOfAModelThatMemorised(t *testing.T) {
 	m, data := memorised(t)
-	test := testkit.NewBlobs(300, 6, 3, 1.2, 7, 9)
+	test := featuretest.NewBlobs(300, 6, 3, 1.2, 7, 9)
 	a, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: data.Retain, Forget: data.Forget, Test: test, Member: data.Forget, NonMember: test}, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -66,8 +66,8 @@ func accuracy(t *testing.T, m feature.Model, d feature.Dataset) float64 {
 }
 
 func TestAuditNamesTheEmptySet(t *testing.T) {
-	m := testkit.NewMLP(6, 8, 3, 1)
-	d := testkit.NewBlobs(30, 6, 3, 1, 7, 1)
+	m := featuretest.NewMLP(6, 8, 3, 1)
+	d := featuretest.NewBlobs(30, 6, 3, 1, 7, 1)
 	_, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: d, Forget: d, Test: d, Member: d}, 1)
 	if !errors.Is(err, dlfd.ErrEmpty) || err.Error() != "dlfd: audit: dataset is empty: non-members" {
 		t.Errorf("error %v", err)
@@ -78,12 +78,12 @@ func TestAuditNamesTheEmptySet(t *testing.T) {
 // come across it.
 func TestNaNInAnySet(t *testing.T) {
 	for _, which := range []string{"retain", "forget", "holdout"} {
-		sets := map[string]*testkit.Blobs{
-			"retain": testkit.NewBlobs(30, 6, 3, 1, 7, 1), "forget": testkit.NewBlobs(12, 6, 3, 1, 7, 2), "holdout": testkit.NewBlobs(12, 6, 3, 1, 7, 3),
+		sets := map[string]*featuretest.Blobs{
+			"retain": featuretest.NewBlobs(30, 6, 3, 1, 7, 1), "forget": featuretest.NewBlobs(12, 6, 3, 1, 7, 2), "holdout": featuretest.NewBlobs(12, 6, 3, 1, 7, 3),
 		}
 		sets[which].X.Data[20] = float32(math.NaN())
 		for _, d := range []dlfd.Unlearner{dlfd.Align{}, dlfd.DLFD{}} {
-			m := testkit.NewMLP(6, 8, 3, 1)
+			m := featuretest.NewMLP(6, 8, 3, 1)
 			before := weights(t, m)
 			data := dlfd.Data{Retain: sets["retain"], Forget: sets["forget"], Holdout: sets["holdout"]}
 			_, err := d.Unlearn(context.Background(), m, data, &dlfd.Options{Seed: 1, BatchSize: 4})

@@ -12,9 +12,9 @@ import (
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
 	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
-	"github.com/dlfd-go/unlearn/internal/testkit"
 	"github.com/dlfd-go/unlearn/synth"
 )
 
@@ -29,12 +29,12 @@ func conv(t *testing.T) *nn.Network {
 }
 
 // images are blobs in the shape of images.
-type images struct{ *testkit.Blobs }
+type images struct{ *featuretest.Blobs }
 
 func (images) Shape() []int { return []int{1, 8, 8} }
 
 func newImages(n int, seed uint64) images {
-	b := testkit.NewBlobs(n, 64, 3, 1.5, 7, seed)
+	b := featuretest.NewBlobs(n, 64, 3, 1.5, 7, seed)
 	b.Scale = feature.Pixels{Mean: []float64{.5}, Std: []float64{.25}}
 	return images{b}
 }
@@ -108,18 +108,18 @@ func TestBitsDoNotDependOnGOMAXPROCS(t *testing.T) {
 
 // memorised returns a model that has learnt forget samples by heart, and the
 // data of the request.
-func memorised(t *testing.T) (*testkit.MLP, dlfd.Data) {
+func memorised(t *testing.T) (*featuretest.MLP, dlfd.Data) {
 	t.Helper()
 	data := dlfd.Data{
-		Retain:  testkit.NewBlobs(120, 6, 3, 1.2, 7, 1),
-		Forget:  testkit.NewBlobs(60, 6, 3, 1.2, 7, 2),
-		Holdout: testkit.NewBlobs(120, 6, 3, 1.2, 7, 3),
+		Retain:  featuretest.NewBlobs(120, 6, 3, 1.2, 7, 1),
+		Forget:  featuretest.NewBlobs(60, 6, 3, 1.2, 7, 2),
+		Holdout: featuretest.NewBlobs(120, 6, 3, 1.2, 7, 3),
 	}
 	all, err := feature.Concat(data.Retain, data.Forget)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := testkit.NewMLP(6, 64, 3, 1)
+	m := featuretest.NewMLP(6, 64, 3, 1)
 	if _, err := train.Fit(context.Background(), m, all, &train.Options{Epochs: 150, Optimizer: &train.Adam{Rate: .01}}); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fresh := testkit.NewBlobs(200, 6, 3, 1.2, 7, 4)
+	fresh := featuretest.NewBlobs(200, 6, 3, 1.2, 7, 4)
 	judge := func() *dlfd.Audited {
 		a, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: data.Retain, Forget: data.Forget, Test: fresh, Member: report, NonMember: fresh}, 1)
 		if err != nil {
@@ -158,8 +158,8 @@ func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
 }
 
 func TestLedgerOfTheDefault(t *testing.T) {
-	m := testkit.NewMLP(6, 8, 3, 1)
-	data := dlfd.Data{Retain: testkit.NewBlobs(40, 6, 3, 1, 7, 1), Forget: testkit.NewBlobs(18, 6, 3, 1, 7, 2), Holdout: testkit.NewBlobs(21, 6, 3, 1, 7, 3)}
+	m := featuretest.NewMLP(6, 8, 3, 1)
+	data := dlfd.Data{Retain: featuretest.NewBlobs(40, 6, 3, 1, 7, 1), Forget: featuretest.NewBlobs(18, 6, 3, 1, 7, 2), Holdout: featuretest.NewBlobs(21, 6, 3, 1, 7, 3)}
 	res := unlearn(t, dlfd.Align{Epochs: 2}, m, data)
 	// Ten steps of 8 retain samples; beside the five of an epoch the three batches
 	// of one pass over forget, and as many of holdout. Scores take half of forget
@@ -172,8 +172,8 @@ func TestLedgerOfTheDefault(t *testing.T) {
 }
 
 func TestLedgerOfDistancing(t *testing.T) {
-	m := testkit.NewMLP(6, 8, 3, 1)
-	data := dlfd.Data{Retain: testkit.NewBlobs(16, 6, 3, 1, 7, 1), Forget: testkit.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: testkit.NewBlobs(16, 6, 3, 1, 7, 3)}
+	m := featuretest.NewMLP(6, 8, 3, 1)
+	data := dlfd.Data{Retain: featuretest.NewBlobs(16, 6, 3, 1, 7, 1), Forget: featuretest.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: featuretest.NewBlobs(16, 6, 3, 1, 7, 3)}
 	d := dlfd.DLFD{}
 	d.Steering.Threshold = 1e-9
 	d.Synth.Steps = 5
@@ -222,8 +222,8 @@ func TestSettingsOutOfRange(t *testing.T) {
 		"DLFD's epochs": dlfd.DLFD{Epochs: -1},
 		"synth":         dlfd.DLFD{Synth: synth.Synthesizer{StepSize: -1}, Steering: dlfd.Steering{Threshold: 1e-9}},
 	} {
-		m := testkit.NewMLP(6, 8, 3, 1)
-		data := dlfd.Data{Retain: testkit.NewBlobs(16, 6, 3, 1, 7, 1), Forget: testkit.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: testkit.NewBlobs(16, 6, 3, 1, 7, 3)}
+		m := featuretest.NewMLP(6, 8, 3, 1)
+		data := dlfd.Data{Retain: featuretest.NewBlobs(16, 6, 3, 1, 7, 1), Forget: featuretest.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: featuretest.NewBlobs(16, 6, 3, 1, 7, 3)}
 		if _, err := u.Unlearn(context.Background(), m, data, nil); !errors.Is(err, dlfd.ErrParameter) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -31,7 +31,7 @@ import (
 // unbalanced attack's accuracy.
 type DLFD struct {
 	// Synth perturbs a batch. If its Distance is nil, an entropic transport,
-	// distance.Sinkhorn{Epsilon: .05, Value: distance.Transport}, is used. Its
+	// distance.Sinkhorn{Epsilon: .05, Sharp: true}, is used. Its
 	// other defaults are those of package synth. Layers are in training mode.
 	Synth synth.Synthesizer
 	// Weight is the factor of the distance in the synthesis. If it is zero, 3 is
@@ -89,7 +89,7 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 // Synthesizer but for its Distance and Tap excepted.
 func (d DLFD) resolve(spec feature.Spec) (DLFD, error) {
 	if d.Synth.Distance == nil {
-		d.Synth.Distance = distance.Sinkhorn{Epsilon: .05, Value: distance.Transport}
+		d.Synth.Distance = distance.Sinkhorn{Epsilon: .05, Sharp: true}
 	}
 	d.Synth.Tap = cmp.Or(d.Synth.Tap, spec.Features)
 	if d.Weight = cmp.Or(d.Weight, 3); d.Weight == Off {

@@ -7,9 +7,9 @@ import (
 
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
 	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/internal/rng"
-	"github.com/dlfd-go/unlearn/internal/testkit"
 )
 
 // smooth networks: with rectifiers, a difference quotient straddles kinks.
@@ -22,7 +22,7 @@ func smoothModels(t *testing.T) map[string]feature.Differentiable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]feature.Differentiable{"conv net": net, "hand-written": testkit.NewMLP(36, 8, 3, 1)}
+	return map[string]feature.Differentiable{"conv net": net, "hand-written": featuretest.NewMLP(36, 8, 3, 1)}
 }
 
 // The gradient of the transport term in the input agrees with central
@@ -32,7 +32,7 @@ func smoothModels(t *testing.T) map[string]feature.Differentiable {
 func TestDistanceGradientInTheInput(t *testing.T) {
 	for name, m := range smoothModels(t) {
 		for _, d := range []distance.Distance{
-			distance.Sinkhorn{Epsilon: .05, Value: distance.Transport},
+			distance.Sinkhorn{Epsilon: .05, Sharp: true},
 			distance.Sinkhorn{Epsilon: .1},
 			distance.Sinkhorn{Epsilon: .1, Debiased: true},
 		} {

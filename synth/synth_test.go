@@ -10,13 +10,13 @@ import (
 
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/internal/testkit"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
 	"github.com/dlfd-go/unlearn/synth"
 )
 
 // scene is a model, a batch to perturb and the features to flee.
 type scene struct {
-	m      *testkit.MLP
+	m      *featuretest.MLP
 	x      feature.Tensor
 	labels []int
 	ref    distance.Sample
@@ -26,7 +26,7 @@ type scene struct {
 // plausible pixels.
 func newScene(t *testing.T, n, k int) scene {
 	t.Helper()
-	s := scene{m: testkit.NewMLP(6, 10, 3, 1)}
+	s := scene{m: featuretest.NewMLP(6, 10, 3, 1)}
 	s.m.Shape = []int{1, 2, 3}
 	s.x, s.labels = pixels(t, n, 5)
 	y, _ := pixels(t, k, 6)
@@ -49,7 +49,7 @@ func (s scene) batch(b synth.Batch) synth.Batch {
 // pixels returns samples with values in [.2, .8].
 func pixels(t *testing.T, n int, seed uint64) (feature.Tensor, []int) {
 	t.Helper()
-	b, err := feature.ReadAll(testkit.NewBlobs(n, 6, 3, 1, 7, seed))
+	b, err := feature.ReadAll(featuretest.NewBlobs(n, 6, 3, 1, 7, seed))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func (s scene) run(t *testing.T, c synth.Synthesizer, b synth.Batch) (feature.Te
 	return out, trace
 }
 
-var sinkhorn = distance.Sinkhorn{Epsilon: .05, Value: distance.Transport}
+var sinkhorn = distance.Sinkhorn{Epsilon: .05, Sharp: true}
 
 func TestDistanceGrowsAndLossIsHeld(t *testing.T) {
 	for _, step := range []synth.Step{synth.SignStep, synth.L2Step, synth.LInfStep} {
@@ -264,7 +264,7 @@ func TestErrors(t *testing.T) {
 // Settings can be written into a record whatever the distance is.
 func TestSettingsAsJSON(t *testing.T) {
 	for d, want := range map[string]distance.Distance{
-		"distance.CORAL{DDof:1}": distance.CORAL{DDof: 1},
+		"distance.CORAL{Biased:true}": distance.CORAL{Biased: true},
 		"distance.Func": distance.Func(func(*distance.Workspace, []float64, []float64, distance.Sample, distance.Sample) (float64, error) {
 			return 0, nil
 		}),

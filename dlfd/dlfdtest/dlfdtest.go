@@ -17,7 +17,7 @@ import (
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/internal/testkit"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
 )
 
 const (
@@ -29,7 +29,7 @@ const (
 // Model returns a fresh model of the architecture that Run uses: 5 inputs, 12
 // hidden units, 3 classes.
 func Model(seed uint64) (feature.Trainable, error) {
-	return testkit.NewMLP(inputs, hidden, classes, seed), nil
+	return featuretest.NewMLP(inputs, hidden, classes, seed), nil
 }
 
 // Run checks u on a small model and small data, one subtest a law.
@@ -66,18 +66,18 @@ func Run(t *testing.T, u dlfd.Unlearner) {
 
 // request is a model and what to unlearn from it.
 type request struct {
-	model *testkit.MLP
+	model *featuretest.MLP
 	data  dlfd.Data
 	opt   dlfd.Options
 }
 
-func blobs(n int, seed uint64) *testkit.Blobs {
-	return testkit.NewBlobs(n, inputs, classes, .6, 7, seed)
+func blobs(n int, seed uint64) *featuretest.Blobs {
+	return featuretest.NewBlobs(n, inputs, classes, .6, 7, seed)
 }
 
 func newRequest() *request {
 	return &request{
-		model: testkit.NewMLP(inputs, hidden, classes, 1),
+		model: featuretest.NewMLP(inputs, hidden, classes, 1),
 		data:  dlfd.Data{Retain: blobs(45, 1), Forget: blobs(18, 2), Holdout: blobs(21, 3)},
 		opt:   dlfd.Options{Seed: 4, BatchSize: 8},
 	}
@@ -234,12 +234,12 @@ func cancelled(u dlfd.Unlearner) error {
 func broken(u dlfd.Unlearner) error {
 	r := newRequest()
 	r.model.FailAfter = 3
-	return r.mustFail(context.Background(), u, testkit.ErrBroken)
+	return r.mustFail(context.Background(), u, featuretest.ErrBroken)
 }
 
 func notFinite(u dlfd.Unlearner) error {
 	r := newRequest()
-	r.data.Retain.(*testkit.Blobs).X.Data[77] = float32(math.NaN())
+	r.data.Retain.(*featuretest.Blobs).X.Data[77] = float32(math.NaN())
 	return r.mustFail(context.Background(), u, feature.ErrNotFinite)
 }
 
@@ -297,8 +297,8 @@ func nilOptions(u dlfd.Unlearner) error {
 
 func overlap(u dlfd.Unlearner) error {
 	r := newRequest()
-	shared := r.data.Retain.(*testkit.Blobs).Persons
-	r.data.Forget.(*testkit.Blobs).Persons[4] = shared[9]
+	shared := r.data.Retain.(*featuretest.Blobs).Persons
+	r.data.Forget.(*featuretest.Blobs).Persons[4] = shared[9]
 	var told []string
 	r.opt.Observer = func(e dlfd.Event) { told = append(told, e.Overlap...) }
 	if err := r.mustFail(context.Background(), u, dlfd.ErrOverlap); err != nil {
@@ -320,7 +320,7 @@ func overlap(u dlfd.Unlearner) error {
 
 func wrongShape(u dlfd.Unlearner) error {
 	r := newRequest()
-	bad := testkit.NewBlobs(9, inputs+1, classes, 1, 1, 1)
+	bad := featuretest.NewBlobs(9, inputs+1, classes, 1, 1, 1)
 	r.data = dlfd.Data{Retain: bad, Forget: bad, Holdout: bad}
 	return r.mustFail(context.Background(), u, feature.ErrShape)
 }

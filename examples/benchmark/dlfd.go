@@ -48,7 +48,7 @@ type method struct {
 }
 
 // published is the synthesis of dlfd.DLFD{}.
-var published = synth.Synthesizer{Distance: distance.Sinkhorn{Epsilon: .05, Value: distance.Transport}, Steps: 15}
+var published = synth.Synthesizer{Distance: distance.Sinkhorn{Epsilon: .05, Sharp: true}, Steps: 15}
 
 func newMethod() (*method, error) {
 	s, err := newSubject(false, 32)
