@@ -16,7 +16,7 @@ type AuditData struct {
 
 	// Member and NonMember are what the membership attacks tell apart: forget
 	// samples and samples that were never trained on. To be fair, neither has
-	// samples that the method was steered by: use the second half of [Halves].
+	// samples that the method was steered by: use the second half of [feature.Halves].
 	Member, NonMember feature.Dataset
 }
 
@@ -28,17 +28,17 @@ type Audited struct {
 	ForgetLoss     float64 `json:"forget_loss"` // mean cross-entropy
 	TestLoss       float64 `json:"test_loss"`
 
-	// Loss is the balanced, class-matched attack by a threshold on the loss,
-	// Logistic the one by a logistic regression; see metrics.Attack.
-	Loss     metrics.Strength `json:"loss_attack"`
-	Logistic metrics.Strength `json:"logistic_attack"`
+	// LossAttack is the balanced, class-matched attack by a threshold on the loss,
+	// LogisticAttack the one by a logistic regression; see metrics.Attack.
+	LossAttack     metrics.Strength `json:"loss_attack"`
+	LogisticAttack metrics.Strength `json:"logistic_attack"`
 
 	// Published is the attack of the published tables, PublishedMajority what
 	// an attacker reaches there who always gives the same answer.
 	Published         float64 `json:"published_attack"`
 	PublishedMajority float64 `json:"published_majority"`
 	// ForgettingScore and NoMUS are the published scores of Published and the
-	// test accuracy; BalancedNoMUS puts in the balanced accuracy of Loss.
+	// test accuracy; BalancedNoMUS puts in the balanced accuracy of LossAttack.
 	ForgettingScore float64 `json:"forgetting_score"`
 	NoMUS           float64 `json:"nomus"`
 	BalancedNoMUS   float64 `json:"balanced_nomus"`
@@ -102,7 +102,7 @@ func (a *Audited) attack(member, nonmember metrics.Outputs, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	a.Loss, a.Logistic = res.Loss, res.Logistic
+	a.LossAttack, a.LogisticAttack = res.Loss, res.Logistic
 	lm, err := metrics.CrossEntropies(member)
 	if err != nil {
 		return err
@@ -122,11 +122,11 @@ func (a *Audited) attack(member, nonmember metrics.Outputs, seed uint64) error {
 	if a.NoMUS, err = metrics.NoMUS(a.TestAccuracy, pub.Accuracy); err != nil {
 		return err
 	}
-	a.BalancedNoMUS, err = metrics.NoMUS(a.TestAccuracy, a.Loss.BalancedAccuracy)
+	a.BalancedNoMUS, err = metrics.NoMUS(a.TestAccuracy, a.LossAttack.BalancedAccuracy)
 	return err
 }
 
 // Scores returns the four figures by which models are compared.
 func (a *Audited) Scores() metrics.Scores {
-	return metrics.Scores{Retain: a.RetainAccuracy, Forget: a.ForgetAccuracy, Test: a.TestAccuracy, AUC: a.Loss.AUC}
+	return metrics.Scores{Retain: a.RetainAccuracy, Forget: a.ForgetAccuracy, Test: a.TestAccuracy, AUC: a.LossAttack.AUC}
 }
