@@ -28,8 +28,9 @@ import (
 type Align struct {
 	// Shrink is the factor of the weights in part 1, in (0, 1]; 1 keeps them. If
 	// it is zero, .4 is used for a model that has running statistics of batch
-	// norm, which take up the change of scale, and 1 for any other, in which
-	// signals would fade from layer to layer.
+	// norm, its own or inserted ones (see NoNorms), which take up the change of
+	// scale, and for one of at most three layers with weights, in which nothing
+	// fades; and .6 for any other.
 	Shrink float64
 	// Perturb scales the noise of part 1. A weight with fan-in n gets normal
 	// noise with standard deviation Perturb/√(3n), that of PyTorch's default
@@ -52,8 +53,9 @@ type Align struct {
 	// zero, 3 is used, or as many as make 50 steps.
 	Epochs int
 	// Rate is the first learning rate of SGD with momentum .9 and weight decay
-	// 5e-4. If it is zero, .03 is used for a model with running statistics of
-	// batch norm, and .003 for any other.
+	// 5e-4. If it is zero, .03 is used for a model whose Shrink is .4 by default,
+	// .02 for any other, and .003 for a model without batch norm where Shrink is
+	// set to 1.
 	Rate float64
 	// Schedule scales the learning rate. If it is nil, train.Cosine is used.
 	Schedule train.Schedule `json:"-"`
@@ -80,7 +82,7 @@ func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt 
 		if err != nil {
 			return err
 		}
-		a, err := a.resolve(train.HasStatistics(s.Model.Spec()), s.StepsPerEpoch(s.Data.Retain))
+		a, err := a.resolve(s.Model.Spec(), s.StepsPerEpoch(s.Data.Retain))
 		if err != nil {
 			return err
 		}
@@ -106,11 +108,8 @@ func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt 
 }
 
 // resolve returns a copy of a with its defaults filled in.
-func (a Align) resolve(statistics bool, stepsPerEpoch int) (Align, error) {
-	shrink, rate := 1., .003
-	if statistics {
-		shrink, rate = .4, .03
-	}
+func (a Align) resolve(spec feature.Spec, stepsPerEpoch int) (Align, error) {
+	shrink, rate := a.dose(spec)
 	a.Shrink, a.Rate = cmp.Or(a.Shrink, shrink), cmp.Or(a.Rate, rate)
 	perturb, match := .8, .1
 	if a.Shrink == 1 {
@@ -125,6 +124,29 @@ func (a Align) resolve(statistics bool, stepsPerEpoch int) (Align, error) {
 		return a, fmt.Errorf("%w: Shrink %v, Perturb %v, Match %v", ErrParameter, a.Shrink, a.Perturb, a.Match)
 	}
 	return a, checkDescent(a.Epochs, a.Rate)
+}
+
+// shallowLayers is the number of layers up to which nothing fades when the
+// weights are shrunk by .4: two hidden layers and the classifier.
+const shallowLayers = 3
+
+// dose returns the default Shrink and Rate for a model.
+func (a Align) dose(spec feature.Spec) (shrink, rate float64) {
+	layers := 0
+	for _, p := range spec.Params {
+		if p.Trainable && len(p.Shape) > 1 {
+			layers++
+		}
+	}
+	switch {
+	case train.HasStatistics(spec):
+		return .4, .03
+	case a.Shrink == 1:
+		return 1, .003
+	case layers <= shallowLayers:
+		return .4, .03
+	}
+	return .6, .02
 }
 
 func checkDescent(epochs int, rate float64) error {

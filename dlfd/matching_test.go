@@ -10,34 +10,43 @@ import (
 )
 
 func TestDefaults(t *testing.T) {
-	const plain, normed = false, true // running statistics
+	// A model of the given number of layers with weights, and of norms.
+	spec := func(layers, norms int) (s feature.Spec) {
+		for range layers {
+			s.Params = append(s.Params, feature.Param{Shape: []int{2, 2}, Trainable: true}, feature.Param{Shape: []int{2}, Kind: feature.Bias, Trainable: true})
+		}
+		for range norms {
+			s.Params = append(s.Params, feature.Param{Shape: []int{2}, Kind: feature.Statistic})
+		}
+		return s
+	}
+	shallow, deep, normed := spec(3, 0), spec(4, 0), spec(9, 1)
 	for _, c := range []struct {
 		name string
 		d    Align
-		stat bool
-		want [3]float64 // Shrink, Perturb, Match
+		spec feature.Spec
+		want [4]float64 // Shrink, Perturb, Match, Rate
 	}{
-		{"with batch norm", Align{}, normed, [3]float64{.4, .8, .1}},
-		{"without", Align{}, plain, [3]float64{1, Off, .3}},
-		{"without, shrunk", Align{Shrink: .9}, plain, [3]float64{.9, .8, .1}},
-		{"not shrunk", Align{Shrink: 1}, normed, [3]float64{1, Off, .3}},
-		{"all set", Align{Shrink: 1, Perturb: .1, Match: Off}, normed, [3]float64{1, .1, Off}},
+		{"with batch norm", Align{}, normed, [4]float64{.4, .8, .1, .03}},
+		{"shallow", Align{}, shallow, [4]float64{.4, .8, .1, .03}},
+		{"deep", Align{}, deep, [4]float64{.6, .8, .1, .02}},
+		{"deep, shrunk", Align{Shrink: .9}, deep, [4]float64{.9, .8, .1, .02}},
+		{"not shrunk", Align{Shrink: 1}, normed, [4]float64{1, Off, .3, .03}},
+		{"deep, not shrunk", Align{Shrink: 1}, deep, [4]float64{1, Off, .3, .003}},
+		{"all set", Align{Shrink: 1, Perturb: .1, Match: Off, Rate: .5}, normed, [4]float64{1, .1, Off, .5}},
 	} {
-		d, err := c.d.resolve(c.stat, 17)
+		d, err := c.d.resolve(c.spec, 17)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := [3]float64{d.Shrink, d.Perturb, d.Match}; got != c.want {
+		if got := [4]float64{d.Shrink, d.Perturb, d.Match, d.Rate}; got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
-		if want := map[bool]float64{plain: .003, normed: .03}[c.stat]; d.Rate != want {
-			t.Errorf("%s: rate %v, want %v", c.name, d.Rate, want)
 		}
 		if d.Epochs != 3 || d.Schedule(0) != 1 || math.Abs(d.Schedule(.5)-.5) > 1e-12 {
 			t.Errorf("defaults are %+v", d)
 		}
 	}
-	if d, _ := (Align{}).resolve(plain, 7); d.Epochs != 8 {
+	if d, _ := (Align{}).resolve(normed, 7); d.Epochs != 8 {
 		t.Errorf("%d epochs of 7 steps, want 8, which make 50 steps", d.Epochs)
 	}
 	s, err := Steering{}.resolve()
