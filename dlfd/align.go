@@ -28,9 +28,10 @@ import (
 type Align struct {
 	// Shrink is the factor of the weights in part 1, in (0, 1]; 1 keeps them. If
 	// it is zero, .4 is used for a model that has running statistics of batch
-	// norm, its own or inserted ones (see NoNorms), which take up the change of
-	// scale, and for one of at most three layers with weights, in which nothing
-	// fades; and .6 for any other.
+	// norm, which take up the change of scale, or is given them for all layers but
+	// the last (see NoNorms), and for one of at most three layers with weights, in
+	// which nothing fades; and .6 for any other, such as a transformer, whose
+	// attention has no norms.
 	Shrink float64
 	// Perturb scales the noise of part 1. A weight with fan-in n gets normal
 	// noise with standard deviation Perturb/√(3n), that of PyTorch's default
@@ -53,20 +54,23 @@ type Align struct {
 	// zero, 3 is used, or as many as make 50 steps.
 	Epochs int
 	// Rate is the first learning rate of SGD with momentum .9 and weight decay
-	// 5e-4. If it is zero, .03 is used for a model whose Shrink is .4 by default,
-	// .02 for any other, and .003 for a model without batch norm where Shrink is
-	// set to 1.
+	// 5e-4. If it is zero, .03 is used for a model with batch norm, its own or
+	// inserted, and for one of at most three layers; .02 for any other; and .003
+	// for a model without batch norm where Shrink is set to 1.
 	Rate float64
 	// Schedule scales the learning rate. If it is nil, train.Cosine is used.
 	Schedule train.Schedule `json:"-"`
 }
 
-// insertNorms gives the model batch norm where part 1 is going to change weights.
-func (a Align) insertNorms(ctx context.Context, s *Session) (fold func() error, err error) {
+// insertNorms gives the model batch norm where part 1 is going to change weights,
+// and reports whether it did.
+func (a Align) insertNorms(ctx context.Context, s *Session) (inserted bool, fold func() error, err error) {
 	if a.NoNorms || a.Shrink == 1 && a.Perturb <= 0 {
-		return func() error { return nil }, nil
+		return false, func() error { return nil }, nil
 	}
-	return s.InsertNorms(ctx)
+	before := s.Model
+	fold, err = s.InsertNorms(ctx)
+	return s.Model != before, fold, err
 }
 
 // Name implements Namer.
@@ -78,11 +82,11 @@ func (Align) Name() string { return "Align" }
 // is batch norm, 30 batches forward for its statistics; two scores.
 func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error) {
 	return Run(ctx, a.Name(), m, data, opt, Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *Session) error {
-		fold, err := a.insertNorms(ctx, s)
+		inserted, fold, err := a.insertNorms(ctx, s)
 		if err != nil {
 			return err
 		}
-		a, err := a.resolve(s.Model.Spec(), s.StepsPerEpoch(s.Data.Retain))
+		a, err := a.resolve(s.Model.Spec(), inserted, s.StepsPerEpoch(s.Data.Retain))
 		if err != nil {
 			return err
 		}
@@ -108,8 +112,8 @@ func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt 
 }
 
 // resolve returns a copy of a with its defaults filled in.
-func (a Align) resolve(spec feature.Spec, stepsPerEpoch int) (Align, error) {
-	shrink, rate := a.dose(spec)
+func (a Align) resolve(spec feature.Spec, inserted bool, stepsPerEpoch int) (Align, error) {
+	shrink, rate := a.dose(spec, inserted)
 	a.Shrink, a.Rate = cmp.Or(a.Shrink, shrink), cmp.Or(a.Rate, rate)
 	perturb, match := .8, .1
 	if a.Shrink == 1 {
@@ -130,16 +134,14 @@ func (a Align) resolve(spec feature.Spec, stepsPerEpoch int) (Align, error) {
 // weights are shrunk by .4: two hidden layers and the classifier.
 const shallowLayers = 3
 
-// dose returns the default Shrink and Rate for a model.
-func (a Align) dose(spec feature.Spec) (shrink, rate float64) {
-	layers := 0
-	for _, p := range spec.Params {
-		if p.Trainable && len(p.Shape) > 1 {
-			layers++
-		}
-	}
+// dose returns the default Shrink and Rate for a model whose norms, if it has any,
+// may be inserted ones.
+func (a Align) dose(spec feature.Spec, inserted bool) (shrink, rate float64) {
+	layers, norms := countLayers(spec)
 	switch {
-	case train.HasStatistics(spec):
+	case norms > 0 && inserted && norms < layers-1:
+		return .6, .03
+	case norms > 0:
 		return .4, .03
 	case a.Shrink == 1:
 		return 1, .003
@@ -147,6 +149,20 @@ func (a Align) dose(spec feature.Spec) (shrink, rate float64) {
 		return .4, .03
 	}
 	return .6, .02
+}
+
+// countLayers returns the number of layers with weights that part 1 changes, and
+// of batch norms, each of which has two statistics.
+func countLayers(spec feature.Spec) (layers, norms int) {
+	for _, p := range spec.Params {
+		switch {
+		case p.Kind == feature.Statistic:
+			norms++
+		case p.Trainable && len(p.Shape) > 1:
+			layers++
+		}
+	}
+	return layers, (norms + 1) / 2
 }
 
 func checkDescent(epochs int, rate float64) error {

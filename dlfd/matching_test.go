@@ -20,22 +20,26 @@ func TestDefaults(t *testing.T) {
 		}
 		return s
 	}
-	shallow, deep, normed := spec(3, 0), spec(4, 0), spec(9, 1)
+	shallow, deep, normed := spec(3, 0), spec(4, 0), spec(9, 2)
 	for _, c := range []struct {
 		name string
 		d    Align
 		spec feature.Spec
+		in   bool       // its norms are inserted ones
 		want [4]float64 // Shrink, Perturb, Match, Rate
 	}{
-		{"with batch norm", Align{}, normed, [4]float64{.4, .8, .1, .03}},
-		{"shallow", Align{}, shallow, [4]float64{.4, .8, .1, .03}},
-		{"deep", Align{}, deep, [4]float64{.6, .8, .1, .02}},
-		{"deep, shrunk", Align{Shrink: .9}, deep, [4]float64{.9, .8, .1, .02}},
-		{"not shrunk", Align{Shrink: 1}, normed, [4]float64{1, Off, .3, .03}},
-		{"deep, not shrunk", Align{Shrink: 1}, deep, [4]float64{1, Off, .3, .003}},
-		{"all set", Align{Shrink: 1, Perturb: .1, Match: Off, Rate: .5}, normed, [4]float64{1, .1, Off, .5}},
+		{"with batch norm", Align{}, normed, false, [4]float64{.4, .8, .1, .03}},
+		{"given batch norm", Align{}, spec(4, 6), true, [4]float64{.4, .8, .1, .03}},
+		{"given some", Align{}, spec(4, 4), true, [4]float64{.6, .8, .1, .03}},
+		{"with some of its own", Align{}, spec(4, 4), false, [4]float64{.4, .8, .1, .03}},
+		{"shallow", Align{}, shallow, false, [4]float64{.4, .8, .1, .03}},
+		{"deep", Align{}, deep, false, [4]float64{.6, .8, .1, .02}},
+		{"deep, shrunk", Align{Shrink: .9}, deep, false, [4]float64{.9, .8, .1, .02}},
+		{"not shrunk", Align{Shrink: 1}, normed, false, [4]float64{1, Off, .3, .03}},
+		{"deep, not shrunk", Align{Shrink: 1}, deep, false, [4]float64{1, Off, .3, .003}},
+		{"all set", Align{Shrink: 1, Perturb: .1, Match: Off, Rate: .5}, normed, false, [4]float64{1, .1, Off, .5}},
 	} {
-		d, err := c.d.resolve(c.spec, 17)
+		d, err := c.d.resolve(c.spec, c.in, 17)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +50,7 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("defaults are %+v", d)
 		}
 	}
-	if d, _ := (Align{}).resolve(normed, 7); d.Epochs != 8 {
+	if d, _ := (Align{}).resolve(normed, false, 7); d.Epochs != 8 {
 		t.Errorf("%d epochs of 7 steps, want 8, which make 50 steps", d.Epochs)
 	}
 	s, err := Steering{}.resolve()

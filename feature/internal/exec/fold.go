@@ -35,9 +35,7 @@ func (n *normedModel) Fold() error {
 		folded[i] = n.weights[at]
 	}
 	for k, l := range n.layers {
-		if n.changed(k) {
-			folded[l.weight], folded[l.bias] = n.folded(k, folded[l.weight], folded[l.bias])
-		}
+		folded[l.weight], folded[l.bias] = n.folded(k, folded[l.weight], folded[l.bias])
 	}
 	for i, w := range folded {
 		if at := finite.First(w); at >= 0 {
@@ -54,8 +52,7 @@ func (n *normedModel) Fold() error {
 // normParams returns scale, shift, mean and variance of norm k.
 func (n *normedModel) normParams(k int) [][]float32 { return n.weights[n.at[k] : n.at[k]+4] }
 
-// changed tells whether norm k is another one than was inserted, which did
-// nothing.
+// changed tells whether norm k is another one than was inserted.
 func (n *normedModel) changed(k int) bool {
 	now := n.normParams(k)
 	for i, w := range n.norms[k].params() {
@@ -71,9 +68,15 @@ func (n *normedModel) changed(k int) bool {
 //	s = scale/√(variance + epsilon)    w·s    shift − (mean − b)·s
 //
 // in the roundings of package graph, which does the same for a pass in evaluation
-// where a norm follows a convolution, so that there the bits are the same.
+// where a norm follows a convolution, so that there the bits are the same. A norm
+// as it was inserted does no more than undo the exponents, which is exact.
 func (n *normedModel) folded(k int, w, b []float32) (fw, fb []float32) {
 	l, p := n.layers[k], n.normParams(k)
+	if !n.changed(k) {
+		fw, fb = slices.Clone(w), slices.Clone(b)
+		l.scale(fw, fb, n.norms[k].exponent, -1)
+		return fw, fb
+	}
 	fw, fb = make([]float32, len(w)), make([]float32, len(b))
 	scale := make([]float32, len(b))
 	for ch := range scale {

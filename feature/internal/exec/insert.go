@@ -21,8 +21,8 @@ func (m *Model) InsertNorms(ctx context.Context, d feature.Dataset) (feature.Nor
 		return nil, m.wrap(err)
 	}
 	c := &copier{old: m, layers: layers}
-	for _, s := range sums {
-		c.norms = append(c.norms, s.norm())
+	for i, s := range sums {
+		c.norms = append(c.norms, s.norm(exponents(layers[i], m.weights[layers[i].weight])))
 	}
 	if err := c.copy(); err != nil {
 		return nil, m.wrap(err)
@@ -161,6 +161,9 @@ func (c *copier) turn(x graph.Value, shape []int, rows, columns int) (graph.Valu
 func (c *copier) model(notes []string) *normedModel {
 	n := &normedModel{of: c.old, layers: c.layers, norms: c.norms, param: c.param, at: c.at, notes: notes}
 	config := Config{Package: c.old.pkg, Graph: c.g, Spec: c.old.spec}
+	for k, l := range c.layers {
+		l.scale(c.weights[c.param[l.weight]], c.weights[c.param[l.bias]], c.norms[k].exponent, 1)
+	}
 	config.Spec.Params = nil
 	for i, p := range c.old.spec.Params {
 		config.Spec.Params = append(config.Spec.Params, p)

@@ -3,6 +3,7 @@ package exec
 import (
 	"fmt"
 
+	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
@@ -19,6 +20,18 @@ type layer struct {
 }
 
 func (l layer) channels() int { return l.shape[l.axis] }
+
+// scale multiplies the weight and the bias of every channel by two to the power
+// of sign times its exponent.
+func (l layer) scale(w, b []float32, exponent []int, sign int) {
+	inner := feature.Size(l.shape[l.axis+1:])
+	for i, v := range w {
+		w[i] = power(v, sign*exponent[i/inner%len(exponent)])
+	}
+	for ch, v := range b {
+		b[ch] = power(v, sign*exponent[ch])
+	}
+}
 
 // use says what reads a value, directly or behind operators that are linear in
 // it.

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -249,13 +250,44 @@ func TestStatisticsAreThoseOfAllSamples(t *testing.T) {
 		for _, v := range y {
 			variance += (v - mean) * (v - mean) / 300
 		}
-		got := n.norms[0]
+		got, f := n.norms[0], math.Ldexp(1, n.norms[0].exponent[ch]) // the layer's outputs are f times those
 		for what, pair := range map[string][2]float64{
-			"mean": {float64(got.mean[ch]), mean}, "variance": {float64(got.variance[ch]), variance},
-			"scale²": {float64(got.scale[ch]) * float64(got.scale[ch]), variance + got.epsilon}, "shift": {float64(got.shift[ch]), mean},
+			"mean": {float64(got.mean[ch]) / f, mean}, "variance": {float64(got.variance[ch]) / f / f, variance},
+			"scale²": {float64(got.scale[ch]) * float64(got.scale[ch]), variance + got.epsilon/f/f}, "shift": {float64(got.shift[ch]), mean},
 		} {
 			if d := pair[0] - pair[1]; !(max(d, -d) <= 1e-6*(1+variance)) { // float32
 				t.Errorf("channel %d: %s is %v, want %v", ch, what, pair[0], pair[1])
+			}
+		}
+	}
+}
+
+// TestLengthOfWeights: the weights of every channel have the length that layers
+// with batch norm have, within half a power of two, and what is nothing stays.
+func TestLengthOfWeights(t *testing.T) {
+	for _, scale := range []float32{1, 100, 1e-3} {
+		m := places["linear layers of both orders"].build()
+		for _, w := range m.weights[:4] {
+			for i := range w {
+				w[i] *= scale
+			}
+		}
+		clear(m.weights[0][:7]) // channel 0 of the first layer
+		n := must(m.InsertNorms(context.Background(), pixels{30, 7})).(*normedModel)
+		for k, l := range n.layers {
+			w, squares := n.weights[n.param[l.weight]], make([]float64, l.channels())
+			for i, v := range w {
+				ch := i / 7
+				if l.axis == 1 {
+					ch = i % len(squares)
+				}
+				squares[ch] += float64(v) * float64(v)
+			}
+			for ch, q := range squares {
+				length, zero := math.Sqrt(3*q), k == 0 && ch == 0
+				if zero != (length == 0) || !zero && !(length >= normLength/math.Sqrt2 && length <= normLength*math.Sqrt2) {
+					t.Errorf("weights times %g: layer %d, channel %d has length %v", scale, k, ch, length)
+				}
 			}
 		}
 	}
