@@ -44,8 +44,8 @@ func Example() {
 	fmt.Println(verdict)
 	// Output:
 	// matched 278 of 300 members
-	// AUC 0.87, balanced accuracy 0.79
-	// under-unlearned: AUC 0.845 to 0.902, retrained 0.480 to 0.510
+	// AUC 0.87, balanced accuracy 0.78
+	// under-unlearned: AUC 0.838 to 0.900, retrained 0.480 to 0.510
 }
 
 func ExampleAUC() {
@@ -62,8 +62,8 @@ func ExampleNoMUS() {
 }
 
 func ExamplePublishedAttack() {
-	member, _ := metrics.CrossEntropies(outputs(1, 390, 4))
-	nonmember, _ := metrics.CrossEntropies(outputs(2, 300, 4))
+	member, _ := outputs(1, 390, 4).CrossEntropies()
+	nonmember, _ := outputs(2, 300, 4).CrossEntropies()
 
 	// Members and non-members do not differ; there are just more of the former.
 	res, err := metrics.PublishedAttack(member, nonmember, 1)
@@ -91,9 +91,9 @@ func ExampleWilson() {
 
 func ExampleOutputs() {
 	o := metrics.Outputs{N: 2, Classes: 3, Logits: []float32{4, 1, 1, 0, 2, 1}, Labels: []int{0, 2}}
-	top1, _ := metrics.Accuracy(o)
-	top2, _ := metrics.TopK(o, 2)
-	_, err := metrics.TopK(o, 4)
+	top1, _ := o.Accuracy()
+	top2, _ := o.TopK(2)
+	_, err := o.TopK(4)
 	fmt.Println(top1, top2)
 	fmt.Println(err)
 	// Output:
