@@ -153,8 +153,9 @@ type AttackResult struct {
 const regressionMatchings = 5
 
 // Attack measures how well membership can be told from a model's outputs.
-// Members and non-members are matched class by class, as MatchClasses does, so that neither the
-// set sizes nor the labels help; no single random matching decides.
+// Members and non-members are matched class by class, as MatchClasses does, so
+// that neither the set sizes nor the labels help; no single random matching
+// decides.
 //
 // The first attacker is a threshold on the cross-entropy. Its AUC, TPR and
 // interval are over all samples, weighted so that every class weighs the same

@@ -100,3 +100,63 @@ func ExampleOutputs() {
 	// 0.5 1
 	// metrics: value out of range: k is 4 of 3 classes
 }
+
+func ExampleJudgeScores() {
+	// A perfect attacker on four samples of each: the interval says how few they are.
+	s, err := metrics.JudgeScores([]float64{3, 4, 5, 6}, []float64{-3, -4, -5, -6}, 1, nil)
+	fmt.Printf("AUC %v in %.2f to %v, balanced accuracy %v, %v\n", s.AUC, s.AUCInterval.Lo, s.AUCInterval.Hi, s.BalancedAccuracy, err)
+	// Output: AUC 1 in 0.58 to 1, balanced accuracy 1, <nil>
+}
+
+func ExampleMeanInterval() {
+	// Differences of two methods over five seeds.
+	iv, err := metrics.MeanInterval([]float64{0.012, 0.008, 0.015, 0.004, 0.011}, 0.95)
+	fmt.Printf("%.4f to %.4f, %v\n", iv.Lo, iv.Hi, err)
+	// Output: 0.0048 to 0.0152, <nil>
+}
+
+func ExampleAUCInterval() {
+	iv, err := metrics.AUCInterval([]float64{0.9, 0.5, 0.8, 0.7}, []float64{0.6, 0.1, 0.3}, 0.95)
+	fmt.Printf("%.2f to %.2f, %v\n", iv.Lo, iv.Hi, err)
+	// Output: 0.46 to 0.99, <nil>
+}
+
+func ExampleLabelFloor() {
+	// Half of the members are of class 0, one in four of the non-members.
+	f, err := metrics.LabelFloor([]int{0, 0, 1, 1}, []int{0, 1, 1, 1}, 2)
+	fmt.Printf("AUC %.3f without any model, %v\n", f.AUC, err)
+	// Output: AUC 0.625 without any model, <nil>
+}
+
+func ExampleOutputs_JS() {
+	a := metrics.Outputs{N: 1, Classes: 2, Logits: []float32{50, -50}}
+	b := metrics.Outputs{N: 1, Classes: 2, Logits: []float32{-50, 50}}
+	js, err := a.JS(b)
+	fmt.Printf("%.4f %v\n", js, err)
+	// Output: 0.6931 <nil>
+}
+
+func ExampleFeatures_ScatterRatio() {
+	f := metrics.Features{N: 4, Dim: 2, Data: []float32{0, 0, 2, 0, 10, 0, 10, 4}, Classes: 2, Labels: []int{0, 0, 1, 1}}
+	ratio, err := f.ScatterRatio()
+	same, _ := f.CKA(f)
+	fmt.Printf("%.1f, CKA with itself %.0f, %v\n", ratio, same, err)
+	// Output: 8.5, CKA with itself 1, <nil>
+}
+
+func ExampleMembershipProbe() {
+	r := rand.New(rand.NewPCG(1, 1))
+	noise := func() metrics.Features {
+		f := metrics.Features{N: 100, Dim: 4, Classes: 2, Labels: make([]int, 100)}
+		for i := range 100 {
+			f.Labels[i] = i % 2
+			for range 4 {
+				f.Data = append(f.Data, float32(r.NormFloat64()))
+			}
+		}
+		return f
+	}
+	s, err := metrics.MembershipProbe(noise(), noise(), 1, nil)
+	fmt.Println(s.AUCInterval.Contains(0.5), err)
+	// Output: true <nil>
+}

@@ -37,9 +37,9 @@ func TestScatterRatioByHand(t *testing.T) {
 	near(t, "moved", must(g.ScatterRatio()), 8.5, 1e-13)
 }
 
-// cka is the definition by pairs: HSIC of centred kernels, O(n²).
+// cka is the definition by pairs: HSIC of centered kernels, O(n²).
 func cka(a, b Features) float64 {
-	k, l := centredKernel(a), centredKernel(b)
+	k, l := centeredKernel(a), centeredKernel(b)
 	var kl, kk, ll float64
 	for i := range k {
 		kl += k[i] * l[i]
@@ -49,7 +49,7 @@ func cka(a, b Features) float64 {
 	return kl / math.Sqrt(kk*ll)
 }
 
-func centredKernel(f Features) []float64 {
+func centeredKernel(f Features) []float64 {
 	n := f.N
 	k, row, all := make([]float64, n*n), make([]float64, n), 0.0
 	for i := range n {

@@ -33,15 +33,16 @@ const (
 // (ErrOneClass). On ErrNotConverged the result is the last iterate. Cost of a
 // step: O(n·d² + d³).
 func fitLogistic(x []float64, d int, y []bool, c float64) (logistic, error) {
-	return fitPenalized(x, d, y, c, 1)
+	return fitPenalized(x, d, y, c, 1, logisticGain)
 }
 
 // leastPenaltyRoot squared is the smallest penalty: what is smaller moves no
 // answer, and would take separable samples a step for each power of e.
 const leastPenaltyRoot = 0x1p-40
 
-// fitPenalized is fitLogistic with ½·penalty‖w‖².
-func fitPenalized(x []float64, d int, y []bool, c, penalty float64) (logistic, error) {
+// fitPenalized is fitLogistic with ½·penalty‖w‖², and stops at a step whose
+// predicted gain is at most the share least of the objective.
+func fitPenalized(x []float64, d int, y []bool, c, penalty, least float64) (logistic, error) {
 	if err := checkTwoClasses(y); err != nil {
 		return logistic{weight: make([]float64, d)}, err
 	}
@@ -51,7 +52,7 @@ func fitPenalized(x []float64, d int, y []bool, c, penalty float64) (logistic, e
 		if !ok {
 			break
 		}
-		if gain <= logisticGain*p.value || !p.move(step, gain) {
+		if gain <= least*p.value || !p.move(step, gain) {
 			return p.solution(), nil
 		}
 	}

@@ -105,7 +105,7 @@ func fitScores(x []float64, y []bool, c float64) (logistic, error) {
 	for i, v := range x {
 		scaled[i] = v / scale
 	}
-	fit, err := fitPenalized(scaled, 1, y, c, max(1/scale, leastPenaltyRoot)*max(1/scale, leastPenaltyRoot))
+	fit, err := fitPenalized(scaled, 1, y, c, max(1/scale, leastPenaltyRoot)*max(1/scale, leastPenaltyRoot), logisticGain)
 	fit.weight[0] /= scale
 	return fit, err
 }
