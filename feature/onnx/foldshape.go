@@ -167,20 +167,25 @@ func foldTranspose(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err != nil {
 		return nil, err
 	}
+	return one(b.permuted(*in[0], perm))
+}
+
+// permuted returns a constant with its axes in another order.
+func (b *builder) permuted(k konst, perm []int) (konst, error) {
 	shape, offs := make([]int, len(perm)), make([][]int32, len(perm))
-	s := stride(in[0].shape)
+	s := stride(k.shape)
 	for i, p := range perm {
-		shape[i], offs[i] = in[0].shape[p], steps(in[0].shape[p], s[p])
+		shape[i], offs[i] = k.shape[p], steps(k.shape[p], s[p])
 	}
-	out, err := b.newKonst(in[0].typ, shape)
+	out, err := b.newKonst(k.typ, shape)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	index, err := b.cross(offs)
-	for i, k := range index {
-		out.v[i] = in[0].v[k]
+	for i, at := range index {
+		out.v[i] = k.v[at]
 	}
-	return []konst{out}, err
+	return out, err
 }
 
 // foldSlice slices constants along their axes.

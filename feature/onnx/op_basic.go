@@ -18,6 +18,11 @@ func buildConstant(b *builder, n *node) ([]value, error) {
 			if a.t == nil {
 				return nil, fmt.Errorf("%w: no value", ErrFormat)
 			}
+			if isFloat(a.t.typ) && a.t.size > 1 {
+				w := b.weightFor(a.t, n.out[0])
+				w.constant = true
+				return []value{{p: &param{w: w, shape: a.t.dims}}}, nil
+			}
 			var err error
 			if k, err = b.read(a.t); err != nil {
 				return nil, err

@@ -67,7 +67,7 @@ func (b *builder) gemmMatrix(n *node) (*param, error) {
 		return nil, fmt.Errorf("%w: second input of shape %v, want a matrix", ErrFormat, p.shape)
 	}
 	if n.int("transB", 0) != 0 {
-		p = &param{p.w, []int{p.shape[1], p.shape[0]}, !p.trans}
+		p = p.transposed([]int{1, 0})
 	}
 	return p, nil
 }
@@ -75,7 +75,7 @@ func (b *builder) gemmMatrix(n *node) (*param, error) {
 // isBias tells whether input 2 is a weight with one number an output.
 func (b *builder) isBias(n *node, m int) bool {
 	v := b.values[n.in[2]]
-	if v.d != nil || v.p != nil && v.p.trans {
+	if v.d != nil || v.p != nil && v.p.moved() {
 		return false
 	}
 	view, _ := b.shapeOf(n, 2)
@@ -84,12 +84,8 @@ func (b *builder) isBias(n *node, m int) bool {
 
 // matrix returns the graph's parameter for p and whether it is transposed.
 func (b *builder) matrix(p *param) (v graph.Value, trans bool, err error) {
-	shape := p.shape
-	if p.trans {
-		shape = []int{shape[1], shape[0]}
-	}
-	v, err = b.weightAs(p.w, shape)
-	return v, p.trans, err
+	v, err = b.weightAs(p.w, p.stored())
+	return v, p.moved(), err
 }
 
 func (b *builder) linear(n *node, x dyn, w *param, alpha, beta float64) ([]value, error) {

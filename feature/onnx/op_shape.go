@@ -31,11 +31,8 @@ func buildTranspose(b *builder, n *node) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p := b.values[n.in[0]].p; p != nil && len(view) == 2 {
-		if perm[0] == 0 {
-			return []value{{p: p}}, nil
-		}
-		return []value{{p: &param{p.w, []int{view[1], view[0]}, !p.trans}}}, nil
+	if p := b.values[n.in[0]].p; p != nil {
+		return []value{{p: p.transposed(perm)}}, nil
 	}
 	d, err := b.dyn(n, 0)
 	if err != nil {
@@ -78,11 +75,11 @@ func outerOf(before int, view []int, axis int) int {
 // reviewed gives input 0 another view of the same layout of samples: view[axis]
 // is the batch axis. A weight stays one.
 func (b *builder) reviewed(n *node, view []int, axis int) ([]value, error) {
-	if p := b.values[n.in[0]].p; p != nil && !p.trans {
+	if p := b.values[n.in[0]].p; p != nil && !p.moved() {
 		if sizeOf(view) != sizeOf(p.shape) {
 			return nil, fmt.Errorf("%w: a weight of shape %v is reshaped to %v", ErrFormat, p.shape, view)
 		}
-		return []value{{p: &param{p.w, view, false}}}, nil
+		return []value{{p: &param{w: p.w, shape: view}}}, nil
 	}
 	d, err := b.rowwise(n, 0)
 	if err != nil {

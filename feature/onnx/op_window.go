@@ -134,7 +134,7 @@ func (b *builder) kernels(n *node, d dyn) (graph.Value, window, error) {
 	if err != nil {
 		return 0, window{}, err
 	}
-	if len(d.view) < 3 || len(p.shape) != len(d.view) || p.trans {
+	if len(d.view) < 3 || len(p.shape) != len(d.view) || p.moved() {
 		return 0, window{}, fmt.Errorf("%w: weight of shape %v for input of shape %v", ErrUnsupported, p.shape, d.view)
 	}
 	w, err := b.window(n, d, p.shape[2:])

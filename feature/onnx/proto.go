@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -16,22 +17,23 @@ type file struct {
 	opset    int // of the default domain
 	domains  map[string]int64
 	graph    graphProto
-	spent    int // bytes of memory that parsing took, about
+	spent    int    // bytes of memory that parsing took, about
+	open     []span // fields that are being parsed
 
 	// Set by link:
 	initial   map[string]*tensor
 	producers map[string]int   // node by output
 	readers   map[string][]int // nodes by input
+	varying   map[string]bool  // tensors that depend on the input; see varies
 }
 
 type graphProto struct {
-	name       string
-	nodes      []*node
-	tensors    []*tensor // initializers
-	inputs     []valueInfo
-	outputs    []valueInfo
-	values     []valueInfo // value_info: shapes of activations, where the exporter wrote them
-	lo, at, hi int         // of the field in the file: its tag, contents and end
+	name    string
+	nodes   []*node
+	tensors []*tensor // initializers
+	inputs  []valueInfo
+	outputs []valueInfo
+	values  []valueInfo // value_info: shapes of activations, where the exporter wrote them
 }
 
 // node is a NodeProto.
@@ -39,7 +41,16 @@ type node struct {
 	name, op, domain string
 	in, out          []string
 	attrs            map[string]*attribute
-	number           int // in the graph
+	captured         []string // names that subgraphs read from around them
+	number           int      // in the file's graph
+}
+
+// reads returns every name that a node reads.
+func (n *node) reads() []string {
+	if len(n.captured) == 0 {
+		return n.in
+	}
+	return slices.Concat(n.in, n.captured)
 }
 
 // label names a node in errors.
@@ -119,15 +130,15 @@ func (f *file) spend(bytes int, where string) error {
 }
 
 func (f *file) checkVersions() error {
-	if f.ir < 3 || f.ir > 10 {
-		return fmt.Errorf("onnx: %w: IR version %d, want 3 to 10", ErrUnsupported, f.ir)
+	if f.ir < minIR || f.ir > maxIR {
+		return fmt.Errorf("onnx: %w: IR version %d, want %d to %d", ErrUnsupported, f.ir, minIR, maxIR)
 	}
 	v, ok := f.domains[""]
 	if !ok {
 		v, ok = f.domains["ai.onnx"]
 	}
-	if !ok || v < 7 || v > 21 {
-		return fmt.Errorf("onnx: %w: operator set %d, want 7 to 21", ErrUnsupported, v)
+	if !ok || v < minOpset || v > maxOpset {
+		return fmt.Errorf("onnx: %w: operator set %d, want %d to %d", ErrUnsupported, v, minOpset, maxOpset)
 	}
 	f.opset = int(v)
 	return nil
@@ -161,7 +172,7 @@ func (f *file) parseGraph(fd field) error {
 		return err
 	}
 	g := &f.graph
-	g.lo, g.at, g.hi = fd.lo, fd.at, fd.hi
+	defer f.enter(fd)()
 	return m.each(func(fd field) (err error) {
 		switch fd.num {
 		case onnxfile.GraphNode:
@@ -201,6 +212,7 @@ func (f *file) parseNode(fd field) error {
 		return fmt.Errorf("onnx: %w: more than %d nodes", ErrLimit, maxNodes)
 	}
 	f.graph.nodes = append(f.graph.nodes, n)
+	defer f.enter(fd)()
 	if err := f.spend(512, where); err != nil {
 		return err
 	}
@@ -223,6 +235,12 @@ func (f *file) parseNode(fd field) error {
 	})
 }
 
+// enter notes that a field is being parsed, until the returned function is called.
+func (f *file) enter(fd field) func() {
+	f.open = append(f.open, spanOf(fd))
+	return func() { f.open = f.open[:len(f.open)-1] }
+}
+
 func (f *file) port(fd field, list []string, where string) ([]string, error) {
 	if err := f.spend(32, where); err != nil {
 		return nil, err
@@ -239,6 +257,7 @@ func (f *file) parseAttribute(n *node, fd field, where string) error {
 	if err := f.spend(512, where); err != nil {
 		return err
 	}
+	defer f.enter(fd)()
 	a, name := &attribute{}, ""
 	err = m.each(func(fd field) (err error) {
 		if fd.num == onnxfile.AttrName {
