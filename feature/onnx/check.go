@@ -49,9 +49,7 @@ func check(data []byte, opt Options) error {
 	if err := f.link(); err != nil {
 		return err
 	}
-	b := newBuilder(f, opt, "")
-	b.skimmed = true
-	if _, err = b.build(); errors.Is(err, errLeftOut) {
+	if _, _, err = build(f, opt, "", true); errors.Is(err, errLeftOut) {
 		return nil
 	}
 	return err

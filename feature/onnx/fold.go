@@ -33,6 +33,15 @@ func init() {
 			s, err := t.compare(u)
 			return s < 0, err
 		}),
+		"GreaterOrEqual": comparison(func(t, u term) (bool, error) {
+			s, err := t.compare(u)
+			return s >= 0, err
+		}),
+		"LessOrEqual": comparison(func(t, u term) (bool, error) {
+			s, err := t.compare(u)
+			return s <= 0, err
+		}),
+		"Xor": comparison(func(t, u term) (bool, error) { return (t.c != 0) != (u.c != 0), nil }),
 		"And": comparison(func(t, u term) (bool, error) { return t.c != 0 && u.c != 0, nil }),
 		"Or":  comparison(func(t, u term) (bool, error) { return t.c != 0 || u.c != 0, nil }),
 		"Not": unary(func(v float64) float64 { return truth(v == 0) }), "Floor": unary(math.Floor), "Ceil": unary(math.Ceil),

@@ -9,6 +9,9 @@ import (
 // link indexes the graph, checks that names are unique, and puts the nodes into
 // an order of computation.
 func (f *file) link() error {
+	if err := f.expand(); err != nil {
+		return err
+	}
 	g := &f.graph
 	f.producers, f.readers = map[string]int{}, map[string][]int{}
 	known := map[string]string{}

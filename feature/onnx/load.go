@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -135,12 +136,30 @@ func read(r io.Reader, folder string, opt Options) (*Model, error) {
 	if err := f.link(); err != nil {
 		return nil, err
 	}
-	b := newBuilder(f, opt, folder)
-	spec, err := b.build()
+	b, spec, err := build(f, opt, folder, false)
 	if err != nil {
 		return nil, err
 	}
 	return b.model(spec, data), nil
+}
+
+// build builds the graph of a file. Where shapes have a batch size as a number
+// although the input says that it varies, it is built again as a file of that
+// batch size: then it must be shown that samples stay apart.
+func build(f *file, opt Options, folder string, skimmed bool) (*builder, *feature.Spec, error) {
+	b := newBuilder(f, opt, folder)
+	b.skimmed = skimmed
+	spec, err := b.build()
+	var baked *bakedError
+	if !errors.As(err, &baked) || b.fixed > 0 || errors.Is(err, errLeftOut) {
+		return b, spec, err
+	}
+	again := newBuilder(f, opt, folder)
+	again.skimmed, again.fixed = skimmed, baked.size
+	if spec, err := again.build(); err == nil {
+		return again, spec, nil
+	}
+	return b, nil, err
 }
 
 func newBuilder(f *file, opt Options, folder string) *builder {
@@ -222,20 +241,26 @@ func (b *builder) start() error {
 	b.origin[b.g.Input()] = origin{input: true}
 	b.values[in.name] = value{d: &dyn{v: b.g.Input(), view: view}}
 	for _, t := range b.f.graph.tensors {
-		v := value{p: &param{w: b.weightFor(t, t.name), shape: t.dims}}
-		if !isFloat(t.typ) {
-			if !b.readsTensor(t.name) {
-				continue
-			}
-			k, err := b.read(t)
-			if err != nil {
-				return fmt.Errorf("onnx: %w", err)
-			}
-			v = value{k: &k}
+		if !isFloat(t.typ) && !b.readsTensor(t.name) {
+			continue
+		}
+		v, err := b.initializer(t)
+		if err != nil {
+			return fmt.Errorf("onnx: %w", err)
 		}
 		b.values[t.name] = v
 	}
 	return nil
+}
+
+// initializer returns the value of an initializer: a weight, which is not read yet,
+// or a constant if it has integers.
+func (b *builder) initializer(t *tensor) (value, error) {
+	if isFloat(t.typ) {
+		return value{p: &param{w: b.weightFor(t, t.name), shape: t.dims}}, nil
+	}
+	k, err := b.read(t)
+	return value{k: &k}, err
 }
 
 // readsTensor tells whether a needed node reads a name.

@@ -91,7 +91,11 @@ func buildDropout(b *builder, n *node) ([]value, error) {
 }
 
 func buildCast(b *builder, n *node) ([]value, error) {
-	if to := n.int("to", 0); !isFloat(to) {
+	to := n.int("to", 0)
+	if to == typeBool && b.values[n.in[0]].d != nil {
+		return b.compareWithZero(n, graph.Or) // x or nothing
+	}
+	if !isFloat(to) {
 		return nil, fmt.Errorf("%w: activations are cast to %s", ErrGradient, typeName(to))
 	}
 	return buildIdentity(b, n)

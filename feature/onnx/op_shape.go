@@ -176,11 +176,28 @@ func resolveTerms(d dyn, target []term, allowZero bool) ([]int, int, error) {
 			axis = open
 		}
 	}
+	if axis < 0 && d.axis >= 0 && rest%sizeOf(d.view) == 0 {
+		return nil, 0, &bakedError{rest / sizeOf(d.view), to}
+	}
 	if (axis < 0) != (d.axis < 0) {
 		return nil, 0, fmt.Errorf("%w: the target shape %v fixes the batch size; export the model with a dynamic batch axis", ErrUnsupported, to)
 	}
 	return to, axis, nil
 }
+
+// bakedError is the error of a target shape that has the batch size as a number,
+// because the exporter was not told that it varies.
+type bakedError struct {
+	size int
+	to   []int
+}
+
+func (e *bakedError) Error() string {
+	return fmt.Sprintf("%v: the target shape %v fixes the batch size; export the model with a dynamic batch axis", ErrUnsupported, e.to)
+}
+
+// Unwrap returns ErrUnsupported.
+func (e *bakedError) Unwrap() error { return ErrUnsupported }
 
 func buildFlatten(b *builder, n *node) ([]value, error) {
 	view, batch := b.shapeOf(n, 0)
@@ -372,33 +389,4 @@ func buildTile(b *builder, n *node) ([]value, error) {
 		return nil, err
 	}
 	return b.expand(n, k.v, true)
-}
-
-func buildWhere(b *builder, n *node) ([]value, error) {
-	cond, err := b.constant(n, 0)
-	if err != nil {
-		return nil, err
-	}
-	c, err := b.commonView(n, []int{0, 1, 2})
-	if err == nil {
-		c, err = b.alignTo(n, c, true, 1, 2)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if cond, err = b.spread(cond, c.view); err != nil {
-		return nil, err
-	}
-	if err := b.memory(len(cond.v)); err != nil {
-		return nil, err
-	}
-	v, err := cond.plain()
-	first := make([]bool, len(v))
-	for i, x := range v {
-		first[i] = x != 0
-	}
-	if err != nil {
-		return nil, err
-	}
-	return result(b.aligned(n, graph.Select{First: first}, c, c.in...))
 }

@@ -150,6 +150,9 @@ func buildConv(b *builder, n *node) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v := b.values[n.in[1]]; v.d != nil || v.p != nil && v.p.moved() {
+		return b.convComputed(n, d)
+	}
 	weight, w, err := b.kernels(n, d)
 	if err != nil {
 		return nil, err

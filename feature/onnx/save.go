@@ -292,11 +292,23 @@ func (m *Model) saveExternal(folder string) error {
 
 // allTensors returns the initializers and the tensors of attributes.
 func (f *file) allTensors() []*tensor {
-	all := slices.Clone(f.graph.tensors)
-	for _, n := range f.graph.nodes {
+	all := f.graph.allTensors(nil)
+	for _, fn := range f.functions {
+		all = (&graphProto{nodes: fn.nodes}).allTensors(all)
+	}
+	return all
+}
+
+// allTensors appends the tensors of a graph and of those in it.
+func (g *graphProto) allTensors(all []*tensor) []*tensor {
+	all = append(all, g.tensors...)
+	for _, n := range g.nodes {
 		for _, a := range n.attrs {
 			if a.t != nil {
 				all = append(all, a.t)
+			}
+			if a.graph != nil {
+				all = a.graph.allTensors(all)
 			}
 		}
 	}
