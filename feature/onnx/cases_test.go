@@ -59,9 +59,6 @@ func TestCases(t *testing.T) {
 	for _, path := range files {
 		name := strings.TrimSuffix(filepath.Base(path), ".onnx")
 		t.Run(name, func(t *testing.T) {
-			if slices.Contains([]string{"swin_small"}, name) {
-				t.Skip("to be done")
-			}
 			c, ok := caseFiles[name]
 			if !ok {
 				t.Fatal("nothing is known of this file")
