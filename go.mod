@@ -3,8 +3,8 @@ module github.com/dlfd-go/unlearn
 go 1.25.0
 
 require (
-	// feature/dataset: resampling of images to one size (package draw). The
-	// newest release that still builds with go 1.25.
+	// feature/dataset: WebP, BMP and TIFF files, and the kernel for resizing
+	// (package draw). The newest release that still builds with go 1.25.
 	golang.org/x/image v0.45.0
 	// distance, metrics: dense linear algebra (Cholesky, SVD) and statistics.
 	gonum.org/v1/gonum v0.17.0

@@ -32,9 +32,11 @@ var mayImport = map[string][]string{
 	"feature/onnx":        {"feature", "feature/internal/...", "internal/..."},
 	// The one adapter from internal/graph to feature.Model.
 	"feature/internal/exec": {"feature", "internal/..."},
+	// The ONNX format, for everything that writes it.
+	"feature/internal/onnxfile": {},
 	// Leaves, which nobody imports: they pull in Gorgonia.
 	"feature/gotensor": {"feature", "internal/..."},
-	"feature/onnxgo":   {"feature", "feature/onnx", "feature/gotensor", "internal/..."},
+	"feature/onnxgo":   {"feature", "feature/onnx", "feature/gotensor", "feature/internal/...", "internal/..."},
 
 	"distance":              {"internal/..."},
 	"distance/distancetest": {"distance", "internal/..."},

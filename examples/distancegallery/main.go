@@ -25,7 +25,7 @@ import (
 var names = []string{
 	"sinkhorn:sqeuclidean:eps=.1", "divergence:sqeuclidean:eps=.1", "emd:sqeuclidean", "emd:euclidean",
 	"unbalanced:sqeuclidean:eps=.1:rho=1", "mmd", "mmd:sigma=.3", "energy", "fourier",
-	"sliced", "maxsliced", "bures", "coral", "divergence", "released",
+	"sliced", "maxsliced", "bures", "coral", "divergence",
 }
 
 func main() {

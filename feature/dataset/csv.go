@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/finite"
 )
 
 // CSVOptions says what the columns of a metadata table mean. One of Path and
@@ -41,18 +41,22 @@ type CSVOptions struct {
 	// Classes names the classes, in the order of their numbers. If it is nil,
 	// they are the different labels of the whole table, those of rows that are
 	// not kept included, so that every split has the same; in numerical order
-	// if all are numbers, else in the order of their bytes.
+	// if all are numbers, else in the order of their bytes. Integers with
+	// decimals, such as 7.0, lose them; two other spellings of one number, such
+	// as 7 and 07, are an error.
 	Classes []string
 
 	// Identity is the column that says whom an image shows. If it is empty and
 	// IdentityFunc is nil, identities are unknown; else none may be empty.
+	// Numbers are treated as those of labels are.
 	Identity string
 	// IdentityFunc returns whom an image shows, instead of the field of
 	// Identity.
 	IdentityFunc func(Row) string
 
 	// Where keeps the rows whose field in each of these columns is one of the
-	// given values. A value that stands in no row is an error.
+	// given values, numbers in whatever spelling. A value that stands in no row
+	// is an error.
 	Where map[string][]string
 	// Keep drops the rows for which it returns false. If it is nil, none is
 	// dropped.
@@ -60,7 +64,8 @@ type CSVOptions struct {
 }
 
 // Join is a table whose columns are added to the rows of the main one, found by
-// a key. Fields of a row that it does not have are empty. Names of columns must
+// a key; numbers match in whatever spelling. Fields of a row that it does not have
+// are empty. Names of columns must
 // differ from those of the main table.
 type Join struct {
 	File  string
@@ -101,7 +106,17 @@ func CSV(file string, o *CSVOptions) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return load(items, p.classes, opt)
+	root, err := openRoot(p.root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	d, err := load(root, items, opt)
+	if err != nil {
+		return nil, err
+	}
+	d.name(p.classes)
+	return d, nil
 }
 
 // join adds the columns of another table to t.
@@ -120,15 +135,16 @@ func (t *table) join(j Join, on string) error {
 	}
 	found := make(map[string]int, len(other.rows))
 	for i, row := range other.rows {
-		if k, twice := found[row[key]]; twice {
+		value := sameValue(row[key])
+		if k, twice := found[value]; twice {
 			return fmt.Errorf("dataset: %s: %w: %q stands in row %d already", other.where(i), ErrFormat, row[key], k+1)
 		}
-		found[row[key]] = i
+		found[value] = i
 	}
 	empty := make([]string, len(other.columns)-1)
 	for i, row := range t.rows {
 		add := empty
-		if k, ok := found[row[col]]; ok {
+		if k, ok := found[sameValue(row[col])]; ok {
 			add = slices.Delete(slices.Clone(other.rows[k]), key, key+1)
 		}
 		t.rows[i] = slices.Concat(row, add)
@@ -144,13 +160,14 @@ type plan struct {
 	root                  string
 	name, label, identity func(Row) string // identity may be nil
 	classes               []string
-	number                map[string]int // of a class
-	keep                  []bool         // by row
+	number                classNumbers
+	keep                  []bool // by row
+	persons               spellings
 }
 
 // newPlan finds the columns, the rows and the classes.
 func newPlan(t *table, o *CSVOptions) (*plan, error) {
-	p := &plan{CSVOptions: o, t: t, root: cmp.Or(o.Root, filepath.Dir(t.file))}
+	p := &plan{CSVOptions: o, t: t, root: cmp.Or(o.Root, filepath.Dir(t.file)), persons: spellings{}}
 	var err error
 	if p.name, err = t.field("Path", o.Path, o.NameFunc); err != nil {
 		return nil, err
@@ -167,12 +184,14 @@ func newPlan(t *table, o *CSVOptions) (*plan, error) {
 		return nil, err
 	}
 	if p.classes = slices.Clone(o.Classes); o.Classes == nil {
-		p.classes = t.distinct(p.label)
+		if p.classes, err = t.distinct(p.label); err != nil {
+			return nil, err
+		}
 	}
 	if err := checkClasses(p.classes); err != nil {
 		return nil, err
 	}
-	p.number = numbers(p.classes)
+	p.number = newClassNumbers(p.classes)
 	return p, t.unknown
 }
 
@@ -196,15 +215,19 @@ func (t *table) filter(where map[string][]string, f func(Row) bool) ([]bool, err
 		if err != nil {
 			return nil, err
 		}
-		seen := map[string]bool{}
+		wanted, seen := map[string]bool{}, map[string]string{} // by value
+		for _, v := range where[column] {
+			wanted[sameValue(v)] = true
+		}
 		for i, row := range t.rows {
-			seen[row[k]] = true
-			keep[i] = keep[i] && slices.Contains(where[column], row[k])
+			value := sameValue(row[k])
+			seen[value] = row[k]
+			keep[i] = keep[i] && wanted[value]
 		}
 		for _, v := range where[column] {
-			if !seen[v] {
+			if _, ok := seen[sameValue(v)]; !ok {
 				return nil, fmt.Errorf("dataset: %s: %w: no row has %q in column %q, there are %q",
-					t.file, ErrEmpty, v, column, few(slices.Sorted(maps.Keys(seen))))
+					t.file, ErrEmpty, v, column, few(slices.Sorted(maps.Values(seen))))
 			}
 		}
 	}
@@ -226,13 +249,17 @@ func few(values []string) []string {
 }
 
 // distinct returns the different labels of all rows, in order.
-func (t *table) distinct(label func(Row) string) []string {
-	seen := map[string]bool{}
+func (t *table) distinct(label func(Row) string) ([]string, error) {
+	seen, written := map[string]bool{}, spellings{}
 	for i := range t.rows {
-		seen[label(t.row(i))] = true
+		l := plainInteger(label(t.row(i)))
+		if err := written.check(l); err != nil {
+			return nil, fmt.Errorf("dataset: %s: the label: %w", t.where(i), err)
+		}
+		seen[l] = true
 	}
 	delete(seen, "") // an error where the row is kept
-	return sortLabels(slices.Collect(maps.Keys(seen)))
+	return sortLabels(slices.Collect(maps.Keys(seen))), nil
 }
 
 // sortLabels sorts by value if all labels are numbers, else by bytes.
@@ -241,7 +268,7 @@ func sortLabels(labels []string) []string {
 	number := make(map[string]float64, len(labels))
 	for _, l := range labels {
 		v, err := strconv.ParseFloat(l, 64)
-		if err != nil || v-v != 0 || math.IsInf(v, 0) {
+		if err != nil || !finite.Is(v) {
 			return labels
 		}
 		number[l] = v
@@ -287,15 +314,18 @@ func (p *plan) item(i int) (item, error) {
 	if !filepath.IsLocal(local) {
 		return it, fmt.Errorf("%w: the name of the image, %q, leads out of %s", ErrFormat, it.name, p.root)
 	}
-	it.path = filepath.Join(p.root, local)
-	label := p.label(r)
+	it.path = filepath.Clean(local)
+	label := plainInteger(p.label(r))
 	known := false
-	if it.label, known = p.number[label]; !known {
+	if it.label, known = p.number.find(label); !known {
 		return it, fmt.Errorf("%w: %q is not one of the classes %q", feature.ErrLabel, label, few(slices.Clone(p.classes)))
 	}
 	if p.identity != nil {
-		if it.identity = p.identity(r); it.identity == "" {
+		if it.identity = plainInteger(p.identity(r)); it.identity == "" {
 			return it, ErrIdentity
+		}
+		if err := p.persons.check(it.identity); err != nil {
+			return it, fmt.Errorf("the identity: %w", err)
 		}
 	}
 	return it, nil

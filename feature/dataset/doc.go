@@ -34,7 +34,8 @@ import "errors"
 // not there wraps [io/fs.ErrNotExist], and a label that is out of range, unknown
 // or empty wraps feature.ErrLabel.
 var (
-	ErrFormat   = errors.New("malformed data")        // a file, row or image is not what it should be
+	ErrFormat   = errors.New("malformed data")        // a file, row or image is not what it should be, or not read
+	ErrIgnored  = errors.New("ignored")               // a file is no image; see Skipped
 	ErrTooLarge = errors.New("beyond the limit")      // see ImageOptions
 	ErrEmpty    = errors.New("no samples")            // nothing there, or nothing left after filtering
 	ErrColumn   = errors.New("no such column")        // the text lists the columns that exist

@@ -2,9 +2,7 @@ package dataset
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +17,7 @@ type FolderOptions struct {
 	// Classes names the classes, in the order of their numbers. Give it where
 	// several folders must agree although one lacks a class. If it is nil, the
 	// classes are the names of the subfolders in the order of their bytes, in
-	// which "10" comes before "2".
+	// which "10" comes before "2"; a subfolder without images is a class too.
 	Classes []string
 
 	// Label is the class of every image in a folder without class subfolders.
@@ -31,13 +29,25 @@ type FolderOptions struct {
 	Identity func(path string) string
 }
 
-// Folder reads all PNG and JPEG files of a folder that has one subfolder a class,
-// at any depth, in the order of their paths. With o.Label it is a flat folder of
-// one class. Files with other extensions than .png, .jpg and .jpeg, and names that
-// begin with a dot, are passed over; links to folders are not followed. o may be nil.
+// Folder reads all images of a folder that has one subfolder a class, at any
+// depth, in the order of their paths. With o.Label it is a folder of one class.
+// o may be nil.
+//
+// No file is left out unsaid. Files with the extension of an image, in upper or
+// lower case, and files with another name and the content of an image are read,
+// by their content whatever the extension says. A file that cannot be read is an
+// error: broken, of an image format that is not read, without permission, a
+// named pipe, a link that leads nowhere or out of the folder. With
+// ImageOptions.SkipUnreadable it is listed in Set.Skipped instead. Always
+// listed there, and never an error, are files that are no images (ErrIgnored):
+// texts, for example, and what begins with a dot or is below such a folder.
+//
+// Links are followed while they stay below dir. A folder that a link reaches a
+// second time is refused.
 //
 // Errors name the file, up to five of them in order. They wrap ErrFormat,
-// ErrTooLarge, ErrEmpty, ErrIdentity, feature.ErrLabel or feature.ErrShape.
+// ErrTooLarge, ErrEmpty, ErrIdentity, feature.ErrLabel, feature.ErrShape or the
+// file system's.
 func Folder(dir string, o *FolderOptions) (*Set, error) {
 	if o == nil {
 		o = &FolderOptions{}
@@ -46,95 +56,96 @@ func Folder(dir string, o *FolderOptions) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := listImages(dir)
+	root, err := openRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	classes, err := o.classes(dir, files)
+	defer root.Close()
+	w := &walker{root: root, dir: dir}
+	if err := w.list(opt.SkipUnreadable); err != nil {
+		return nil, err
+	}
+	classes, err := o.classes(w)
 	if err != nil {
 		return nil, err
 	}
-	number := numbers(classes)
+	items, err := o.items(dir, w.files, numbers(classes))
+	if err != nil {
+		return nil, err
+	}
+	d, err := load(root, items, opt)
+	if err != nil {
+		return nil, err
+	}
+	d.name(classes)
+	d.skipped = sortSkipped(slices.Concat(d.skipped, w.ignored, w.refused))
+	return d, nil
+}
+
+// list walks the whole folder.
+func (w *walker) list(skip bool) error {
+	info, err := statBelow(w.root, ".")
+	if err == nil {
+		err = w.enter(".", info, false)
+	}
+	if err != nil {
+		return fmt.Errorf("dataset: %s: %w", w.dir, err)
+	}
+	w.walk(".", 0, false)
+	if err := w.checkRefused(skip); err != nil {
+		return err
+	}
+	if len(w.files) > 0 {
+		return nil
+	}
+	left := slices.Concat(w.ignored, w.refused)
+	if len(left) == 0 {
+		return fmt.Errorf("dataset: %s: %w: there are no files", w.dir, ErrEmpty)
+	}
+	return fmt.Errorf("dataset: %s: %w: none of %d files is an image; %v", w.dir, ErrEmpty, len(left), left[0])
+}
+
+// classes returns the names of the classes in the order of their numbers.
+func (o *FolderOptions) classes(w *walker) ([]string, error) {
+	if o.Classes != nil {
+		return slices.Clone(o.Classes), checkClasses(o.Classes)
+	}
+	if o.Label != "" {
+		return nil, fmt.Errorf("dataset: %s: %w: label %q without Classes", w.dir, feature.ErrLabel, o.Label)
+	}
+	return w.classes, nil
+}
+
+// items returns the samples to be read.
+func (o *FolderOptions) items(dir string, files []string, number map[string]int) ([]item, error) {
 	items := make([]item, len(files))
 	errs := make([]error, len(files))
 	for i, name := range files {
 		items[i], errs[i] = o.item(dir, name, number)
 	}
-	if err := firstErrors(errs); err != nil {
-		return nil, err
-	}
-	return load(items, classes, opt)
-}
-
-// listImages returns the slash-separated paths of all images below dir.
-func listImages(dir string) ([]string, error) {
-	var files []string
-	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case name != "." && strings.HasPrefix(e.Name(), "."):
-			if e.IsDir() {
-				return fs.SkipDir
-			}
-		case !e.IsDir() && isImage(name):
-			files = append(files, name)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("dataset: %s: %w", dir, err)
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("dataset: %s: %w: no .png, .jpg or .jpeg files", dir, ErrEmpty)
-	}
-	return files, nil
-}
-
-func isImage(name string) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".png", ".jpg", ".jpeg":
-		return true
-	}
-	return false
-}
-
-func (o *FolderOptions) classes(dir string, files []string) ([]string, error) {
-	classes := slices.Clone(o.Classes)
-	switch {
-	case classes == nil && o.Label != "":
-		return nil, fmt.Errorf("dataset: %s: %w: label %q without Classes", dir, feature.ErrLabel, o.Label)
-	case classes == nil:
-		for _, name := range files {
-			if class, _, nested := strings.Cut(name, "/"); nested {
-				classes = append(classes, class)
-			}
-		}
-		slices.Sort(classes)
-		classes = slices.Compact(classes)
-	}
-	return classes, checkClasses(classes)
+	return items, firstErrors(errs)
 }
 
 func (o *FolderOptions) item(dir, name string, number map[string]int) (item, error) {
-	path := filepath.Join(dir, filepath.FromSlash(name))
+	local := filepath.FromSlash(name)
+	full := filepath.Join(dir, local)
 	label := o.Label
 	if label == "" {
 		class, _, nested := strings.Cut(name, "/")
 		if !nested {
-			return item{}, fmt.Errorf("dataset: %s: %w: the image is in no class folder; set Label", path, feature.ErrLabel)
+			return item{}, fmt.Errorf("dataset: %s: %w: the image is in no class folder; set Label", full, feature.ErrLabel)
 		}
 		label = class
 	}
 	k, known := number[label]
 	if !known {
 		return item{}, fmt.Errorf("dataset: %s: %w: %q is not one of the classes %q",
-			path, feature.ErrLabel, label, few(slices.Sorted(maps.Keys(number))))
+			full, feature.ErrLabel, label, few(slices.Sorted(maps.Keys(number))))
 	}
-	it := item{path: path, name: path, label: k}
+	it := item{path: local, name: full, label: k}
 	if o.Identity != nil {
 		if it.identity = o.Identity(name); it.identity == "" {
-			return it, fmt.Errorf("dataset: %s: %w", path, ErrIdentity)
+			return it, fmt.Errorf("dataset: %s: %w", full, ErrIdentity)
 		}
 	}
 	return it, nil

@@ -58,13 +58,13 @@ func TestFolderErrors(t *testing.T) {
 		want  error
 		text  string
 	}{
-		"nothing":        {map[string]string{"a/readme": "x"}, FolderOptions{}, ErrEmpty, "no .png"},
+		"nothing":        {map[string]string{"a/readme": "x"}, FolderOptions{}, ErrEmpty, "none of 1 files is an image"},
 		"truncated PNG":  {map[string]string{"a/1.png": image, "a/2.png": image[:len(image)/2]}, FolderOptions{}, ErrFormat, "2.png"},
 		"truncated JPEG": {map[string]string{"a/1.png": image, "a/2.jpg": photo[:len(photo)*3/4]}, FolderOptions{}, ErrFormat, "2.jpg"},
 		"end missing":    {map[string]string{"a/1.png": image[:len(image)-12]}, FolderOptions{}, io.ErrUnexpectedEOF, "1.png"},
 		"short header":   {map[string]string{"a/1.png": image[:20]}, FolderOptions{}, ErrFormat, "1.png"},
 		"empty file":     {map[string]string{"a/1.png": image, "a/2.png": ""}, FolderOptions{}, ErrFormat, "2.png"},
-		"wrong magic":    {map[string]string{"a/1.png": image, "a/2.png": "GIF89a.."}, FolderOptions{}, ErrFormat, "47 49 46"},
+		"wrong magic":    {map[string]string{"a/1.png": image, "a/2.png": "GIL89a.."}, FolderOptions{}, ErrFormat, "47 49 4c"},
 		"corrupt":        {map[string]string{"a/1.png": image[:60] + "!" + image[61:]}, FolderOptions{}, ErrFormat, "1.png"},
 		"stray image":    {map[string]string{"1.png": image}, FolderOptions{}, feature.ErrLabel, "in no class folder"},
 		"unknown class":  {map[string]string{"b/1.png": image}, FolderOptions{Classes: []string{"a"}}, feature.ErrLabel, `"b" is not one of the classes ["a"]`},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"image"
 	"image/color"
+	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
 )
 
 // gradient is a colour image that differs with k everywhere.
@@ -53,12 +56,30 @@ func encode(t testing.TB, name string, m image.Image) string {
 	t.Helper()
 	var b strings.Builder
 	var err error
-	if filepath.Ext(name) == ".png" {
+	switch filepath.Ext(name) {
+	case ".png":
 		err = png.Encode(&b, m)
-	} else {
+	case ".gif":
+		err = gif.Encode(&b, m, nil)
+	case ".bmp":
+		err = bmp.Encode(&b, m)
+	case ".tiff":
+		err = tiff.Encode(&b, m, &tiff.Options{Compression: tiff.Deflate})
+	default:
 		err = jpeg.Encode(&b, m, &jpeg.Options{Quality: 95})
 	}
 	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// encodeGIF is an animation on a screen of w×h.
+func encodeGIF(t testing.TB, w, h int, frames ...*image.Paletted) string {
+	t.Helper()
+	var b strings.Builder
+	g := &gif.GIF{Image: frames, Delay: make([]int, len(frames)), Config: image.Config{Width: w, Height: h}}
+	if err := gif.EncodeAll(&b, g); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -85,7 +106,7 @@ func allLabels(t testing.TB, d *Set) []string {
 	var names []string
 	for i := range d.Len() {
 		_, l := readOne(t, d, i)
-		names = append(names, d.ClassNames()[l])
+		names = append(names, d.ClassName(l))
 	}
 	return names
 }

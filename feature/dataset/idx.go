@@ -10,7 +10,6 @@ import (
 	"image/color"
 	"io"
 	"math"
-	"os"
 	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
@@ -22,18 +21,20 @@ type IDXOptions struct {
 	Image ImageOptions
 
 	// Classes names the classes. If it is nil, there are as many as the largest
-	// label asks for, called "0", "1" and so on; give it where a part of the
-	// data may lack the last class.
+	// label asks for, and they have no names; give it where a part of the data
+	// may lack the last class.
 	Classes []string
 }
 
 // IDX reads a file of images and a file of labels in the format of MNIST
 // (http://yann.lecun.com/exdb/mnist): unsigned bytes, n×height×width and n, plain
 // or compressed by gzip, told apart by their first bytes. Images are grey; with
-// three channels they are repeated. o may be nil.
+// three channels they are repeated. All items are read: nothing is skipped. o may
+// be nil.
 //
 // Nothing is allocated on the word of a header: sizes are checked against the
-// limits of o, and memory grows with the data that is really there. Errors name
+// limits of o, and memory grows with the data that is really there. What a
+// compressed file unfolds to counts: set MaxBytes for files from elsewhere. Errors name
 // the file and the item, and wrap ErrFormat, ErrTooLarge, ErrEmpty,
 // feature.ErrShape or feature.ErrLabel.
 func IDX(images, labels string, o *IDXOptions) (*Set, error) {
@@ -48,7 +49,9 @@ func IDX(images, labels string, o *IDXOptions) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	count, lab, err := readIDX(labels, 1, opt.MaxBytes)
+	// More labels than images are wrong anyway: the limit is for what a small
+	// compressed file could unfold to.
+	count, lab, err := readIDX(labels, 1, max(int64(dims[0]), 1<<20))
 	if err != nil {
 		return nil, err
 	}
@@ -88,23 +91,24 @@ func fromIDX(file string, dims []int, pix []byte, o ImageOptions) (*Set, error) 
 	par.For(n, 64, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			m := &image.Gray{Pix: pix[i*h*w : (i+1)*h*w], Stride: w, Rect: image.Rect(0, 0, w, h)}
-			planes(d.bytes[i*d.size:(i+1)*d.size], scale(opaque(m), shape[1], shape[2]), shape[0])
+			render(d.bytes[i*d.size:(i+1)*d.size], m, shape)
 		}
 	})
 	return d, nil
 }
 
 func (d *Set) labelIDX(file string, labels []byte, classes []string) error {
-	if d.classes = slices.Clone(classes); classes == nil {
-		d.classes = numbered(int(slices.Max(labels)) + 1)
-	}
-	if err := checkClasses(d.classes); err != nil {
+	if err := checkClasses(classes); err != nil {
 		return err
+	}
+	d.name(classes)
+	if classes == nil {
+		d.count = int(slices.Max(labels)) + 1
 	}
 	d.labels = make([]int, len(labels))
 	for i, l := range labels {
-		if int(l) >= len(d.classes) {
-			return fmt.Errorf("dataset: %s: item %d: %w: label %d of %d classes", file, i, feature.ErrLabel, l, len(d.classes))
+		if int(l) >= d.count {
+			return fmt.Errorf("dataset: %s: item %d: %w: label %d of %d classes", file, i, feature.ErrLabel, l, d.count)
 		}
 		d.labels[i] = int(l)
 	}
@@ -113,7 +117,7 @@ func (d *Set) labelIDX(file string, labels []byte, classes []string) error {
 
 // readIDX reads a file of unsigned bytes with the given number of axes.
 func readIDX(file string, axes int, limit int64) ([]int, []byte, error) {
-	f, err := os.Open(file)
+	f, err := openFile(file)
 	if err != nil {
 		return nil, nil, fmt.Errorf("dataset: %w", err)
 	}
@@ -132,7 +136,7 @@ func parseIDX(r io.Reader, axes int, limit int64) ([]int, []byte, error) {
 	if head, _ := br.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(br)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%w: gzip: %w", ErrFormat, err)
+			return nil, nil, fmt.Errorf("%w: the gzip header: %w", ErrFormat, err)
 		}
 		br = bufio.NewReader(z)
 	}
@@ -156,8 +160,8 @@ func parseIDX(r io.Reader, axes int, limit int64) ([]int, []byte, error) {
 // idxHeader returns the sizes of the axes and their product.
 func idxHeader(r io.Reader, axes int, limit int64) ([]int, int64, error) {
 	var magic [4]byte
-	if _, err := io.ReadFull(r, magic[:]); err != nil {
-		return nil, 0, fmt.Errorf("%w: header: %w", ErrFormat, err)
+	if n, err := io.ReadFull(r, magic[:]); err != nil {
+		return nil, 0, fmt.Errorf("%w: header: the file ends after %d bytes: %w", ErrFormat, n, err)
 	}
 	if want := [4]byte{0, 0, 8, byte(axes)}; magic != want {
 		return nil, 0, fmt.Errorf("%w: starts with % x, want % x (unsigned bytes, %d axes)", ErrFormat, magic, want, axes)
@@ -166,7 +170,7 @@ func idxHeader(r io.Reader, axes int, limit int64) ([]int, int64, error) {
 	for i := range dims {
 		var b [4]byte
 		if _, err := io.ReadFull(r, b[:]); err != nil {
-			return nil, 0, fmt.Errorf("%w: header: %w", ErrFormat, err)
+			return nil, 0, fmt.Errorf("%w: header: the length of axis %d is cut off: %w", ErrFormat, i, err)
 		}
 		v := int64(binary.BigEndian.Uint32(b[:]))
 		switch {

@@ -2,20 +2,15 @@ package dataset
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"image"
 	"image/color"
-	stddraw "image/draw"
-	"image/jpeg"
-	"image/png"
 	"io"
 	"math"
-	"os"
+	"sync"
 
 	"github.com/dlfd-go/unlearn/feature"
-	"golang.org/x/image/draw"
 )
 
 // ImageOptions says what images are turned into.
@@ -34,9 +29,24 @@ type ImageOptions struct {
 	// leaves them there.
 	Pixels feature.Pixels
 
+	// Upright turns images as their EXIF orientation says, in JPEG and TIFF
+	// files. If it is false, they are read as they are stored.
+	Upright bool
+
+	// SkipUnreadable leaves out the images that are missing, broken, of a
+	// format that is not read, or beyond MaxPixels or MaxSide, and lists them
+	// in Set.Skipped. If it is false, the first of them are the error.
+	SkipUnreadable bool
+
 	// MaxPixels is the largest height×width that an image is decoded with. If
-	// it is zero, 1<<25 (33.5 megapixels) is used.
+	// it is zero, 1<<25 (33.5 megapixels) is used. A pixel takes up to 8 bytes
+	// while its image is decoded; images of more than 1<<22 pixels are decoded
+	// one at a time.
 	MaxPixels int
+
+	// MaxSide is the largest height or width that an image is decoded with. If
+	// it is zero, 65535 is used, which is the largest that JPEG has.
+	MaxSide int
 
 	// MaxBytes is the largest size of the whole set in memory. If it is zero,
 	// 1<<32 (4 GiB) is used.
@@ -49,6 +59,9 @@ func (o ImageOptions) resolve() (ImageOptions, error) {
 	if o.MaxPixels == 0 {
 		o.MaxPixels = 1 << 25
 	}
+	if o.MaxSide == 0 {
+		o.MaxSide = 1<<16 - 1
+	}
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 1 << 32
 	}
@@ -57,8 +70,8 @@ func (o ImageOptions) resolve() (ImageOptions, error) {
 		return o, fmt.Errorf("dataset: %w: size %d×%d, want both positive or both 0", feature.ErrShape, h, w)
 	case o.Channels != 0 && o.Channels != 1 && o.Channels != 3:
 		return o, fmt.Errorf("dataset: %w: %d channels, want 1, 3 or 0 to keep", feature.ErrShape, o.Channels)
-	case o.MaxPixels < 0 || o.MaxBytes < 0:
-		return o, fmt.Errorf("dataset: %w: limits of %d pixels and %d bytes must not be negative", ErrTooLarge, o.MaxPixels, o.MaxBytes)
+	case o.MaxPixels < 0 || o.MaxSide < 0 || o.MaxBytes < 0:
+		return o, fmt.Errorf("dataset: %w: limits of %d pixels, %d a side and %d bytes must not be negative", ErrTooLarge, o.MaxPixels, o.MaxSide, o.MaxBytes)
 	case h > 0 && int64(w) > math.MaxInt64/int64(h)/3 || int64(h)*int64(w) > o.MaxBytes:
 		return o, fmt.Errorf("dataset: %w: size %d×%d is more than %d bytes", ErrTooLarge, h, w, o.MaxBytes)
 	}
@@ -92,6 +105,8 @@ func (o ImageOptions) check(c image.Config, shape []int) error {
 	switch {
 	case c.Width < 1 || c.Height < 1:
 		return fmt.Errorf("%w: image is %d×%d", ErrFormat, c.Height, c.Width)
+	case max(c.Width, c.Height) > o.MaxSide:
+		return fmt.Errorf("%w: image of %d×%d pixels, the limit of a side is %d", ErrTooLarge, c.Height, c.Width, o.MaxSide)
 	case int64(c.Width)*int64(c.Height) > int64(o.MaxPixels):
 		return fmt.Errorf("%w: image of %d×%d pixels, the limit is %d", ErrTooLarge, c.Height, c.Width, o.MaxPixels)
 	case shape == nil:
@@ -111,131 +126,97 @@ func configChannels(c image.Config) int {
 	return 3
 }
 
-// A codec is one of the formats that are read. They are not looked up in
-// package image's registry: what other packages register there must not change
-// what this one accepts.
-type codec struct {
-	magic  string
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
+// picture is an image file whose header has been read.
+type picture struct {
+	file        *io.SectionReader
+	codec       codec
+	config      image.Config // upright, if that is wanted
+	orientation int          // of EXIF, or upright if it is not wanted
 }
 
-var codecs = [...]codec{
-	{"\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
-	{"\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode},
-}
-
-func sniff(r *bufio.Reader) (codec, error) {
-	head, err := r.Peek(8)
+// header reads what comes before the pixels.
+func (o ImageOptions) header(r io.ReaderAt, size int64) (picture, error) {
+	p := picture{file: io.NewSectionReader(r, 0, size), orientation: upright}
+	head := make([]byte, maxHead)
+	n, err := p.file.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return codec{}, err
+		return p, bareError(err)
 	}
-	for _, c := range codecs {
-		if bytes.HasPrefix(head, []byte(c.magic)) {
-			return c, nil
-		}
+	if p.codec, err = findCodec(head[:n]); err != nil {
+		return p, err
 	}
-	return codec{}, fmt.Errorf("%w: neither PNG nor JPEG: starts with % x", ErrFormat, head)
+	if o.Upright {
+		p.orientation = p.findOrientation()
+	}
+	config, err := guard(p.codec, p.codec.config, p.reader())
+	p.config = orientedSize(config, p.orientation)
+	return p, err
 }
 
-// readConfig returns the size and the colours of an image file.
-func readConfig(path string) (image.Config, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return image.Config{}, err
+func (p *picture) findOrientation() int {
+	switch p.codec.name {
+	case "JPEG":
+		return jpegOrientation(p.file, p.file.Size())
+	case "TIFF":
+		return tiffOrientation(p.file)
 	}
-	defer f.Close()
-	c, err := sniff(bufio.NewReader(io.NewSectionReader(f, 0, 8)))
-	if err != nil {
-		return image.Config{}, err
-	}
-	cfg, err := c.config(bufio.NewReader(f))
-	if err != nil {
-		return image.Config{}, fmt.Errorf("%w: %w", ErrFormat, err)
-	}
-	return cfg, nil
+	return upright
 }
 
-// readImage decodes an image file into dst, which has the given shape.
-func (o ImageOptions) readImage(dst []uint8, path string, shape []int) error {
-	cfg, err := readConfig(path)
+// reader returns the file from its beginning: as it is for TIFF, which is read
+// here and there, and buffered for the others.
+func (p *picture) reader() io.Reader {
+	whole := io.NewSectionReader(p.file, 0, p.file.Size())
+	if p.codec.name == "TIFF" {
+		return whole
+	}
+	return bufio.NewReader(whole)
+}
+
+// manyPixels is from where on images are decoded one at a time, under largeImage,
+// so that memory does not grow with the number of goroutines.
+const manyPixels = 1 << 22
+
+var largeImage sync.Mutex
+
+// read decodes an image file into dst, which has the given shape.
+func (o ImageOptions) read(dst []uint8, r io.ReaderAt, size int64, shape []int) error {
+	p, err := o.header(r, size)
 	if err != nil {
 		return err
 	}
-	if err := o.check(cfg, shape); err != nil {
+	if err := o.check(p.config, shape); err != nil {
 		return err
 	}
-	f, err := os.Open(path)
+	if p.config.Width*p.config.Height > manyPixels {
+		largeImage.Lock()
+		defer largeImage.Unlock()
+	}
+	m, err := guard(p.codec, p.codec.decode, p.reader())
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	r := bufio.NewReader(f)
-	c, err := sniff(r)
-	if err != nil {
-		return err
+	stored := orientedSize(image.Config{Width: m.Bounds().Dx(), Height: m.Bounds().Dy()}, p.orientation)
+	if stored.Width != p.config.Width || stored.Height != p.config.Height {
+		return fmt.Errorf("%w: the header says %d×%d, the %s image is %d×%d",
+			ErrFormat, p.config.Height, p.config.Width, p.codec.name, stored.Height, stored.Width)
 	}
-	m, err := c.decode(r)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrFormat, err)
-	}
-	planes(dst, scale(opaque(m), shape[1], shape[2]), shape[0])
+	p.render(dst, m, shape)
 	return nil
 }
 
-// opaque returns m with 8 bits a channel over a black background: the
-// premultiplied colours, with alpha left out.
-func opaque(m image.Image) *image.RGBA {
-	b := m.Bounds()
-	dst := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
-	switch m.(type) {
-	case *image.Gray, *image.YCbCr, *image.CMYK:
-		stddraw.Draw(dst, dst.Rect, m, b.Min, stddraw.Src) // 8 bits, no alpha: exact
-		return dst
+// render writes m, upright if that is wanted, into dst.
+func (p *picture) render(dst []uint8, m image.Image, shape []int) {
+	if p.orientation == upright {
+		render(dst, m, shape)
+		return
 	}
-	for y := range b.Dy() {
-		row := dst.Pix[y*dst.Stride:]
-		for x := range b.Dx() {
-			red, green, blue, _ := m.At(b.Min.X+x, b.Min.Y+y).RGBA()
-			row[4*x], row[4*x+1], row[4*x+2], row[4*x+3] = to8(red), to8(green), to8(blue), 255
-		}
+	c, h, w := shape[0], shape[1], shape[2]
+	stored := []int{c, h, w}
+	if p.orientation >= transposed {
+		stored = []int{c, w, h}
 	}
-	return dst
-}
-
-// to8 rounds 16 bits to 8; 257·b goes to b.
-func to8(v uint32) uint8 { return uint8((v + 128) / 257) }
-
-func scale(m *image.RGBA, h, w int) *image.RGBA {
-	if m.Rect.Dy() == h && m.Rect.Dx() == w {
-		return m
-	}
-	// The scaler cuts off what does not fit into its target, which with 8 bits
-	// would darken images by a quarter of a unit: take 16, then round.
-	deep := image.NewRGBA64(image.Rect(0, 0, w, h))
-	draw.CatmullRom.Scale(deep, deep.Rect, m, m.Rect, draw.Src, nil)
-	dst := image.NewRGBA(deep.Rect)
-	for i := range dst.Pix {
-		dst.Pix[i] = to8(uint32(deep.Pix[2*i])<<8 | uint32(deep.Pix[2*i+1]))
-	}
-	return dst
-}
-
-// planes writes m into dst as channels×height×width.
-func planes(dst []uint8, m *image.RGBA, channels int) {
-	n := m.Rect.Dx() * m.Rect.Dy()
-	for i := range n {
-		p := m.Pix[4*i : 4*i+3 : 4*i+3] // NewRGBA leaves no gap between rows
-		if channels == 1 {
-			dst[i] = luma(p[0], p[1], p[2])
-			continue
-		}
-		dst[i], dst[n+i], dst[2*n+i] = p[0], p[1], p[2]
-	}
-}
-
-// luma is that of ITU-R BT.601 with weights to 16 bits, which sum to 2¹⁶: grey
-// stays as it is.
-func luma(r, g, b uint8) uint8 {
-	return uint8((19595*uint32(r) + 38470*uint32(g) + 7471*uint32(b) + 1<<15) >> 16)
+	turned := make([]uint8, len(dst))
+	render(turned, m, stored)
+	orient(dst, turned, p.orientation, h, w)
 }

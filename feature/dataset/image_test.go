@@ -110,7 +110,7 @@ func TestColorModels(t *testing.T) {
 	}
 }
 
-func TestOpaqueFastPaths(t *testing.T) {
+func TestRowsFastPaths(t *testing.T) {
 	ycc := image.NewYCbCr(image.Rect(0, 0, 4, 4), image.YCbCrSubsampleRatio420)
 	for i := range ycc.Y {
 		ycc.Y[i] = uint8(50 + 9*i)
@@ -130,7 +130,10 @@ func TestOpaqueFastPaths(t *testing.T) {
 				slow.Set(x, y, m.At(x, y))
 			}
 		}
-		equal(t, "pixels", opaque(m).Pix, slow.Pix)
+		src := newRows(m)
+		for y := range b.Dy() {
+			equal(t, "pixels", src.row(y), slow.Pix[y*slow.Stride:(y+1)*slow.Stride])
+		}
 	}
 }
 
@@ -175,14 +178,18 @@ func TestImageOptionsErrors(t *testing.T) {
 	}
 }
 
+func setPNGSize(b []byte, w, h int) {
+	ihdr := b[12:29] // type and data of the first chunk
+	binary.BigEndian.PutUint32(ihdr[4:], uint32(w))
+	binary.BigEndian.PutUint32(ihdr[8:], uint32(h))
+	binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(ihdr))
+}
+
 // A PNG may claim any size in its header; it must be refused before the pixels
 // are allocated.
 func TestDecompressionBomb(t *testing.T) {
 	b := []byte(encode(t, "a.png", gray(0, 2, 2)))
-	ihdr := b[12:29] // type and data of the first chunk
-	binary.BigEndian.PutUint32(ihdr[4:], 10_000)
-	binary.BigEndian.PutUint32(ihdr[8:], 10_000)
-	binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(ihdr))
+	setPNGSize(b, 10_000, 10_000)
 	dir := t.TempDir()
 	write(t, dir, "c/bomb.png", string(b))
 	var err error

@@ -3,14 +3,16 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
+	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/internal/par"
 )
 
 // item is a sample still to be read.
 type item struct {
-	path     string // to open
+	path     string // below the root
 	name     string // what the set and its errors call it
 	where    string // the row that names it, or ""
 	label    int
@@ -24,32 +26,110 @@ func (it item) wrap(err error) error {
 	return fmt.Errorf("dataset: %s: image %s: %w", it.where, it.name, err)
 }
 
-// load reads all items into a Set, several at a time, each into its place.
-func load(items []item, classes []string, o ImageOptions) (*Set, error) {
-	cfg, err := readConfig(items[0].path)
-	if err == nil {
-		err = o.check(cfg, nil)
+// reason is wrap for a list that has the name already.
+func (it item) reason(err error) error {
+	if it.where == "" {
+		return err
 	}
-	if err != nil {
-		return nil, items[0].wrap(err)
+	return fmt.Errorf("%s: %w", it.where, err)
+}
+
+// load reads all items below root into a Set, several at a time, each into its
+// place. The first that can be read decides what the options leave open.
+func load(root *os.Root, items []item, o ImageOptions) (*Set, error) {
+	errs := make([]error, len(items))
+	shape := o.firstShape(root, items, errs)
+	if shape == nil {
+		return nil, noneReadable(items, errs)
 	}
-	shape := o.fit(cfg)
 	total, err := o.bound(len(items), shape)
 	if err != nil {
 		return nil, fmt.Errorf("dataset: %w", err)
 	}
-	d := &Set{shape: shape, size: total / len(items), bytes: make([]uint8, total), classes: classes}
-	errs := make([]error, len(items))
+	d := &Set{shape: shape, size: total / len(items), bytes: make([]uint8, total)}
 	par.Each(len(items), func(_, i int) {
-		if err := o.readImage(d.bytes[i*d.size:(i+1)*d.size], items[i].path, shape); err != nil {
-			errs[i] = items[i].wrap(err)
+		if errs[i] == nil {
+			errs[i] = o.readBelow(d.bytes[i*d.size:(i+1)*d.size], root, items[i].path, shape)
 		}
 	})
-	if err := firstErrors(errs); err != nil {
+	if err := d.keep(items, errs, o.SkipUnreadable); err != nil {
 		return nil, err
 	}
-	d.describe(items)
 	return d.Normalize(o.Pixels)
+}
+
+// firstShape returns the shape that the first readable image gives, or nil if
+// there is none. The errors of those before it are stored.
+func (o ImageOptions) firstShape(root *os.Root, items []item, errs []error) []int {
+	for i, it := range items {
+		f, size, err := openBelow(root, it.path)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		p, err := o.header(f, size)
+		f.Close()
+		if err == nil {
+			err = o.check(p.config, nil)
+		}
+		if errs[i] = err; err == nil {
+			return o.fit(p.config)
+		}
+	}
+	return nil
+}
+
+// readBelow is read for a file below root.
+func (o ImageOptions) readBelow(dst []uint8, root *os.Root, name string, shape []int) error {
+	f, size, err := openBelow(root, name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return o.read(dst, f, size, shape)
+}
+
+// keep takes over the items that have been read. The others are an error, or are
+// listed as skipped if that is wanted and the file, not the options, is to blame.
+func (d *Set) keep(items []item, errs []error, skip bool) error {
+	var failed []error
+	n := 0
+	for i, it := range items {
+		switch {
+		case errs[i] == nil:
+			copy(d.bytes[n*d.size:], d.bytes[i*d.size:(i+1)*d.size])
+			items[n] = it
+			n++
+		case skip && unreadable(errs[i]):
+			d.skipped = append(d.skipped, Skipped{it.name, it.reason(errs[i])})
+		default:
+			failed = append(failed, it.wrap(errs[i]))
+		}
+	}
+	if len(failed) > 0 {
+		return firstErrors(failed)
+	}
+	if n == 0 {
+		return noneReadable(items, errs)
+	}
+	d.bytes = slices.Clip(d.bytes[:n*d.size])
+	d.describe(items[:n])
+	return nil
+}
+
+// unreadable tells an error about a file from one about the options, such as two
+// sizes without ImageOptions.Size.
+func unreadable(err error) bool {
+	return !errors.Is(err, feature.ErrShape)
+}
+
+// noneReadable is the error where no image can be read.
+func noneReadable(items []item, errs []error) error {
+	wrapped := make([]error, len(errs))
+	for i, err := range errs {
+		wrapped[i] = items[i].wrap(err)
+	}
+	return firstErrors(wrapped)
 }
 
 func (d *Set) describe(items []item) {

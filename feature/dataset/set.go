@@ -18,9 +18,11 @@ type Set struct {
 	floats []float32 // n×size pixels, or nil
 
 	labels     []int
-	classes    []string
+	count      int      // of classes
+	classes    []string // their names, or nil: they have none
 	identities []string // nil: none is known
 	paths      []string // nil: no files
+	skipped    []Skipped
 
 	pixels feature.Pixels
 	lut    [][256]float32 // value of a byte, channel by channel
@@ -37,7 +39,7 @@ type Samples struct {
 	Labels []int
 
 	// Classes names the classes. If it is nil, there are as many as the largest
-	// label asks for, called "0", "1" and so on.
+	// label asks for, and they have no names.
 	Classes []string
 
 	// Identities says whom each row shows. Nil, or an empty entry: unknown.
@@ -68,18 +70,19 @@ func Memory(s Samples) (*Set, error) {
 		size:       s.X.RowLen(),
 		floats:     slices.Clone(s.X.Data),
 		labels:     slices.Clone(s.Labels),
-		classes:    slices.Clone(s.Classes),
 		identities: slices.Clone(s.Identities),
 		paths:      slices.Clone(s.Paths),
 	}
 	if err := d.checkLists(s.X.Rows()); err != nil {
 		return nil, err
 	}
+	if err := d.checkLabels(s.Classes); err != nil {
+		return nil, err
+	}
 	return d.Normalize(s.Pixels)
 }
 
-// checkLists returns an error unless the lists fit n samples, and names the
-// classes if that was left out.
+// checkLists returns an error unless the lists fit n samples.
 func (d *Set) checkLists(n int) error {
 	for _, l := range []struct {
 		name     string
@@ -90,18 +93,30 @@ func (d *Set) checkLists(n int) error {
 			return fmt.Errorf("dataset: %w: %d samples with %d %s", feature.ErrShape, n, l.got, l.name)
 		}
 	}
-	if d.classes == nil && n > 0 {
-		d.classes = numbered(max(slices.Max(d.labels)+1, 0))
-	}
-	if err := checkClasses(d.classes); err != nil {
+	return nil
+}
+
+// checkLabels names the classes, or without names counts as many as the largest
+// label asks for, and returns an error unless the labels fit.
+func (d *Set) checkLabels(classes []string) error {
+	if err := checkClasses(classes); err != nil {
 		return err
 	}
+	d.name(classes)
+	if classes == nil {
+		d.count = max(slices.Max(d.labels)+1, 0)
+	}
 	for i, l := range d.labels {
-		if l < 0 || l >= len(d.classes) {
-			return fmt.Errorf("dataset: %w: sample %d has label %d of %d classes", feature.ErrLabel, i, l, len(d.classes))
+		if l < 0 || l >= d.count {
+			return fmt.Errorf("dataset: %w: sample %d has label %d of %d classes", feature.ErrLabel, i, l, d.count)
 		}
 	}
 	return nil
+}
+
+// name gives the classes their names.
+func (d *Set) name(classes []string) {
+	d.classes, d.count = slices.Clone(classes), len(classes)
 }
 
 // checkClasses returns an error if a class has no name or shares one.
@@ -125,14 +140,6 @@ func numbers(classes []string) map[string]int {
 		number[c] = i
 	}
 	return number
-}
-
-func numbered(n int) []string {
-	names := make([]string, n)
-	for i := range names {
-		names[i] = strconv.Itoa(i)
-	}
-	return names
 }
 
 // Normalize returns the same samples, normalised by p instead of by what d is
@@ -172,10 +179,20 @@ func (d *Set) Len() int { return len(d.labels) }
 func (d *Set) Shape() []int { return d.shape }
 
 // Classes returns the number of classes.
-func (d *Set) Classes() int { return len(d.classes) }
+func (d *Set) Classes() int { return d.count }
 
-// ClassNames returns the names of the classes, in the order of their numbers.
+// ClassNames returns the names of the classes, in the order of their numbers, or
+// nil if they were never named. For display use ClassName.
 func (d *Set) ClassNames() []string { return slices.Clone(d.classes) }
+
+// ClassName returns what to call a class in a text: its name, or its number if it
+// has none.
+func (d *Set) ClassName(label int) string {
+	if label >= 0 && label < len(d.classes) {
+		return d.classes[label]
+	}
+	return strconv.Itoa(label)
+}
 
 // Label returns the label of sample i.
 func (d *Set) Label(i int) int { return d.labels[i] }

@@ -1,20 +1,21 @@
 package dataset
 
 import (
-	"bufio"
+	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// TableOptions says how a table is written. Fields lose the white space around
-// them; a byte order mark and Windows line ends are accepted; empty lines are
-// passed over. A column without a name is called by its position from 0.
+// TableOptions says how a table is written: in UTF-8, with or without a byte
+// order mark; other encodings are an error. Lines end with LF, CRLF or CR; empty
+// lines are passed over. Fields lose the white space around them. A column
+// without a name is called by its position from 0.
 type TableOptions struct {
 	// Comma separates fields. If it is zero, ',' is used, with the quoting of
 	// RFC 4180. ' ' stands for any run of spaces and tabs, without quoting.
@@ -33,9 +34,6 @@ type TableOptions struct {
 	// fields names all columns but the first, as in the lists of CelebA.
 	Columns []string
 }
-
-// maxTable is the largest size of a table in bytes.
-const maxTable = 1 << 28
 
 // table is a rectangle of strings.
 type table struct {
@@ -78,13 +76,21 @@ func (t *table) where(i int) string {
 func (t *table) column(name string) (int, error) {
 	k, ok := t.index[name]
 	if !ok {
-		return 0, fmt.Errorf("dataset: %s: %w: %q, there are %q", t.file, ErrColumn, name, t.columns)
+		return 0, fmt.Errorf("dataset: %s: %w: %q, there are %q%s", t.file, ErrColumn, name, t.columns, t.separatorHint())
 	}
 	return k, nil
 }
 
+// separatorHint helps where everything stands in one column.
+func (t *table) separatorHint() string {
+	if len(t.columns) == 1 && strings.ContainsAny(t.columns[0], ",;\t| ") {
+		return "; is Comma, the separator of fields, right?"
+	}
+	return ""
+}
+
 func readTable(file string, o TableOptions) (*table, error) {
-	f, err := os.Open(file)
+	f, err := openFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("dataset: %w", err)
 	}
@@ -94,17 +100,16 @@ func readTable(file string, o TableOptions) (*table, error) {
 
 // parseTable reads a table. Every row has as many fields as there are columns.
 func parseTable(r io.Reader, file string, o TableOptions) (*table, error) {
-	if o.Comma == 0 {
-		o.Comma = ','
-	}
-	br := bufio.NewReader(&bounded{r, maxTable})
-	skipped, err := skip(br, o.Skip)
+	text, err := readText(r)
 	if err != nil {
-		return nil, fmt.Errorf("dataset: %s: line %d: %w: %w", file, skipped+1, ErrFormat, err)
+		return nil, fmt.Errorf("dataset: %s: %w", file, err)
 	}
-	next := separated(br, o.Comma, skipped)
+	if text, err = skip(text, o.Skip); err != nil {
+		return nil, fmt.Errorf("dataset: %s: %w", file, err)
+	}
+	next := separated(text, cmp.Or(o.Comma, ','), max(o.Skip, 0))
 	if o.Comma == ' ' {
-		next = spaced(br, skipped)
+		next = spaced(text, max(o.Skip, 0))
 	}
 	t := &table{file: file}
 	for {
@@ -129,10 +134,14 @@ func (t *table) finish(o TableOptions) error {
 	if len(t.rows) == 0 {
 		return fmt.Errorf("dataset: %s: %w: the table has no rows", t.file, ErrEmpty)
 	}
+	by := "the header has"
+	if o.NoHeader {
+		by = "the first row has"
+	}
 	var errs []error
 	for i, row := range t.rows {
 		if len(row) != len(t.columns) {
-			errs = append(errs, fmt.Errorf("dataset: %s: %w: %d fields in %d columns", t.where(i), ErrFormat, len(row), len(t.columns)))
+			errs = append(errs, fmt.Errorf("dataset: %s: %w: the number of fields is %d, %s %d", t.where(i), ErrFormat, len(row), by, len(t.columns)))
 		}
 	}
 	if len(errs) > 0 {
@@ -157,7 +166,8 @@ func (t *table) header(o TableOptions) error {
 		return nil
 	}
 	if len(o.Columns) != len(t.columns) {
-		return fmt.Errorf("dataset: %s: %w: %d columns, but names %q for %d", t.file, ErrFormat, len(t.columns), o.Columns, len(o.Columns))
+		return fmt.Errorf("dataset: %s: %w: Columns has %d names %q, the table has %d columns",
+			t.file, ErrFormat, len(o.Columns), o.Columns, len(t.columns))
 	}
 	t.columns = slices.Clone(o.Columns)
 	return nil
@@ -179,26 +189,22 @@ func (t *table) name() error {
 	return nil
 }
 
-// skip passes over a byte order mark and n lines, and returns how many.
-func skip(r *bufio.Reader, n int) (int, error) {
-	const mark = "\ufeff"
-	if head, _ := r.Peek(len(mark)); string(head) == mark {
-		if _, err := r.Discard(len(mark)); err != nil {
-			return 0, err
-		}
-	}
+// skip takes n lines off a text.
+func skip(text []byte, n int) ([]byte, error) {
 	for i := range n {
-		if _, err := r.ReadString('\n'); err != nil {
-			return i, fmt.Errorf("%d lines to skip: %w", n, err)
+		_, rest, more := bytes.Cut(text, []byte("\n"))
+		if !more {
+			return nil, fmt.Errorf("%w: Skip is %d, but the table ends in line %d", ErrFormat, n, i+1)
 		}
+		text = rest
 	}
-	return max(n, 0), nil
+	return text, nil
 }
 
 // separated returns a function that gives one record and its line at a time;
-// before is the number of lines above r.
-func separated(r io.Reader, comma rune, before int) func() ([]string, int, error) {
-	cr := csv.NewReader(r)
+// before is the number of lines above the text.
+func separated(text []byte, comma rune, before int) func() ([]string, int, error) {
+	cr := csv.NewReader(bytes.NewReader(text))
 	cr.Comma, cr.FieldsPerRecord = comma, -1
 	cr.TrimLeadingSpace = comma != '\t' // there it would swallow empty fields
 	return func() ([]string, int, error) {
@@ -219,34 +225,16 @@ func separated(r io.Reader, comma rune, before int) func() ([]string, int, error
 }
 
 // spaced is separated for fields between white space.
-func spaced(r io.Reader, line int) func() ([]string, int, error) {
-	s := bufio.NewScanner(r)
-	s.Buffer(nil, 1<<20)
+func spaced(text []byte, line int) func() ([]string, int, error) {
 	return func() ([]string, int, error) {
-		for s.Scan() {
+		for len(text) > 0 {
+			var one []byte
+			one, text, _ = bytes.Cut(text, []byte("\n"))
 			line++
-			if fields := strings.Fields(s.Text()); len(fields) > 0 {
+			if fields := strings.Fields(string(one)); len(fields) > 0 {
 				return fields, line, nil
 			}
 		}
-		if err := s.Err(); err != nil {
-			return nil, 0, fmt.Errorf("line %d: %w", line+1, err)
-		}
 		return nil, 0, io.EOF
 	}
-}
-
-// bounded fails where io.LimitReader would end silently.
-type bounded struct {
-	r    io.Reader
-	left int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, fmt.Errorf("%w: the table is larger than %d bytes", ErrTooLarge, maxTable)
-	}
-	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
 }

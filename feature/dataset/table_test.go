@@ -28,6 +28,8 @@ func TestParseTable(t *testing.T) {
 		"pandas index":  {",a\n0,x\n1,y\n", TableOptions{}, "0|a", "0|x/1|y", []int{2, 3}},
 		"white space":   {"f.jpg   1\r\n\ng.jpg\t-1  \n", TableOptions{Comma: ' ', NoHeader: true}, "0|1", "f.jpg|1/g.jpg|-1", []int{1, 3}},
 		"CelebA":        {"2\nMale Young\nf.jpg -1  1\ng.jpg  1 -1\n", TableOptions{Comma: ' ', Skip: 1}, "0|Male|Young", "f.jpg|-1|1/g.jpg|1|-1", []int{3, 4}},
+		"CR":            {"a,b\r1,2\r\r3,\"4\r5\"\r", TableOptions{}, "a|b", "1|2/3|4\n5", []int{2, 4}},
+		"CR and spaces": {"a b\r1 2\r", TableOptions{Comma: ' '}, "a|b", "1|2", []int{2}},
 		"skip and mark": {"\ufeffmade by hand\na\n1\n", TableOptions{Skip: 1}, "a", "1", []int{3}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -60,15 +62,20 @@ func TestParseTableErrors(t *testing.T) {
 		"empty":          {"", TableOptions{}, ErrEmpty, "m.csv"},
 		"header only":    {"a,b\n", TableOptions{}, ErrEmpty, "no rows"},
 		"short row":      {"a,b\n1,2\n3\n", TableOptions{}, ErrFormat, "row 2 (line 3)"},
-		"long row":       {"a,b\n\n1,2,3\n", TableOptions{}, ErrFormat, "row 1 (line 3): malformed data: 3 fields in 2 columns"},
+		"long row":       {"a,b\n\n1,2,3\n", TableOptions{}, ErrFormat, "row 1 (line 3): malformed data: the number of fields is 3, the header has 2"},
 		"ragged list":    {"a b\nc\n", TableOptions{Comma: ' ', NoHeader: true}, ErrFormat, "row 2 (line 2)"},
 		"open quote":     {"x\na,b\n1,2\n3,\"4\n", TableOptions{Skip: 1}, ErrFormat, "parse error on line 4"},
 		"bare quote":     {"a,b\n1,2\"\n", TableOptions{}, ErrFormat, "line 2"},
 		"equal names":    {"a,a\n1,2\n", TableOptions{}, ErrFormat, "columns 0 and 1"},
-		"too few names":  {"a,b\n1,2\n", TableOptions{Columns: []string{"x"}}, ErrFormat, "2 columns"},
+		"too few names":  {"a,b\n1,2\n", TableOptions{Columns: []string{"x"}}, ErrFormat, "the table has 2 columns"},
 		"skip too much":  {"a\n", TableOptions{Skip: 2}, ErrFormat, "line 2"},
 		"quote as comma": {"a\n1\n", TableOptions{Comma: '"'}, ErrFormat, "m.csv"},
-		"endless line":   {"a b\nc " + strings.Repeat("x", 1<<20), TableOptions{Comma: ' '}, ErrFormat, "line 2"},
+		"ragged rows":    {"1,2\n3\n", TableOptions{NoHeader: true}, ErrFormat, "row 2 (line 2): malformed data: the number of fields is 1, the first row has 2"},
+		"UTF-16":         {"\xff\xfep\x00,\x00l\x00", TableOptions{}, ErrFormat, "in UTF-16; save it as UTF-8"},
+		"UTF-16 BE":      {"\xfe\xff\x00p", TableOptions{}, ErrFormat, "in UTF-16"},
+		"UTF-32":         {"\xff\xfe\x00\x00p\x00\x00\x00", TableOptions{}, ErrFormat, "in UTF-32"},
+		"no mark":        {"p\r\nq\x00", TableOptions{}, ErrFormat, "line 2 has a zero byte"},
+		"Latin-1":        {"who\rann\rJos\xe9\r", TableOptions{}, ErrFormat, "line 3 is not UTF-8, it has the byte 0xe9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parseTable(strings.NewReader(c.text), "m.csv", c.o)
@@ -76,21 +83,6 @@ func TestParseTableErrors(t *testing.T) {
 		})
 	}
 }
-
-func TestTableLimit(t *testing.T) {
-	b := &bounded{strings.NewReader("abcdef"), 4}
-	buf := make([]byte, 10)
-	if n, err := b.Read(buf); n != 4 || err != nil {
-		t.Errorf("first read: %d, %v", n, err)
-	}
-	_, err := b.Read(buf)
-	wantError(t, wrapped{err}, ErrTooLarge)
-}
-
-type wrapped struct{ error }
-
-func (w wrapped) Error() string { return "dataset: " + w.error.Error() }
-func (w wrapped) Unwrap() error { return w.error }
 
 func TestSortLabels(t *testing.T) {
 	for _, c := range [][2]string{

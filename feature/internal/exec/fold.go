@@ -68,19 +68,23 @@ func (n *normedModel) changed(k int) bool {
 
 // folded returns the weight and the bias of layer k with its norm in them:
 //
-//	s = scale/√(variance + epsilon)    w·s    b·s + (shift − mean·s)
+//	s = scale/√(variance + epsilon)    w·s    shift − (mean − b)·s
+//
+// in the roundings of package graph, which does the same for a pass in evaluation
+// where a norm follows a convolution, so that there the bits are the same.
 func (n *normedModel) folded(k int, w, b []float32) (fw, fb []float32) {
 	l, p := n.layers[k], n.normParams(k)
 	fw, fb = make([]float32, len(w)), make([]float32, len(b))
-	s := make([]float64, len(b))
-	for ch := range s {
-		s[ch] = float64(p[0][ch]) / math.Sqrt(float64(p[3][ch])+n.norms[k].epsilon)
-		shift := float64(p[1][ch]) - float64(float64(p[2][ch])*s[ch])
-		fb[ch] = float32(float64(float64(b[ch])*s[ch]) + shift/l.factor)
+	scale := make([]float32, len(b))
+	for ch := range scale {
+		s := float64(p[0][ch]) * (1 / math.Sqrt(float64(p[3][ch])+n.norms[k].epsilon))
+		mean := float64(p[2][ch]) - float64(l.factor*float64(b[ch]))
+		fb[ch] = float32((float64(p[1][ch]) - float64(mean*s)) / l.factor)
+		scale[ch] = float32(s)
 	}
 	inner := feature.Size(l.shape[l.axis+1:])
 	for i, v := range w {
-		fw[i] = float32(float64(v) * s[i/inner%len(s)])
+		fw[i] = v * scale[i/inner%len(scale)]
 	}
 	return fw, fb
 }

@@ -163,13 +163,26 @@ func (m *moments) norm() norm {
 		n.epsilon = min(n.epsilon, spread/1000)
 	}
 	for ch := range channels {
-		v := float32(m.variance(ch))
-		n.scale = append(n.scale, float32(math.Sqrt(float64(v)+n.epsilon)))
-		n.shift = append(n.shift, float32(m.mean(ch)))
-		n.mean = append(n.mean, float32(m.mean(ch)))
-		n.variance = append(n.variance, v)
+		scale, variance := identity(m.variance(ch), n.epsilon)
+		n.scale, n.variance = append(n.scale, scale), append(n.variance, variance)
+		n.shift, n.mean = append(n.shift, float32(m.mean(ch))), append(n.mean, float32(m.mean(ch)))
 	}
 	return n
+}
+
+// identity returns a scale and a variance near v whose quotient
+// scale/√(variance + epsilon) is 1 in float32. A scale that is rounded by itself
+// would leave every other channel one unit in the last place away, which deep
+// networks magnify. The variance, the square less epsilon, is good to 2⁻²⁴, and its
+// root to 2⁻²⁵, which rounds to 1.
+func identity(v, epsilon float64) (scale, variance float32) {
+	scale = float32(math.Sqrt(v + epsilon))
+	square := float64(scale) * float64(scale)
+	if square < epsilon {
+		scale = math.Nextafter32(scale, 1)
+		square = float64(scale) * float64(scale)
+	}
+	return scale, float32(square - epsilon)
 }
 
 // params returns the weights in the order of the norm's inputs.

@@ -12,7 +12,7 @@ import (
 // imagesSet is a Set of 8-bit images, one identity each unless ids are given.
 func imagesSet(t *testing.T, p feature.Pixels, ids []string, pix ...[]uint8) *Set {
 	t.Helper()
-	d := &Set{shape: []int{1, 18, 18}, size: 18 * 18, classes: []string{"x"}, identities: ids, labels: make([]int, len(pix))}
+	d := &Set{shape: []int{1, 18, 18}, size: 18 * 18, count: 1, identities: ids, labels: make([]int, len(pix))}
 	for _, m := range pix {
 		d.bytes = append(d.bytes, m...)
 	}
@@ -133,8 +133,8 @@ func TestSplit(t *testing.T) {
 	d := crowd(t, 7, 3, 9, 1, 4, 6, 2, 8, 5, 5)
 	fractions := []float64{.6, .3, .1}
 	for seed := range uint64(50) {
-		parts := must[[]feature.Dataset](t)(Split(d, rand.NewPCG(seed, 0), fractions...))
-		again := must[[]feature.Dataset](t)(Split(d, rand.NewPCG(seed, 0), fractions...))
+		parts := must[[]feature.Dataset](t)(Split(d, seed, fractions...))
+		again := must[[]feature.Dataset](t)(Split(d, seed, fractions...))
 		total := 0
 		for k, p := range parts {
 			total += p.Len()
@@ -158,28 +158,25 @@ func TestSplit(t *testing.T) {
 			t.Errorf("seed %d: %d of %d samples", seed, total, d.Len())
 		}
 	}
-	a := feature.Identities(must[[]feature.Dataset](t)(Split(d, rand.NewPCG(1, 0), .5, .5))[0])
-	b := feature.Identities(must[[]feature.Dataset](t)(Split(d, rand.NewPCG(2, 0), .5, .5))[0])
+	a := feature.Identities(must[[]feature.Dataset](t)(Split(d, 1, .5, .5))[0])
+	b := feature.Identities(must[[]feature.Dataset](t)(Split(d, 2, .5, .5))[0])
 	if slices.Equal(a, b) {
 		t.Errorf("two seeds give the same identities %v", a)
 	}
 }
 
 func TestSplitErrors(t *testing.T) {
-	d, src := crowd(t, 2, 2), rand.NewPCG(1, 1)
-	_, err := Split(d, src, .4, .3, .3)
+	d := crowd(t, 2, 2)
+	_, err := Split(d, 1, .4, .3, .3)
 	wantError(t, err, ErrEmpty, "none of 2 identities")
-	_, err = Split(imagesSet(t, feature.Pixels{}, []string{"a", ""}, noise(1), noise(2)), src, .5, .5)
+	_, err = Split(imagesSet(t, feature.Pixels{}, []string{"a", ""}, noise(1), noise(2)), 1, .5, .5)
 	wantError(t, err, ErrIdentity, "sample 1")
 	for _, f := range [][]float64{{}, {.5}, {.5, .6}, {1, 0}, {1.5, -.5}, {math.NaN(), 1}, {math.Inf(1)}} {
-		if _, err := Split(d, src, f...); err == nil {
+		if _, err := Split(d, 1, f...); err == nil {
 			t.Errorf("fractions %v give no error", f)
 		}
 	}
-	if _, err := Split(d, nil, 1); err == nil {
-		t.Error("no source gives no error")
-	}
-	if _, err := Split(d, src, .1, .2, .3, .4); err == nil { // .1+.2+.3+.4 is 1 up to rounding
+	if _, err := Split(d, 1, .1, .2, .3, .4); err == nil { // .1+.2+.3+.4 is 1 up to rounding
 		t.Error("four parts of two identities")
 	} else {
 		wantError(t, err, ErrEmpty)
