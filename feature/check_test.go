@@ -114,6 +114,20 @@ func TestCheckGradGradients(t *testing.T) {
 	}
 }
 
+func TestCheckParam(t *testing.T) {
+	for _, c := range []struct {
+		i, length int
+		want      error
+	}{
+		{0, 6, nil}, {1, 2, nil}, {2, 3, nil},
+		{-1, 6, feature.ErrParam}, {3, 3, feature.ErrParam}, {0, 5, feature.ErrShape}, {0, 0, feature.ErrShape}, {2, 6, feature.ErrShape},
+	} {
+		if err := feature.CheckParam(described, c.i, c.length); !errors.Is(err, c.want) {
+			t.Errorf("parameter %d with %d elements: error is %v, want %v", c.i, c.length, err, c.want)
+		}
+	}
+}
+
 func TestChecksAllocateNothing(t *testing.T) {
 	x, taps, out := filled(3, 1), []string{"z"}, []feature.Tensor{feature.NewTensor(3, 2, 1)}
 	dp := feature.NewGradients(described)

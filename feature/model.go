@@ -56,7 +56,7 @@ type Param struct {
 type Spec struct {
 	Input    []int  // shape of one input, without the batch axis
 	Logits   string // the tap with the classifier's outputs, one number a class
-	Features string // the tap that feeds the last linear layer
+	Features string // the tap that feeds the last linear layer; the logits where there is no other
 	Taps     []Tap  // every tap, in the order of computation
 	Params   []Param
 	Batch    int // the only batch size that the model accepts; 0: any
@@ -124,8 +124,8 @@ type Differentiable interface {
 //
 // Laws: SetParam then GetParam gives the same bits, and restoring all
 // parameters restores the model. SetParam copies src. Neither may run at the
-// same time as another method. Errors: ErrParam for an index out of range, and
-// ErrShape for a slice that is not as long as the parameter.
+// same time as another method. Errors: what [CheckParam] returns for the
+// Spec, which wraps ErrParam or ErrShape.
 type Trainable interface {
 	Differentiable
 	GetParam(i int, dst []float32) error

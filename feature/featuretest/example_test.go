@@ -64,21 +64,18 @@ func (m *softmaxRegression) Grad(ctx context.Context, x feature.Tensor, taps []s
 }
 
 func (m *softmaxRegression) GetParam(i int, dst []float32) error {
-	return m.param(i, dst, func(w []float32) { copy(dst, w) })
+	if err := feature.CheckParam(m.Spec(), i, len(dst)); err != nil {
+		return err
+	}
+	copy(dst, m.w[:])
+	return nil
 }
 
 func (m *softmaxRegression) SetParam(i int, src []float32) error {
-	return m.param(i, src, func(w []float32) { copy(w, src) })
-}
-
-func (m *softmaxRegression) param(i int, v []float32, f func(w []float32)) error {
-	if i != 0 {
-		return fmt.Errorf("%w: %d of 1", feature.ErrParam, i)
+	if err := feature.CheckParam(m.Spec(), i, len(src)); err != nil {
+		return err
 	}
-	if len(v) != len(m.w) {
-		return fmt.Errorf("%w: %d numbers for %d", feature.ErrShape, len(v), len(m.w))
-	}
-	f(m.w[:])
+	copy(m.w[:], src)
 	return nil
 }
 
