@@ -42,7 +42,7 @@ require (
 	// show it on.
 	github.com/schollz/progressbar/v3 v3.19.1
 	golang.org/x/term v0.44.0
-	// Pictures of examples/distances.
+	// Pictures of examples/distancegallery.
 	gonum.org/v1/plot v0.17.0
 )
 

@@ -7,6 +7,7 @@ import (
 	lapack "gonum.org/v1/gonum/lapack"
 	impl "gonum.org/v1/gonum/lapack/gonum"
 
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
@@ -65,7 +66,7 @@ func newMoments(ws *Workspace, w, rows []float64, dim, ddof int, ridge float64) 
 	}
 	scale := 1.0
 	if ddof == 1 {
-		if scale = 1 / (1 - sumSquares(w)); math.IsInf(scale, 0) || n < 2 {
+		if scale = 1 / (1 - sumSquares(w)); !finite.Is(scale) || n < 2 {
 			return m, fmt.Errorf("%w: covariances with DDof 1 need two points with weight on either side", ErrShape)
 		}
 	}
@@ -116,7 +117,7 @@ func (d Bures) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, erro
 	if err != nil {
 		return 0, err
 	}
-	if d.DDof < 0 || d.DDof > 1 || !(d.Ridge >= 0) || math.IsInf(d.Ridge, 1) {
+	if d.DDof < 0 || d.DDof > 1 || !(d.Ridge >= 0) || !finite.Is(d.Ridge) {
 		return 0, fmt.Errorf("%w: Bures.DDof %d, Ridge %v", ErrParameter, d.DDof, d.Ridge)
 	}
 	xc, yc := centred(ws, x, y)
@@ -132,7 +133,7 @@ func (d Bures) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, erro
 	copy(dmean, mx.mean)
 	kernel.Axpy(-1, my.mean, dmean)
 	value := kernel.Dot(dmean, dmean) + kernel.Dot(mx.factor, mx.factor) + kernel.Dot(my.factor, my.factor)
-	if value-value != 0 {
+	if !finite.Is(value) {
 		return 0, fmt.Errorf("%w: a sum of squares is %v", ErrNotFinite, value)
 	}
 	da, db := ws.Floats(len(mx.factor)), ws.Floats(len(my.factor))

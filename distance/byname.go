@@ -1,9 +1,15 @@
 package distance
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dlfd-go/unlearn/internal/finite"
 )
 
 // ByName returns the Distance that a text describes, for commands and
@@ -15,10 +21,11 @@ import (
 // The names are sinkhorn, divergence, sharp, unbalanced (these with eps, tol,
 // iter, warm and, for the last, rho), emd; mmd, laplacian, energy, linear, kid,
 // rq, imq (with sigma, unbiased, lineartime); fourier (sigma, features, seed),
-// sliced, maxsliced (p, l, seed), bures (ddof, ridge), coral and released.
+// sliced, maxsliced (p, l, seed), bures (ddof, ridge) and coral.
 // Transport takes one of the costs cosine, sqeuclidean, euclidean and
 // cityblock. All take root, for the square root, or root=p. A text that is not
-// understood gives ErrParameter.
+// understood, a number that is not positive or settings that contradict each
+// other give ErrParameter.
 func ByName(text string) (Distance, error) {
 	words := strings.Split(text, ":")
 	s := settings{values: map[string]string{}}
@@ -29,19 +36,19 @@ func ByName(text string) (Distance, error) {
 		}
 		s.values[key] = value
 	}
-	root, p := s.has("root"), s.number("root")
+	root := s.root()
 	d := s.named(words[0])
 	if d == nil {
 		return nil, fmt.Errorf("%w: no distance is called %q", ErrParameter, words[0])
 	}
-	for key := range s.values {
-		s.fail("%q has no setting %q", words[0], key)
+	if len(s.values) > 0 {
+		s.fail("%q has no setting %q", words[0], slices.Sorted(maps.Keys(s.values))[0])
 	}
 	if s.err != nil {
 		return nil, fmt.Errorf("%w, in %q", s.err, text)
 	}
-	if root {
-		d = Root{D: d, P: p}
+	if root > 0 {
+		d = Root{D: d, P: root}
 	}
 	return d, nil
 }
@@ -58,8 +65,6 @@ func (s *settings) fail(format string, args ...any) {
 	}
 }
 
-func (s *settings) has(key string) bool { _, ok := s.values[key]; return ok }
-
 // flag reports whether a word without value is there.
 func (s *settings) flag(key string) bool {
 	v, ok := s.values[key]
@@ -70,26 +75,53 @@ func (s *settings) flag(key string) bool {
 	return ok
 }
 
-// number returns the value of a key, or 0 if it is missing or empty.
+// number returns the value of a key, which must be a finite number > 0, or 0,
+// which stands for the default, if the key is missing.
 func (s *settings) number(key string) float64 {
 	v, ok := s.values[key]
 	delete(s.values, key)
-	if !ok || v == "" {
+	if !ok {
 		return 0
 	}
 	x, err := strconv.ParseFloat(v, 64)
-	if err != nil {
-		s.fail("%s=%q is not a number", key, v)
+	if err != nil || !finite.Is(x) || !(x > 0) {
+		s.fail("%s=%q is not a finite number > 0", key, v)
+		return 0
 	}
 	return x
 }
 
+// integer is number for counts.
 func (s *settings) integer(key string) int {
 	x := s.number(key)
-	if x != float64(int(x)) {
-		s.fail("%s=%v is not a whole number", key, x)
+	if x != math.Trunc(x) || x > 1<<31 {
+		s.fail("%s=%v is not a whole number up to 2³¹", key, x)
+		return 0
 	}
 	return int(x)
+}
+
+// seed returns the value of "seed", any whole number ≥ 0.
+func (s *settings) seed() uint64 {
+	v, ok := s.values["seed"]
+	delete(s.values, "seed")
+	if !ok {
+		return 0
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		s.fail("seed=%q is not a whole number from 0 to 2⁶⁴−1", v)
+	}
+	return n
+}
+
+// root returns the power of "root", 2 where it has no value, and 0 without it.
+func (s *settings) root() float64 {
+	if v, ok := s.values["root"]; ok && v == "" {
+		delete(s.values, "root")
+		return 2
+	}
+	return s.number("root")
 }
 
 func (s *settings) cost() (c Cost) {
@@ -116,17 +148,15 @@ func (s *settings) sinkhorn() Sinkhorn {
 
 func (s *settings) mmd(k Kernel) MMD {
 	d := MMD{Kernel: k}
-	if s.flag("unbiased") {
-		d.Estimator = Unbiased
-	}
-	if s.flag("lineartime") {
-		d.Estimator = LinearTime
+	d.Unbiased, d.LinearTime = s.flag("unbiased"), s.flag("lineartime")
+	if d.Unbiased && d.LinearTime {
+		s.fail("unbiased and lineartime contradict each other")
 	}
 	return d
 }
 
 func (s *settings) sliced(most bool) SlicedWasserstein {
-	return SlicedWasserstein{P: s.number("p"), L: s.integer("l"), Seed: uint64(s.integer("seed")), Max: most}
+	return SlicedWasserstein{P: s.number("p"), L: s.integer("l"), Seed: s.seed(), Max: most}
 }
 
 func (s *settings) named(name string) Distance {
@@ -139,26 +169,22 @@ func (s *settings) named(name string) Distance {
 		return d
 	case "sharp":
 		d := s.sinkhorn()
-		d.Value = Transport
+		d.Sharp = true
 		return d
 	case "unbalanced":
 		d := s.sinkhorn()
-		if d.Rho = s.number("rho"); d.Rho == 0 {
-			d.Rho = 1
-		}
+		d.Rho = cmp.Or(s.number("rho"), 1)
 		return d
 	case "emd":
 		return EMD{Cost: s.cost()}
 	case "fourier":
-		return RandomFourier{Sigma: s.number("sigma"), Features: s.integer("features"), Seed: uint64(s.integer("seed"))}
+		return RandomFourier{Sigma: s.number("sigma"), Features: s.integer("features"), Seed: s.seed()}
 	case "sliced", "maxsliced":
 		return s.sliced(name == "maxsliced")
 	case "bures":
 		return Bures{DDof: s.integer("ddof"), Ridge: s.number("ridge")}
 	case "coral":
 		return CORAL{}
-	case "released":
-		return ReleasedSinkhorn{Epsilon: s.number("eps"), MaxIter: s.integer("iter")}
 	}
 	return s.namedKernel(name)
 }
@@ -174,11 +200,11 @@ func (s *settings) namedKernel(name string) Distance {
 	case "linear":
 		return s.mmd(Linear{})
 	case "kid":
-		return MMD{Kernel: Polynomial{}, Estimator: Unbiased}
+		return MMD{Kernel: Polynomial{}, Unbiased: true}
 	case "rq":
 		return s.mmd(RationalQuadratic{Sigma: s.number("sigma")})
 	case "imq":
-		return s.mmd(InverseMultiquadric{Sigma: s.number("sigma")})
+		return s.mmd(RationalQuadratic{Sigma: s.number("sigma"), Alpha: .5})
 	}
 	return nil
 }

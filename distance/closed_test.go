@@ -64,7 +64,7 @@ func TestOrdering(t *testing.T) {
 	last := emd
 	for _, eps := range []float64{.01, .1, 1, 10, 1000} {
 		ot := value(t, distance.Sinkhorn{Cost: cost, Epsilon: eps, Tol: 1e-10}, x, y)
-		sharp := value(t, distance.Sinkhorn{Cost: cost, Epsilon: eps, Tol: 1e-10, Value: distance.Transport}, x, y)
+		sharp := value(t, distance.Sinkhorn{Cost: cost, Epsilon: eps, Tol: 1e-10, Sharp: true}, x, y)
 		if !(emd <= sharp+1e-8 && sharp <= ot && ot <= emd+eps*math.Log(9) && ot >= last) {
 			t.Errorf("ε=%v: EMD %v, sharp %v, OT %v after %v", eps, emd, sharp, ot, last)
 		}
@@ -226,7 +226,7 @@ func TestErrors(t *testing.T) {
 		{"ε lost", distance.Sinkhorn{Epsilon: 1e-14}, x, distance.ErrParameter},
 		{"tol", distance.Sinkhorn{Tol: -1}, x, distance.ErrParameter},
 		{"ρ", distance.Sinkhorn{Rho: -1}, x, distance.ErrParameter},
-		{"sharp unbalanced", distance.Sinkhorn{Rho: 1, Value: distance.Transport}, x, distance.ErrParameter},
+		{"sharp unbalanced", distance.Sinkhorn{Rho: 1, Sharp: true}, x, distance.ErrParameter},
 		{"stopped", distance.Sinkhorn{Epsilon: .001, MaxIter: 2, NewtonAfter: -1}, x, distance.ErrNotConverged},
 		{"mass 4", distance.EMD{}, heavy, distance.ErrWeights},
 		{"σ < 0", distance.MMD{Kernel: distance.Gaussian{Sigma: -3}}, x, distance.ErrParameter},
@@ -234,7 +234,7 @@ func TestErrors(t *testing.T) {
 		{"projections", distance.SlicedWasserstein{Projections: []float64{1}}, x, distance.ErrShape},
 		{"ridge", distance.Bures{Ridge: -1}, x, distance.ErrParameter},
 		{"no terms", distance.Weighted{}, x, distance.ErrParameter},
-		{"labels", distance.ClassConditional{D: distance.EMD{}}, x, distance.ErrShape},
+		{"no labels", distance.ClassConditional{D: distance.EMD{}}, x, distance.ErrShape},
 		{"overflow", distance.EMD{Cost: distance.SqEuclidean{}}, distance.Sample{N: 1, Dim: 2, X: []float64{1e200, 0}}, distance.ErrNotFinite},
 	} {
 		v, err := tt.d.Eval(nil, nil, nil, tt.x, y)

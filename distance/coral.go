@@ -3,6 +3,7 @@ package distance
 import (
 	"fmt"
 
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
@@ -10,16 +11,15 @@ import (
 // d dimensions, in the Frobenius norm. It is blind to the means. Reference: Sun
 // and Saenko, Deep CORAL (2016), equation 1.
 type CORAL struct {
-	// DDof is 0 for covariances that divide by the sum of the weights, and 1
-	// for unbiased ones, as in the paper. For compatibility with the paper,
-	// negative means 0, and if it is zero, 1 is used.
-	DDof int
+	// Biased divides covariances by the sum of the weights. Without it they are
+	// unbiased, as in the paper, and need two points on either side.
+	Biased bool
 }
 
 // Properties implements Propertied.
 func (d CORAL) Properties() Properties {
 	p := Properties{Symmetric: true, Nonnegative: true, Definite: true, Root: 2, Translation: true, Rotation: true, Homogeneous: true, Degree: 4}
-	if d.DDof < 0 {
+	if d.Biased {
 		p.Weighted = true
 	} else {
 		p.MinN = 2
@@ -35,11 +35,8 @@ func (d CORAL) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, erro
 	if err != nil {
 		return 0, err
 	}
-	if d.DDof > 1 {
-		return 0, fmt.Errorf("%w: CORAL.DDof %d", ErrParameter, d.DDof)
-	}
 	ddof := 1
-	if d.DDof < 0 {
+	if d.Biased {
 		ddof = 0
 	}
 	xc, yc := centred(ws, x, y)
@@ -61,7 +58,7 @@ func (d CORAL) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, erro
 	} else {
 		value = coralByRows(ws, da, db, &mx, &my)
 	}
-	if value-value != 0 {
+	if !finite.Is(value) {
 		return 0, fmt.Errorf("%w: a covariance is %v", ErrNotFinite, value)
 	}
 	scale := 1 / float64(dim*dim)

@@ -1,5 +1,7 @@
 package distance
 
+import "fmt"
+
 // Distance is a discrepancy D(x, y) between two samples of the same dimension.
 //
 // Eval returns D(x, y). Where gx (gy) is not nil it is overwritten with the
@@ -17,8 +19,11 @@ type Distance interface {
 // Func is a function that serves as a Distance.
 type Func func(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error)
 
-// Eval calls f.
+// Eval calls f. A nil f gives ErrParameter.
 func (f Func) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error) {
+	if f == nil {
+		return 0, fmt.Errorf("%w: the function of Func is nil", ErrParameter)
+	}
 	return f(ws, gx, gy, x, y)
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
@@ -98,7 +99,7 @@ func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 	value, gap := t.certify()
 	ws.Stats.DualityGap = gap
 	own := ws.settle(before)
-	if value-value != 0 {
+	if !finite.Is(value) {
 		return 0, errCost(value)
 	}
 	copy(r.plan, t.plan)
@@ -108,7 +109,7 @@ func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 		e.Cost.VJP(ws, r.gx, r.gy, t.plan, t.c, x, y)
 	}
 	if !own.Converged {
-		return value, &ConvergenceError{own, 0}
+		return value, notConverged(own, 0)
 	}
 	return value, nil
 }

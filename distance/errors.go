@@ -5,7 +5,9 @@ import (
 	"fmt"
 )
 
-// Errors that the functions of this package wrap, with the numbers.
+// Errors that the functions of this package wrap, with the numbers: test for
+// them with errors.Is. ErrNotConverged comes with the best value known, and
+// Workspace.Stats says how far the iteration came.
 var (
 	ErrShape        = errors.New("distance: shape mismatch")
 	ErrNotFinite    = errors.New("distance: not finite")
@@ -14,20 +16,12 @@ var (
 	ErrNotConverged = errors.New("distance: not converged")
 )
 
-// ConvergenceError says how far an iteration came. The value that is returned
-// beside it is the best one known. errors.Is(err, ErrNotConverged) holds.
-type ConvergenceError struct {
-	Stats Stats
-	Tol   float64 // the marginal error asked for
+// notConverged is ErrNotConverged with how far an iteration came that was to
+// reach the marginal error tol.
+func notConverged(s Stats, tol float64) error {
+	return fmt.Errorf("%w: marginal error %.3g for %.3g, duality gap %.3g, after %d sweeps and %d Newton steps",
+		ErrNotConverged, s.MarginalError, tol, s.DualityGap, s.Iterations, s.NewtonSteps)
 }
-
-func (e *ConvergenceError) Error() string {
-	return fmt.Sprintf("%v: marginal error %.3g > %.3g after %d sweeps and %d Newton steps",
-		ErrNotConverged, e.Stats.MarginalError, e.Tol, e.Stats.Iterations, e.Stats.NewtonSteps)
-}
-
-// Unwrap returns ErrNotConverged.
-func (e *ConvergenceError) Unwrap() error { return ErrNotConverged }
 
 // Stats tells how the last Eval went. Composite distances report sums of
 // counts, the largest error and the sum of gaps.
@@ -43,12 +37,17 @@ type Stats struct {
 }
 
 func (s *Stats) merge(t Stats) {
-	s.Iterations += t.Iterations
-	s.NewtonSteps += t.NewtonSteps
-	s.Inner += t.Inner
+	s.addCounts(t)
 	s.MarginalError = max(s.MarginalError, t.MarginalError)
 	s.DualityGap += t.DualityGap
 	s.ZeroVectors += t.ZeroVectors
 	s.SkippedMass += t.SkippedMass
 	s.Converged = s.Converged && t.Converged
+}
+
+// addCounts adds the work of t.
+func (s *Stats) addCounts(t Stats) {
+	s.Iterations += t.Iterations
+	s.NewtonSteps += t.NewtonSteps
+	s.Inner += t.Inner
 }

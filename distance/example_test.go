@@ -32,6 +32,6 @@ func ExampleByName() {
 	_, err = distance.ByName("emd:eps=1")
 	fmt.Println(err)
 	// Output:
-	// {D:{Cost:{}} P:0} <nil>
+	// {D:{Cost:{}} P:2} <nil>
 	// distance: bad parameter: "emd" has no setting "eps", in "emd:eps=1"
 }

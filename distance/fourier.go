@@ -1,9 +1,11 @@
 package distance
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
@@ -56,13 +58,11 @@ func (r RandomFourier) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float
 	if err != nil {
 		return 0, err
 	}
-	if r.Features == 0 {
-		r.Features = 256
-	}
+	r.Features = cmp.Or(r.Features, 256)
 	if r.Sigma == 0 {
 		r.Sigma = MedianDistance(ws, x, y)
 	}
-	if r.Features < 0 || r.Features > maxDraws/x.Dim || !(r.Sigma > 0) || math.IsInf(r.Sigma, 1) {
+	if r.Features < 0 || r.Features > maxDraws/x.Dim || !(r.Sigma > 0) || !finite.Is(r.Sigma) {
 		return 0, fmt.Errorf("%w: RandomFourier.Features %d, Sigma %v, want > 0", ErrParameter, r.Features, r.Sigma)
 	}
 	kind := drawNormal
@@ -81,7 +81,7 @@ func (r RandomFourier) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float
 	r.pull(ws, gx, 1, a, dc, ds, cosx, sinx, omega, x.Dim)
 	r.pull(ws, gy, -1, b, dc, ds, cosy, siny, omega, x.Dim)
 	value := (kernel.Dot(dc, dc) + kernel.Dot(ds, ds)) / float64(r.Features)
-	if value-value != 0 {
+	if !finite.Is(value) {
 		return 0, fmt.Errorf("%w: a mean of features is %v", ErrNotFinite, value)
 	}
 	return value, nil

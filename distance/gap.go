@@ -57,6 +57,48 @@ func (t *transport) gap(ws *Workspace) float64 {
 	return max(0, first+t.spreadCost(er, ec, short)-t.dual(t.mass))
 }
 
+// gapSlack is the share of Tol·ρ(Σa+Σb) that the gap of a relaxed problem may
+// have: with r and s the marginals of the plan and a' the marginal that f asks
+// for, the gap ρ KL(r|a') exceeds ρΣ|r−a'|, which Tol bounds, by the logarithm
+// of r/a' at most where r is larger.
+const gapSlack = 10
+
+// relaxedGap is gap for relaxed marginals, where every plan is feasible: with
+// a' = a e^(−f/ρ), b' = b e^(−g/ρ), the objective of the plan of f and g exceeds
+// the dual objective by ρ KL(P1|a') + ρ KL(Pᵀ1|b').
+func (t *transport) relaxedGap(ws *Workspace) float64 {
+	ws = ws.Enter()
+	defer ws.Leave()
+	col := ws.Floats(t.m)
+	clear(col)
+	var gap float64
+	for i, a := range t.a {
+		row := t.p[i*t.m : (i+1)*t.m]
+		if a > 0 {
+			gap += relaxedEntropy(kernel.Sum(row), t.rowMass(i))
+		}
+		kernel.Axpy(1, row, col)
+	}
+	for j, b := range t.b {
+		if b > 0 {
+			gap += relaxedEntropy(col[j], t.target(j))
+		}
+	}
+	return t.rho() * gap
+}
+
+// relaxedEntropy returns r log(r/w) − r + w. Near r = w it is computed from the
+// difference, which the three terms would lose.
+func relaxedEntropy(r, w float64) float64 {
+	if r == 0 {
+		return w
+	}
+	if d := (r - w) / w; math.Abs(d) < 1e-3 {
+		return w * d * d * (.5 - d*(1./6-d/12))
+	}
+	return r*math.Log(r/w) - r + w
+}
+
 // spreadCost returns δ F(er ecᵀ/δ²), where er and ec have the sum δ.
 func (t *transport) spreadCost(er, ec []float64, delta float64) float64 {
 	if !(delta > 0) {

@@ -49,10 +49,8 @@ func TestGolden(t *testing.T) {
 		{"OT eu .5", sinkhorn{Cost: eu, Epsilon: .5, Tol: 1e-12}, 1.4744494784721636},
 		{"OT cos .05", sinkhorn{Tol: 1e-12}, 0.5642298747335446},
 		{"OT cos .5", sinkhorn{Epsilon: .5, Tol: 1e-12}, 0.8080483019827887},
-		{"sharp sq .05", sinkhorn{Value: distance.Transport, Cost: sq, Epsilon: .05, Tol: 1e-12}, 1.7302534490690977},
-		{"sharp cos .5", sinkhorn{Value: distance.Transport, Epsilon: .5, Tol: 1e-12}, 0.6682348581036175},
-		{"Shannon sq .05", sinkhorn{Value: distance.Shannon, Cost: sq, Epsilon: .05, Tol: 1e-12}, 1.6180230867455572},
-		{"Shannon cos .5", sinkhorn{Value: distance.Shannon, Epsilon: .5, Tol: 1e-12}, -0.8888523195099558},
+		{"sharp sq .05", sinkhorn{Sharp: true, Cost: sq, Epsilon: .05, Tol: 1e-12}, 1.7302534490690977},
+		{"sharp cos .5", sinkhorn{Sharp: true, Epsilon: .5, Tol: 1e-12}, 0.6682348581036175},
 		{"unbalanced sq", sinkhorn{Cost: sq, Epsilon: .1, Rho: .5, Tol: 1e-12}, 0.6196276745825293},
 		{"unbalanced eu", sinkhorn{Cost: eu, Epsilon: .1, Rho: .5, Tol: 1e-12}, 0.6666185381188743},
 		{"unbalanced cos", sinkhorn{Epsilon: .1, Rho: .5, Tol: 1e-12}, 0.3667270055463525},
@@ -62,7 +60,7 @@ func TestGolden(t *testing.T) {
 		{"Energy", distance.MMD{Kernel: distance.Energy{}}, 0.7052650302091967},
 		{"Polynomial", distance.MMD{Kernel: distance.Polynomial{}}, 1.1988955465677869},
 		{"RationalQuadratic", distance.MMD{Kernel: distance.RationalQuadratic{Sigma: .8, Alpha: 2}}, 0.32699350318890763},
-		{"IMQ", distance.MMD{Kernel: distance.InverseMultiquadric{Sigma: .9}}, 0.22399982472803615},
+		{"IMQ", distance.MMD{Kernel: distance.RationalQuadratic{Sigma: .9, Alpha: .5}}, 0.22399982472803615},
 	} {
 		x, y := goldenPair()
 		got, err := tt.d.Eval(nil, nil, nil, x, y)
@@ -82,7 +80,7 @@ func TestGoldenUniform(t *testing.T) {
 		want float64
 	}{
 		{"CORAL", distance.CORAL{}, 0.07998442102386998},
-		{"Unbiased", distance.MMD{Kernel: distance.Gaussian{Sigma: .7}, Estimator: distance.Unbiased}, 0.1867458246629436},
+		{"Unbiased", distance.MMD{Kernel: distance.Gaussian{Sigma: .7}, Unbiased: true}, 0.1867458246629436},
 	} {
 		got, err := tt.d.Eval(nil, nil, nil, x, y)
 		if err != nil || math.Abs(got-tt.want) > 1e-12 {
@@ -98,7 +96,7 @@ func TestGoldenUniform(t *testing.T) {
 	if got, want := distance.MedianDistance(new(distance.Workspace), x, y), 1.9171530909759116; math.Abs(got-want) > 1e-12 {
 		t.Errorf("median %v, want %v", got, want)
 	}
-	y.N = 5
+	y.N, y.X = 5, y.X[:15]
 	h := distance.HSIC{X: distance.Gaussian{Sigma: .7}, Y: distance.Gaussian{Sigma: 1.1}}
 	if got, err := h.EvalPaired(nil, nil, nil, x, y); err != nil || math.Abs(got-0.03889222872232335) > 1e-13 {
 		t.Errorf("HSIC %v, %v", got, err)
@@ -120,5 +118,26 @@ func TestGoldenLine(t *testing.T) {
 		if err != nil || math.Abs(got-tt.want) > 1e-14 {
 			t.Errorf("p=%v: got %v, %v, want %v", tt.p, got, err, tt.want)
 		}
+	}
+}
+
+// TestGoldenShannon compares the optimum less ε(H(a)+H(b)) with POT's value of
+// Cuturi's objective.
+func TestGoldenShannon(t *testing.T) {
+	x, y := goldenPair()
+	entropy := func(w []float64) (h float64) {
+		for _, v := range w {
+			h -= v * math.Log(v)
+		}
+		return h
+	}
+	for _, tt := range []struct {
+		d    distance.Sinkhorn
+		want float64
+	}{
+		{distance.Sinkhorn{Cost: distance.SqEuclidean{}, Epsilon: .05, Tol: 1e-12}, 1.6180230867455572},
+		{distance.Sinkhorn{Epsilon: .5, Tol: 1e-12}, -0.8888523195099558},
+	} {
+		within(t, "Shannon", value(t, tt.d, x, y)-tt.d.Epsilon*(entropy(x.W)+entropy(y.W)), tt.want, 1e-9)
 	}
 }

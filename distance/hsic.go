@@ -3,6 +3,7 @@ package distance
 import (
 	"fmt"
 
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
@@ -37,24 +38,24 @@ func (h HSIC) EvalPaired(ws *Workspace, gx, gy []float64, x, y Sample) (float64,
 		h.Y = Gaussian{}
 	}
 	n := x.N
-	k, dk, err := gram(ws, h.X, x)
+	k, err := newGram(ws, h.X, x)
 	if err != nil {
 		return 0, err
 	}
-	l, dl, err := gram(ws, h.Y, y)
+	l, err := newGram(ws, h.Y, y)
 	if err != nil {
 		return 0, err
 	}
-	centreGram(ws, k, n)
-	centreGram(ws, l, n)
-	scale := 1 / float64((n-1)*(n-1))
-	value := scale * kernel.Dot(k, l)
-	if value-value != 0 {
+	centreGram(ws, k.k, n)
+	centreGram(ws, l.k, n)
+	scale := 1 / (float64(n-1) * float64(n-1))
+	value := scale * kernel.Dot(k.k, l.k)
+	if !finite.Is(value) {
 		return 0, fmt.Errorf("%w: a sum of kernel values is %v", ErrNotFinite, value)
 	}
 	// tr(KHLH) has the derivative HLH in K, and a pair counts twice.
-	pullGram(ws, gx, 2*scale, h.X, l, dk, x)
-	pullGram(ws, gy, 2*scale, h.Y, k, dl, y)
+	k.pull(ws, gx, 2*scale, l.k)
+	l.pull(ws, gy, 2*scale, k.k)
 	return value, nil
 }
 
@@ -74,19 +75,26 @@ func checkPaired(gx, gy []float64, x, y Sample) error {
 	return nil
 }
 
-// gram returns the kernel matrix of x and its derivatives by the number that
-// the kernel is a function of.
-func gram(ws *Workspace, kern Kernel, x Sample) (k, dk []float64, err error) {
+// gram is the kernel matrix of x: s are the values of the kernel's argument, k
+// those of the kernel and dk its derivatives.
+type gram struct {
+	kernel   Kernel
+	x        Sample
+	s, k, dk []float64
+}
+
+func newGram(ws *Workspace, kern Kernel, x Sample) (g gram, err error) {
 	n := x.N
+	g = gram{kernel: kern, x: x}
 	// Half of the points on either side is the median over all pairs.
-	bandwidth, err := resolve(ws, kern, x.slice(0, n/2), x.slice(n/2, n))
+	bandwidth, err := kernelBandwidth(ws, kern, x.slice(0, n/2), x.slice(n/2, n))
 	if err != nil {
-		return nil, nil, err
+		return g, err
 	}
-	s, k, dk := ws.Floats(n*n), ws.Floats(n*n), ws.Floats(n*n)
-	kern.Form().cost().Matrix(ws, s, x, x)
-	kern.Map(k, dk, s, bandwidth)
-	return k, dk, nil
+	g.s, g.k, g.dk = ws.Floats(n*n), ws.Floats(n*n), ws.Floats(n*n)
+	kern.Argument().Matrix(ws, g.s, x, x)
+	kern.Map(g.k, g.dk, g.s, bandwidth)
+	return g, nil
 }
 
 // centreGram replaces k by HkH.
@@ -105,13 +113,14 @@ func centreGram(ws *Workspace, k []float64, n int) {
 	}
 }
 
-// pullGram overwrites g, unless it is nil, with the gradient of s Σ w∘k.
-func pullGram(ws *Workspace, g []float64, s float64, kern Kernel, w, dk []float64, x Sample) {
-	if g == nil {
+// pull overwrites dst, unless it is nil, with the gradient of s Σ w∘k. It spoils
+// g.dk.
+func (g *gram) pull(ws *Workspace, dst []float64, s float64, w []float64) {
+	if dst == nil {
 		return
 	}
-	clear(g)
-	kernel.Mul(dk, w, dk)
-	kernel.Scale(dk, s, dk)
-	kern.Form().cost().VJP(ws, g, nil, dk, nil, x, x)
+	clear(dst)
+	kernel.Mul(g.dk, w, g.dk)
+	kernel.Scale(g.dk, s, g.dk)
+	g.kernel.Argument().VJP(ws, dst, nil, g.dk, g.s, g.x, g.x)
 }

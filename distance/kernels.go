@@ -1,37 +1,50 @@
 package distance
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
-)
-
-// Form says which number of two points a Kernel is a function of.
-type Form int
-
-const (
-	SqDist Form = iota // |x−y|²
-	Inner              // ⟨x, y⟩
-	L1Dist             // Σ|xₖ−yₖ|
-)
-
-// What a Kernel's Bandwidth may return instead of a positive scale.
-const (
-	MedianHeuristic  = 0.  // take MedianDistance of the samples
-	InverseDimension = -1. // take 1/Dim
-	NoBandwidth      = -2. // Map does not use it
 )
 
 // Kernel is a function k(x, y) = κ(s) of one number s of the two points.
 type Kernel interface {
-	// Form returns which number s is.
-	Form() Form
-	// Bandwidth returns the positive scale that Map wants, or one of
-	// MedianHeuristic, InverseDimension and NoBandwidth.
-	Bandwidth() float64
+	// Argument returns the function of two points whose value is s: SqEuclidean,
+	// CityBlock, InnerProduct or another Cost.
+	Argument() Cost
+	// Bandwidth returns the scale that Map gets for these samples, which are
+	// checked, and an error that is ErrParameter for fields out of range. A
+	// kernel without a scale returns 1.
+	Bandwidth(ws *Workspace, x, y Sample) (float64, error)
 	// Map writes κ(s[i]) into k and, unless dk is nil, κ'(s[i]) into dk. All
 	// are of one length; k and dk do not overlap s.
 	Map(k, dk, s []float64, bandwidth float64)
+}
+
+// bandwidth returns the scale sigma, or the median distance for zero.
+func bandwidth(ws *Workspace, name string, sigma float64, x, y Sample) (float64, error) {
+	if sigma == 0 {
+		sigma = MedianDistance(ws, x, y)
+	}
+	return sigma, checkPositive(name, sigma)
+}
+
+// checkPositive returns ErrParameter unless v is a finite number > 0.
+func checkPositive(name string, v float64) error {
+	if !(v > 0) || !finite.Is(v) {
+		return fmt.Errorf("%w: %s is %v, want a finite number > 0", ErrParameter, name, v)
+	}
+	return nil
+}
+
+// checkSetting is checkPositive for fields whose zero means the default.
+func checkSetting(name string, v float64) error {
+	if v == 0 {
+		return nil
+	}
+	return checkPositive(name, v)
 }
 
 // Gaussian is the kernel Σ exp(−|x−y|²/2σ²), summed over one or more
@@ -42,16 +55,23 @@ type Gaussian struct {
 	// constant in the gradient.
 	Sigma float64
 
-	// Multiples are the bandwidths to sum over, in units of Sigma. If it is
-	// empty, there is one, Sigma.
+	// Multiples are the bandwidths to sum over, each > 0, in units of Sigma. If
+	// it is empty, there is one, Sigma.
 	Multiples []float64
 }
 
-// Form implements Kernel.
-func (Gaussian) Form() Form { return SqDist }
+// Argument implements Kernel.
+func (Gaussian) Argument() Cost { return SqEuclidean{} }
 
 // Bandwidth implements Kernel.
-func (g Gaussian) Bandwidth() float64 { return g.Sigma }
+func (g Gaussian) Bandwidth(ws *Workspace, x, y Sample) (float64, error) {
+	for i, m := range g.Multiples {
+		if !(m > 0) || !finite.Is(m) {
+			return 0, fmt.Errorf("%w: Gaussian.Multiples[%d] is %v, want a finite number > 0", ErrParameter, i, m)
+		}
+	}
+	return bandwidth(ws, "Gaussian.Sigma", g.Sigma, x, y)
+}
 
 // Map implements Kernel.
 func (g Gaussian) Map(k, dk, s []float64, bandwidth float64) {
@@ -97,16 +117,18 @@ type Laplacian struct {
 	L1    bool
 }
 
-// Form implements Kernel.
-func (l Laplacian) Form() Form {
+// Argument implements Kernel.
+func (l Laplacian) Argument() Cost {
 	if l.L1 {
-		return L1Dist
+		return CityBlock{}
 	}
-	return SqDist
+	return SqEuclidean{}
 }
 
 // Bandwidth implements Kernel.
-func (l Laplacian) Bandwidth() float64 { return l.Sigma }
+func (l Laplacian) Bandwidth(ws *Workspace, x, y Sample) (float64, error) {
+	return bandwidth(ws, "Laplacian.Sigma", l.Sigma, x, y)
+}
 
 // Map implements Kernel.
 func (l Laplacian) Map(k, dk, s []float64, bandwidth float64) {
@@ -140,11 +162,11 @@ func slopeOfRoot(d, s float64) float64 {
 // coincide, the gradient is taken as zero.
 type Energy struct{}
 
-// Form implements Kernel.
-func (Energy) Form() Form { return SqDist }
+// Argument implements Kernel.
+func (Energy) Argument() Cost { return SqEuclidean{} }
 
-// Bandwidth implements Kernel.
-func (Energy) Bandwidth() float64 { return NoBandwidth }
+// Bandwidth implements Kernel: there is none.
+func (Energy) Bandwidth(*Workspace, Sample, Sample) (float64, error) { return 1, nil }
 
 // Map implements Kernel.
 func (Energy) Map(k, dk, s []float64, _ float64) {
@@ -159,11 +181,11 @@ func (Energy) Map(k, dk, s []float64, _ float64) {
 // Linear is the kernel ⟨x, y⟩, for which MMD² is |x̄−ȳ|².
 type Linear struct{}
 
-// Form implements Kernel.
-func (Linear) Form() Form { return Inner }
+// Argument implements Kernel.
+func (Linear) Argument() Cost { return InnerProduct{} }
 
-// Bandwidth implements Kernel.
-func (Linear) Bandwidth() float64 { return NoBandwidth }
+// Bandwidth implements Kernel: there is none.
+func (Linear) Bandwidth(*Workspace, Sample, Sample) (float64, error) { return 1, nil }
 
 // Map implements Kernel.
 func (Linear) Map(k, dk, s []float64, _ float64) {
@@ -175,31 +197,32 @@ func (Linear) Map(k, dk, s []float64, _ float64) {
 // estimator, are those of the kernel Inception distance (Bińkowski et al.
 // 2018).
 type Polynomial struct {
-	Degree int     // p. If it is zero, 3 is used.
-	Gamma  float64 // If it is zero, 1/Dim is used.
-	Offset float64 // c. If it is zero, 1 is used; for none, choose a tiny one.
+	Degree int     // p, at most 100. If it is zero, 3 is used.
+	Gamma  float64 // > 0. If it is zero, 1/Dim is used.
+	Offset float64 // c ≥ 0. If it is zero, 1 is used; for none, choose a tiny one.
 }
 
-// Form implements Kernel.
-func (Polynomial) Form() Form { return Inner }
+// maxDegree keeps the loop that multiplies powers short.
+const maxDegree = 100
+
+// Argument implements Kernel.
+func (Polynomial) Argument() Cost { return InnerProduct{} }
 
 // Bandwidth implements Kernel: it is γ.
-func (p Polynomial) Bandwidth() float64 {
-	if p.Gamma == 0 {
-		return InverseDimension
+func (p Polynomial) Bandwidth(_ *Workspace, x, _ Sample) (float64, error) {
+	if p.Degree < 0 || p.Degree > maxDegree {
+		return 0, fmt.Errorf("%w: Polynomial.Degree is %d, want 0 to %d", ErrParameter, p.Degree, maxDegree)
 	}
-	return p.Gamma
+	if err := checkSetting("Polynomial.Offset", p.Offset); err != nil {
+		return 0, err
+	}
+	gamma := cmp.Or(p.Gamma, 1/float64(x.Dim))
+	return gamma, checkPositive("Polynomial.Gamma", gamma)
 }
 
 // Map implements Kernel.
 func (p Polynomial) Map(k, dk, s []float64, gamma float64) {
-	degree, offset := p.Degree, p.Offset
-	if degree == 0 {
-		degree = 3
-	}
-	if offset == 0 {
-		offset = 1
-	}
+	degree, offset := cmp.Or(p.Degree, 3), cmp.Or(p.Offset, 1)
 	for i, v := range s {
 		base, power := gamma*v+offset, 1.
 		for range degree - 1 {
@@ -213,57 +236,40 @@ func (p Polynomial) Map(k, dk, s []float64, gamma float64) {
 }
 
 // RationalQuadratic is the kernel (1 + |x−y|²/2ασ²)^(−α): a mixture of
-// Gaussians of all bandwidths.
+// Gaussians of all bandwidths. With α = ½ it is the inverse multiquadric
+// (1 + |x−y|²/σ²)^(−½).
 type RationalQuadratic struct {
 	Sigma float64 // as in Gaussian
-	Alpha float64 // If it is zero, 1 is used.
+	Alpha float64 // > 0. If it is zero, 1 is used.
 }
 
-// Form implements Kernel.
-func (RationalQuadratic) Form() Form { return SqDist }
+// Argument implements Kernel.
+func (RationalQuadratic) Argument() Cost { return SqEuclidean{} }
 
 // Bandwidth implements Kernel.
-func (q RationalQuadratic) Bandwidth() float64 { return q.Sigma }
+func (q RationalQuadratic) Bandwidth(ws *Workspace, x, y Sample) (float64, error) {
+	if err := checkSetting("RationalQuadratic.Alpha", q.Alpha); err != nil {
+		return 0, err
+	}
+	return bandwidth(ws, "RationalQuadratic.Sigma", q.Sigma, x, y)
+}
 
 // Map implements Kernel.
 func (q RationalQuadratic) Map(k, dk, s []float64, bandwidth float64) {
-	alpha := q.Alpha
-	if alpha == 0 {
-		alpha = 1
-	}
+	alpha := cmp.Or(q.Alpha, 1)
 	r := .5 / (alpha * bandwidth * bandwidth)
 	for i, v := range s {
 		base := 1 + r*v
-		if alpha == 1 {
+		switch alpha {
+		case 1:
 			k[i] = 1 / base
-		} else {
+		case .5:
+			k[i] = 1 / math.Sqrt(base)
+		default:
 			k[i] = math.Pow(base, -alpha)
 		}
 		if dk != nil {
 			dk[i] = -alpha * r * k[i] / base
-		}
-	}
-}
-
-// InverseMultiquadric is the kernel (1 + |x−y|²/σ²)^(−½).
-type InverseMultiquadric struct {
-	Sigma float64 // as in Gaussian
-}
-
-// Form implements Kernel.
-func (InverseMultiquadric) Form() Form { return SqDist }
-
-// Bandwidth implements Kernel.
-func (q InverseMultiquadric) Bandwidth() float64 { return q.Sigma }
-
-// Map implements Kernel.
-func (q InverseMultiquadric) Map(k, dk, s []float64, bandwidth float64) {
-	r := 1 / (bandwidth * bandwidth)
-	for i, v := range s {
-		base := 1 + r*v
-		k[i] = 1 / math.Sqrt(base)
-		if dk != nil {
-			dk[i] = -.5 * r * k[i] / base
 		}
 	}
 }

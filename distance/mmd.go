@@ -3,24 +3,8 @@ package distance
 import (
 	"fmt"
 	"math"
-)
 
-// Estimator selects how MMD estimates the mean of the kernel over pairs.
-type Estimator int
-
-const (
-	// Biased averages over all pairs of rows: never negative for a positive
-	// definite kernel, too large by about (1/n+1/m)(κ(0)−E k) on average.
-	Biased Estimator = iota
-	// Unbiased leaves out the pairs of a row with itself and divides by
-	// 1−Σw², which is 1−1/n for uniform weights. It may be negative and needs
-	// two points on either side.
-	Unbiased
-	// LinearTime averages k(x₁,x₂) + k(y₁,y₂) − k(x₁,y₂) − k(x₂,y₁) over
-	// disjoint pairs of consecutive rows, in O(N·Dim). It is unbiased, noisy,
-	// depends on the order of the rows, takes no weights and leaves rows over
-	// if the sizes are odd or differ.
-	LinearTime
+	"github.com/dlfd-go/unlearn/internal/finite"
 )
 
 // MMD is the squared maximum mean discrepancy
@@ -35,40 +19,62 @@ type MMD struct {
 	// Kernel to compare by. If it is nil, Gaussian{} is used.
 	Kernel Kernel
 
-	// Estimator of the expectations. If it is zero, Biased is used.
-	Estimator Estimator
+	// Unbiased leaves out the pairs of a row with itself and divides by 1−Σw²,
+	// which is 1−1/n for uniform weights. The value may be negative, and there
+	// must be two points on either side. Without it all pairs count: the value
+	// is never negative for a positive definite kernel, and on average too
+	// large by about (1/n+1/m)(κ(0)−E k).
+	Unbiased bool
+
+	// LinearTime averages k(x₁,x₂) + k(y₁,y₂) − k(x₁,y₂) − k(x₂,y₁) over
+	// disjoint pairs of consecutive rows, in O(N·Dim). It is unbiased, with or
+	// without Unbiased, and noisy, depends on the order of the rows, takes no
+	// weights and leaves rows over if the sizes are odd or differ.
+	LinearTime bool
 }
 
 // Properties implements Propertied.
 func (d MMD) Properties() Properties {
+	p := Properties{Symmetric: true}
 	k := d.kernel()
-	p := Properties{Symmetric: true, Rotation: k.Form() != L1Dist, Translation: k.Form() != Inner}
-	switch d.Estimator {
-	case Biased:
-		p.Weighted, p.Definite, p.Nonnegative, p.Root = true, true, true, 2
-		if polynomial, ok := k.(Polynomial); ok {
-			p.Nonnegative = polynomial.Offset >= 0
-		}
-	case LinearTime:
+	fixed, isFrozen := k.(frozen)
+	if isFrozen {
+		k = fixed.Kernel
+	}
+	argumentProperties(&p, k.Argument())
+	switch {
+	case d.LinearTime:
 		p.MinN, p.Paired = 2, true
-	default:
+	case d.Unbiased:
 		p.MinN = 2
+	default:
+		p.Weighted, p.Definite, p.Nonnegative, p.Root = true, true, true, 2
 	}
 	switch k := k.(type) {
 	case Energy:
 		p.Homogeneous, p.Degree, p.Kinked = true, 1, true
 	case Linear:
-		p.Homogeneous, p.Degree, p.Translation = true, 2, d.Estimator == Biased
+		p.Homogeneous, p.Degree, p.Translation = true, 2, !d.Unbiased && !d.LinearTime
 	case Laplacian:
-		p.Homogeneous, p.Kinked = k.Sigma == 0 && !k.L1, true
+		p.Homogeneous, p.Kinked = k.Sigma == 0 && !k.L1 && !isFrozen, true
 	case Gaussian:
-		p.Homogeneous = k.Sigma == 0
+		p.Homogeneous = k.Sigma == 0 && !isFrozen
 	case RationalQuadratic:
-		p.Homogeneous = k.Sigma == 0
-	case InverseMultiquadric:
-		p.Homogeneous = k.Sigma == 0
+		p.Homogeneous = k.Sigma == 0 && !isFrozen
 	}
 	return p
+}
+
+// argumentProperties sets the laws that a kernel inherits from its argument.
+func argumentProperties(p *Properties, c Cost) {
+	switch c.(type) {
+	case SqEuclidean, Euclidean:
+		p.Translation, p.Rotation = true, true
+	case CityBlock:
+		p.Translation = true
+	case InnerProduct:
+		p.Rotation = true
+	}
 }
 
 func (d MMD) kernel() Kernel {
@@ -85,9 +91,11 @@ func (d MMD) Freeze(ws *Workspace, x, y Sample) (Distance, error) {
 	if err := Check(nil, nil, x, y); err != nil {
 		return nil, err
 	}
-	if d.kernel().Bandwidth() == MedianHeuristic {
-		d.Kernel = frozen{d.kernel(), MedianDistance(ws, x, y)}
+	b, err := kernelBandwidth(ws, d.kernel(), x, y)
+	if err != nil {
+		return nil, err
 	}
+	d.Kernel = frozen{d.kernel(), b}
 	return d, nil
 }
 
@@ -97,23 +105,15 @@ type frozen struct {
 	bandwidth float64
 }
 
-func (f frozen) Bandwidth() float64 { return f.bandwidth }
+func (f frozen) Bandwidth(*Workspace, Sample, Sample) (float64, error) { return f.bandwidth, nil }
 
-// resolve returns the kernel's bandwidth for these samples.
-func resolve(ws *Workspace, k Kernel, x, y Sample) (float64, error) {
-	b := k.Bandwidth()
-	switch b {
-	case NoBandwidth:
-		return b, nil
-	case MedianHeuristic:
-		b = MedianDistance(ws, x, y)
-	case InverseDimension:
-		b = 1 / float64(x.Dim)
+// kernelBandwidth returns the kernel's scale for these samples.
+func kernelBandwidth(ws *Workspace, k Kernel, x, y Sample) (float64, error) {
+	b, err := k.Bandwidth(ws, x, y)
+	if err != nil {
+		return 0, err
 	}
-	if !(b > 0) || math.IsInf(b, 1) {
-		return 0, fmt.Errorf("%w: kernel bandwidth %v, want a finite number > 0", ErrParameter, b)
-	}
-	return b, nil
+	return b, checkPositive("a kernel's bandwidth", b)
 }
 
 // Eval implements Distance in O((N+M)²·Dim).
@@ -125,22 +125,19 @@ func (d MMD) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error)
 		return 0, err
 	}
 	q := pairs{kernel: d.kernel()}
-	if q.bandwidth, err = resolve(ws, q.kernel, x, y); err != nil {
+	if q.bandwidth, err = kernelBandwidth(ws, q.kernel, x, y); err != nil {
 		return 0, err
 	}
-	if d.Estimator != Biased && (x.N < 2 || y.N < 2) {
+	if (d.Unbiased || d.LinearTime) && (x.N < 2 || y.N < 2) {
 		return 0, fmt.Errorf("%w: this estimator needs 2 points a side, x has %d, y has %d", ErrShape, x.N, y.N)
 	}
 	var value float64
-	switch d.Estimator {
-	case Biased, Unbiased:
-		value, err = d.quadratic(ws, &q, gx, gy, a, b, x, y)
-	case LinearTime:
+	if d.LinearTime {
 		value, err = d.linear(ws, &q, gx, gy, x, y)
-	default:
-		err = fmt.Errorf("%w: MMD.Estimator %d", ErrParameter, d.Estimator)
+	} else {
+		value, err = d.quadratic(ws, &q, gx, gy, a, b, x, y)
 	}
-	if err == nil && value-value != 0 {
+	if err == nil && !finite.Is(value) {
 		err = fmt.Errorf("%w: a mean of kernel values is %v", ErrNotFinite, value)
 	}
 	return value, err
@@ -149,7 +146,7 @@ func (d MMD) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error)
 // quadratic averages over all pairs.
 func (d MMD) quadratic(ws *Workspace, q *pairs, gx, gy, a, b []float64, x, y Sample) (float64, error) {
 	sx, sy := 1.0, 1.0
-	if d.Estimator == Unbiased {
+	if d.Unbiased {
 		q.offDiagonal = true
 		sx, sy = 1/(1-sumSquares(a)), 1/(1-sumSquares(b))
 		if math.IsInf(sx, 0) || math.IsInf(sy, 0) {
@@ -162,7 +159,7 @@ func (d MMD) quadratic(ws *Workspace, q *pairs, gx, gy, a, b []float64, x, y Sam
 	value += q.mean(ws, sy, gy, nil, b, b, y, y)
 	q.self = false
 	value += q.mean(ws, -2, gx, gy, a, b, x, y)
-	if d.Estimator == Biased && value < 0 && value > -1e-12*q.scale {
+	if !d.Unbiased && value < 0 && value > -1e-12*q.scale {
 		value = 0 // rounding: the terms cancel
 	}
 	return value, nil
@@ -174,8 +171,8 @@ func (d MMD) EvalWeights(ws *Workspace, ga, gb []float64, x, y Sample) (float64,
 	if err := checkWeightGradients(ga, gb, x, y); err != nil {
 		return 0, err
 	}
-	if d.Estimator != Biased {
-		return 0, fmt.Errorf("%w: Estimator %d has no gradient in the weights", ErrParameter, d.Estimator)
+	if d.Unbiased || d.LinearTime {
+		return 0, fmt.Errorf("%w: only the biased MMD has a gradient in the weights", ErrParameter)
 	}
 	ws = ws.Enter()
 	defer ws.Leave()
@@ -184,7 +181,7 @@ func (d MMD) EvalWeights(ws *Workspace, ga, gb []float64, x, y Sample) (float64,
 		return 0, err
 	}
 	q := pairs{kernel: d.kernel()}
-	if q.bandwidth, err = resolve(ws, q.kernel, x, y); err != nil {
+	if q.bandwidth, err = kernelBandwidth(ws, q.kernel, x, y); err != nil {
 		return 0, err
 	}
 	clear(ga)
@@ -217,10 +214,10 @@ func (d MMD) linear(ws *Workspace, q *pairs, gx, gy []float64, x, y Sample) (flo
 	var value float64
 	for k := range h {
 		i, j := 2*k, 2*k+1
-		value += q.one(buf, 1/float64(h), row(gx, i), row(gx, j), x.Row(i), x.Row(j))
-		value += q.one(buf, 1/float64(h), row(gy, i), row(gy, j), y.Row(i), y.Row(j))
-		value += q.one(buf, -1/float64(h), row(gx, i), row(gy, j), x.Row(i), y.Row(j))
-		value += q.one(buf, -1/float64(h), row(gx, j), row(gy, i), x.Row(j), y.Row(i))
+		value += q.one(ws, buf, 1/float64(h), row(gx, i), row(gx, j), x.at(i), x.at(j))
+		value += q.one(ws, buf, 1/float64(h), row(gy, i), row(gy, j), y.at(i), y.at(j))
+		value += q.one(ws, buf, -1/float64(h), row(gx, i), row(gy, j), x.at(i), y.at(j))
+		value += q.one(ws, buf, -1/float64(h), row(gx, j), row(gy, i), x.at(j), y.at(i))
 	}
 	return value, nil
 }

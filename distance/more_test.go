@@ -12,16 +12,9 @@ import (
 )
 
 func TestClassConditional(t *testing.T) {
-	d := distance.ClassConditional{
-		D:       distance.EMD{Cost: distance.SqEuclidean{}},
-		XLabels: []int{3, 1, 3, 2, 1, 3}, YLabels: []int{1, 3, 1, 4, 3, 1, 3},
-	}
-	laws := distance.Properties{Nonnegative: true, Translation: true, Rotation: true, Homogeneous: true, Degree: 2, Paired: true}
-	opt := distancetest.Options{Sizes: []distancetest.Size{{N: 6, M: 7, Dim: 3}}, Properties: &laws}
-	if err := distancetest.Check(d, opt); err != nil {
-		t.Error(err)
-	}
+	d := distance.ClassConditional{D: distance.EMD{Cost: distance.SqEuclidean{}}}
 	x, y := normal(1, 6, 3, 0), normal(2, 7, 3, 1)
+	x.Labels, y.Labels = []int{3, 1, 3, 2, 1, 3}, []int{1, 3, 1, 4, 3, 1, 3}
 	ws := new(distance.Workspace)
 	got, err := d.Eval(ws, nil, nil, x, y)
 	if err != nil {
@@ -37,7 +30,7 @@ func TestClassConditional(t *testing.T) {
 	want := 3./6*value(t, d.D, rows(x, 0, 2, 5), rows(y, 1, 4, 6)) + 2./6*value(t, d.D, rows(x, 1, 4), rows(y, 0, 2, 5))
 	within(t, "by hand", got, want, 1e-12)
 	within(t, "skipped mass", ws.Stats.SkippedMass, 1./6, 1e-15)
-	d.YLabels = make([]int, 7)
+	y.Labels = make([]int, 7)
 	if _, err := d.Eval(ws, nil, nil, x, y); !errors.Is(err, distance.ErrParameter) {
 		t.Errorf("no common class: %v", err)
 	}
@@ -89,22 +82,21 @@ func TestByName(t *testing.T) {
 		"sinkhorn":                           distance.Sinkhorn{},
 		"sinkhorn:euclidean:eps=.3:tol=1e-9": distance.Sinkhorn{Cost: distance.Euclidean{}, Epsilon: .3, Tol: 1e-9},
 		"divergence:sqeuclidean:warm":        distance.Sinkhorn{Cost: distance.SqEuclidean{}, Debiased: true},
-		"sharp:eps=.2":                       distance.Sinkhorn{Epsilon: .2, Value: distance.Transport},
+		"sharp:eps=.2":                       distance.Sinkhorn{Epsilon: .2, Sharp: true},
 		"unbalanced:rho=.5":                  distance.Sinkhorn{Rho: .5},
 		"emd:sqeuclidean:root":               distance.Root{D: distance.EMD{Cost: distance.SqEuclidean{}}},
-		"mmd:sigma=2:unbiased":               distance.MMD{Kernel: distance.Gaussian{Sigma: 2}, Estimator: distance.Unbiased},
+		"mmd:sigma=2:unbiased":               distance.MMD{Kernel: distance.Gaussian{Sigma: 2}, Unbiased: true},
 		"energy":                             distance.MMD{Kernel: distance.Energy{}},
-		"kid":                                distance.MMD{Kernel: distance.Polynomial{}, Estimator: distance.Unbiased},
-		"laplacian:lineartime":               distance.MMD{Kernel: distance.Laplacian{}, Estimator: distance.LinearTime},
+		"kid":                                distance.MMD{Kernel: distance.Polynomial{}, Unbiased: true},
+		"laplacian:lineartime":               distance.MMD{Kernel: distance.Laplacian{}, LinearTime: true},
 		"rq:sigma=1":                         distance.MMD{Kernel: distance.RationalQuadratic{Sigma: 1}},
-		"imq":                                distance.MMD{Kernel: distance.InverseMultiquadric{}},
+		"imq":                                distance.MMD{Kernel: distance.RationalQuadratic{Alpha: .5}},
 		"linear":                             distance.MMD{Kernel: distance.Linear{}},
 		"fourier:features=8:seed=3":          distance.RandomFourier{Features: 8, Seed: 3},
 		"sliced:p=1:l=7":                     distance.SlicedWasserstein{P: 1, L: 7},
 		"maxsliced":                          distance.SlicedWasserstein{Max: true},
 		"bures:ddof=1":                       distance.Bures{DDof: 1},
 		"coral":                              distance.CORAL{},
-		"released:eps=.05":                   distance.ReleasedSinkhorn{Epsilon: .05},
 	} {
 		d, err := distance.ByName(text)
 		if err != nil {
@@ -175,9 +167,8 @@ func TestGap(t *testing.T) {
 		if e := want - got; e > ws.Stats.DualityGap+1e-14 || e < -1e-13 {
 			t.Errorf("%d sweeps: error %v, gap %v", sweeps, e, ws.Stats.DualityGap)
 		}
-		var late *distance.ConvergenceError
-		if errors.As(err, &late) && late.Stats.MarginalError <= 1e-12 {
-			t.Errorf("%d sweeps: %v", sweeps, late)
+		if err != nil && ws.Stats.MarginalError <= 1e-12 {
+			t.Errorf("%d sweeps: %v", sweeps, err)
 		}
 	}
 }
@@ -198,26 +189,10 @@ func TestZeroVectors(t *testing.T) {
 	}
 }
 
-// TestReleasedCollapses documents what Sinkhorn does better: where the cost is
-// high in units of ε, the released loop loses the plan without a warning.
-func TestReleasedCollapses(t *testing.T) {
-	x := features(1, 64, 128, 1)
-	y := distance.Sample{N: 64, Dim: 128}
-	noise := normal(2, 64, 128, 0)
-	for i, v := range x.X {
-		y.X = append(y.X, -v+.1*noise.X[i])
-	}
-	released := value(t, distance.ReleasedSinkhorn{Epsilon: .001}, x, y)
-	exact := value(t, distance.Sinkhorn{Epsilon: .001, Value: distance.Transport}, x, y)
-	if !(released < .01 && exact > .5) {
-		t.Errorf("released %v, exact %v", released, exact)
-	}
-}
-
 // TestConcurrent is for the race detector.
 func TestConcurrent(t *testing.T) {
 	x, y := features(1, 20, 8, 0), features(2, 20, 8, .2)
-	for _, name := range []string{"divergence", "emd", "mmd", "fourier", "sliced", "maxsliced", "bures", "coral", "released"} {
+	for _, name := range []string{"divergence", "emd", "mmd", "fourier", "sliced", "maxsliced", "bures", "coral"} {
 		d, err := distance.ByName(name)
 		if err != nil {
 			t.Fatal(err)
@@ -263,8 +238,7 @@ func TestStatsOfParts(t *testing.T) {
 	stopped := distance.Sinkhorn{Epsilon: .01, MaxIter: 1, NewtonAfter: -1}
 	ws := new(distance.Workspace)
 	_, err := distance.Weighted{Terms: []distance.Term{{Weight: 1, D: stopped}, {Weight: 1, D: distance.Sinkhorn{}}}}.Eval(ws, nil, nil, x, y)
-	var late *distance.ConvergenceError
-	if !errors.As(err, &late) || late.Stats.Iterations > 1 {
+	if !errors.Is(err, distance.ErrNotConverged) || !strings.Contains(err.Error(), "after 1 sweeps") {
 		t.Errorf("got %v", err)
 	}
 	if ws.Stats.Converged || ws.Stats.Iterations < 3 {

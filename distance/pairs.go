@@ -73,13 +73,17 @@ func (q *pairs) panel(ws *Workspace, coef float64, gx, gy, ga, gb, a, b []float6
 	ws = ws.Enter()
 	defer ws.Leave()
 	n, m := x.N, y.N
-	form := q.kernel.Form().cost()
+	argument := q.kernel.Argument()
 	s, k := ws.Floats(n*m), ws.Floats(m)
-	form.Matrix(ws, s, x, y)
-	var dk []float64
+	argument.Matrix(ws, s, x, y)
+	var dk, c []float64
 	gcoef := coef
 	if gx != nil || gy != nil {
 		dk = ws.Floats(m)
+		if !keepsNoCosts(argument) {
+			c = ws.Floats(n * m)
+			copy(c, s)
+		}
 	}
 	if q.self {
 		gcoef *= 2
@@ -108,18 +112,18 @@ func (q *pairs) panel(ws *Workspace, coef float64, gx, gy, ga, gb, a, b []float6
 		}
 	}
 	if dk != nil {
-		form.VJP(ws, gx, gy, s, nil, x, y)
+		argument.VJP(ws, gx, gy, s, c, x, y)
 	}
 	return value
 }
 
-// one returns w k(x, y) for one pair and adds its gradients. buf is scratch
-// for three numbers.
-func (q *pairs) one(buf []float64, w float64, gx, gy, x, y []float64) float64 {
-	form := q.kernel.Form()
+// one returns w k(x, y) for one pair of points and adds its gradients. buf is
+// scratch for three numbers.
+func (q *pairs) one(ws *Workspace, buf []float64, w float64, gx, gy []float64, x, y Sample) float64 {
+	argument := q.kernel.Argument()
 	k, dk, s := buf[:1], buf[1:2], buf[2:3]
-	s[0] = form.of(x, y)
+	s[0] = ofPair(ws, argument, x, y)
 	q.kernel.Map(k, dk, s, q.bandwidth)
-	form.pull(gx, gy, w*dk[0], x, y)
+	pullPair(ws, argument, gx, gy, w*dk[0], s[0], x, y)
 	return w * k[0]
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/distance"
+	"github.com/dlfd-go/unlearn/distance/distancetest"
 )
 
 // TestReleasedGolden compares with the same loop written in PyTorch 1.13, in
@@ -39,4 +40,33 @@ func TestReleasedGolden(t *testing.T) {
 			t.Errorf("gradients differ by %v", e)
 		}
 	}
+}
+
+// TestReleasedCollapses documents what Sinkhorn does better: where the cost is
+// high in units of ε, the released loop loses the plan without a warning.
+func TestReleasedCollapses(t *testing.T) {
+	x := features(1, 64, 128, 1)
+	y := distance.Sample{N: 64, Dim: 128}
+	noise := normal(2, 64, 128, 0)
+	for i, v := range x.X {
+		y.X = append(y.X, -v+.1*noise.X[i])
+	}
+	released := value(t, distance.ReleasedSinkhorn{Epsilon: .001}, x, y)
+	exact := value(t, distance.Sinkhorn{Epsilon: .001, Sharp: true}, x, y)
+	if !(released < .01 && exact > .5) {
+		t.Errorf("released %v, exact %v", released, exact)
+	}
+}
+
+// TestReleasedConformance holds it to the laws that an early stop leaves, and
+// its defaults to their comments.
+func TestReleasedConformance(t *testing.T) {
+	for _, d := range []distance.ReleasedSinkhorn{{}, {Epsilon: .2, MaxIter: 6, Threshold: 1e-9, LogOffset: .1}} {
+		if err := distancetest.Check(d); err != nil {
+			t.Errorf("%+v: %v", d, err)
+		}
+	}
+	x, y := features(1, 20, 4, 0), features(2, 20, 4, .3)
+	spelled := distance.ReleasedSinkhorn{Epsilon: .01, MaxIter: 50, Threshold: .1, LogOffset: 1e-6}
+	within(t, "defaults", value(t, distance.ReleasedSinkhorn{}, x, y), value(t, spelled, x, y), 0)
 }

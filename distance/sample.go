@@ -4,25 +4,20 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/mat"
-
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
 // Sample is a weighted empirical measure: the rows of X are its points.
-// Functions of this package never modify or keep one.
+// Functions of this package never modify or keep one. A *mat.Dense of gonum is
+// one without copying: where r is its RawMatrix, Sample{N: r.Rows, Dim: r.Cols,
+// Stride: r.Stride, X: r.Data}.
 type Sample struct {
 	N, Dim int       // number of points and of coordinates
 	Stride int       // from one row to the next; 0 means Dim
 	X      []float64 // row-major
 	W      []float64 // one weight ≥ 0 a point, with sum 1; nil: uniform
-}
-
-// FromDense returns the rows of m as a Sample that shares m's memory.
-// w is as in Sample.
-func FromDense(m mat.RawMatrixer, w []float64) Sample {
-	r := m.RawMatrix()
-	return Sample{N: r.Rows, Dim: r.Cols, Stride: r.Stride, X: r.Data, W: w}
+	Labels []int     // one class a point, which only ClassConditional reads; may be nil
 }
 
 // FromRows returns a uniform Sample with a copy of the rows. Rows that differ
@@ -42,8 +37,8 @@ func FromRows(rows [][]float64) Sample {
 }
 
 // FromFloat32 returns n uniform rows of width len(x)/n, converted into memory
-// of ws, which they share until the matching Leave (see Workspace); if ws is
-// nil, the memory is new.
+// of ws, which they share until the matching Leave (see Workspace). If ws is nil
+// or no frame of it is open, the memory is new.
 func FromFloat32(ws *Workspace, x []float32, n int) Sample {
 	if ws == nil {
 		ws = new(Workspace)
@@ -73,8 +68,12 @@ func (s Sample) stride() int {
 
 // slice returns rows lo to hi without weights.
 func (s Sample) slice(lo, hi int) Sample {
-	return Sample{N: hi - lo, Dim: s.Dim, Stride: s.Stride, X: s.X[lo*s.stride():]}
+	k := s.stride()
+	return Sample{N: hi - lo, Dim: s.Dim, Stride: s.Stride, X: s.X[lo*k : (hi-1)*k+s.Dim]}
 }
+
+// at returns row i as a sample of one point.
+func (s Sample) at(i int) Sample { return s.slice(i, i+1) }
 
 // same reports whether both samples are the same rows of the same memory.
 func (s Sample) same(t Sample) bool {
@@ -108,20 +107,32 @@ func (s Sample) check(name string) error {
 	if s.N <= 0 || s.Dim <= 0 {
 		return fmt.Errorf("%w: %s is %d×%d, want at least 1×1", ErrShape, name, s.N, s.Dim)
 	}
-	if s.stride() < s.Dim || len(s.X) < (s.N-1)*s.stride()+s.Dim {
+	if !s.fits() {
 		return fmt.Errorf("%w: %s is %d×%d with stride %d in %d elements", ErrShape, name, s.N, s.Dim, s.stride(), len(s.X))
 	}
+	if s.Labels != nil && len(s.Labels) != s.N {
+		return fmt.Errorf("%w: %s has %d labels for %d points", ErrShape, name, len(s.Labels), s.N)
+	}
 	for i := range s.N {
-		if total := kernel.Sum(s.Row(i)); total-total == 0 {
+		if finite.Is(kernel.Sum(s.Row(i))) {
 			continue // no term of a finite sum is infinite or NaN
 		}
-		for j, v := range s.Row(i) {
-			if v-v != 0 {
-				return fmt.Errorf("%w: %s[%d][%d] is %v", ErrNotFinite, name, i, j, v)
-			}
+		if j := finite.First(s.Row(i)); j >= 0 {
+			return fmt.Errorf("%w: %s[%d][%d] is %v", ErrNotFinite, name, i, j, s.Row(i)[j])
 		}
 	}
 	return s.checkWeights(name)
+}
+
+// fits reports whether len(X) is what N, Dim and Stride say: N·Stride, or less
+// what lies behind the last row. It divides, since products may overflow.
+func (s Sample) fits() bool {
+	k := s.stride()
+	if k < s.Dim || len(s.X) < s.Dim {
+		return false
+	}
+	rows, rest := len(s.X)/k, len(s.X)%k
+	return rows == s.N && rest == 0 || rows == s.N-1 && rest == s.Dim
 }
 
 func (s Sample) checkWeights(name string) error {
@@ -132,7 +143,7 @@ func (s Sample) checkWeights(name string) error {
 		return fmt.Errorf("%w: %s has %d weights for %d points", ErrWeights, name, len(s.W), s.N)
 	}
 	for i, w := range s.W {
-		if !(w >= 0) || math.IsInf(w, 1) {
+		if !(w >= 0) || !finite.Is(w) {
 			return fmt.Errorf("%w: weight %d of %s is %v", ErrWeights, i, name, w)
 		}
 	}
@@ -151,12 +162,12 @@ func (s Sample) weights(ws *Workspace, name string) ([]float64, error) {
 		fill(w, 1/float64(s.N))
 		return w, nil
 	}
-	sum := sum(s.W)
-	if !(math.Abs(sum-1) <= sumSlack) {
-		return nil, fmt.Errorf("%w: the weights of %s have sum %v, want 1", ErrWeights, name, sum)
+	total := sum(s.W)
+	if !(math.Abs(total-1) <= sumSlack) {
+		return nil, fmt.Errorf("%w: the weights of %s have sum %v, want 1", ErrWeights, name, total)
 	}
 	for i, v := range s.W {
-		w[i] = v / sum
+		w[i] = v / total
 	}
 	return w, nil
 }
@@ -168,7 +179,7 @@ func (s Sample) masses(ws *Workspace, name string) ([]float64, error) {
 	}
 	w := ws.Floats(s.N)
 	copy(w, s.W)
-	if total := sum(w); !(total > 0) || math.IsInf(total, 1) {
+	if total := sum(w); !(total > 0) || !finite.Is(total) {
 		return nil, fmt.Errorf("%w: the weights of %s have sum %v, want a finite number > 0", ErrWeights, name, total)
 	}
 	return w, nil
@@ -197,6 +208,7 @@ func fill(x []float64, v float64) {
 	}
 }
 
+// sum adds in order, which floats.Sum does not do on every machine.
 func sum(x []float64) float64 {
 	var s float64
 	for _, v := range x {

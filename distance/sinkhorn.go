@@ -1,24 +1,11 @@
 package distance
 
 import (
+	"cmp"
 	"fmt"
 	"math"
-)
 
-// ValueKind selects which number Sinkhorn returns for a transport problem.
-// Where P is the optimal plan and H(w) = −Σ w log w:
-type ValueKind int
-
-const (
-	// Regularized is the optimum ⟨P, C⟩ + ε KL(P | a bᵀ). It exceeds that of
-	// EMD by at most ε min(H(a), H(b)).
-	Regularized ValueKind = iota
-	// Transport is ⟨P, C⟩, called sharp; it lies between the values of EMD and
-	// Regularized. Its gradient accounts for the change of the plan.
-	Transport
-	// Shannon is ⟨P, C⟩ − εH(P) = Regularized − ε(H(a)+H(b)), as in Cuturi
-	// 2013; it is often negative.
-	Shannon
+	"github.com/dlfd-go/unlearn/internal/finite"
 )
 
 // Sinkhorn is entropic optimal transport,
@@ -30,7 +17,7 @@ const (
 //
 // The value is that of the dual, whose error is of second order in the
 // marginal error; the gradient is that of the envelope theorem, which holds
-// the plan fixed (Transport apart). If Tol is not reached, Eval returns value
+// the plan fixed (Sharp apart). If Tol is not reached, Eval returns value
 // and gradients as they are, with an error that is ErrNotConverged.
 //
 // The solver runs over-relaxed sweeps on the scaled plan, then Newton steps;
@@ -54,8 +41,11 @@ type Sinkhorn struct {
 	// Debiased subtracts the halved self terms.
 	Debiased bool
 
-	// Value is the number to return. If it is zero, Regularized is used.
-	Value ValueKind
+	// Sharp returns ⟨P, C⟩ of the optimal plan P, which lies between EMD and
+	// the optimum above. Its gradient accounts for the change of the plan.
+	// Cuturi's value of 2013, ⟨P, C⟩ − εH(P), is the optimum less ε(H(a)+H(b)),
+	// where H(w) = −Σ w log w.
+	Sharp bool
 
 	// Tol is the marginal error Σ|P1 − a| + Σ|Pᵀ1 − b| at which to stop, where
 	// the total mass is one. If it is zero, 1e-6 is used.
@@ -73,7 +63,7 @@ type Sinkhorn struct {
 	// Rho, if positive, relaxes the marginals: the plan is charged
 	// ρ KL(P1|a) + ρ KL(Pᵀ1|b) for missing them, weights may have any mass, and
 	// the value stays below ρ(Σa+Σb) + εΣaΣb however far the points are. If
-	// Debiased, (ε/2)(Σa−Σb)² is added. Only Regularized values are defined.
+	// Debiased, (ε/2)(Σa−Σb)² is added. Sharp values are not defined.
 	// If it is zero, marginals are exact.
 	//
 	// References: Chizat et al., Scaling algorithms for unbalanced optimal
@@ -85,7 +75,7 @@ type Sinkhorn struct {
 	// of the plan are kept in memory, 16 bytes an entry. Larger problems are
 	// streamed: costs are computed anew in every sweep, on all processors, by
 	// plain sweeps without Newton steps, warm starts, a duality gap, the value
-	// Transport or gradients in the weights. If it is zero, 1<<24 is used.
+	// Sharp or gradients in the weights. If it is zero, 1<<24 is used.
 	MaxEntries int
 
 	// WarmStart keeps the potentials in the Workspace, under its Key, and
@@ -112,33 +102,26 @@ func (s Sinkhorn) resolve() (Sinkhorn, error) {
 	if _, ok := s.Cost.(Cosine); ok && s.Epsilon == 0 {
 		s.Epsilon = defaultEpsilon
 	}
-	if s.Tol == 0 {
-		s.Tol = defaultTol
-	}
-	if s.MaxIter == 0 {
-		s.MaxIter = defaultMaxIter
-	}
-	if s.NewtonAfter == 0 {
-		s.NewtonAfter = defaultNewton
-	}
-	if s.MaxEntries == 0 {
-		s.MaxEntries = defaultEntries
-	}
+	s.Tol, s.MaxIter = cmp.Or(s.Tol, defaultTol), cmp.Or(s.MaxIter, defaultMaxIter)
+	s.NewtonAfter, s.MaxEntries = cmp.Or(s.NewtonAfter, defaultNewton), cmp.Or(s.MaxEntries, defaultEntries)
 	return s, s.check()
 }
 
 func (s Sinkhorn) check() error {
-	if !(s.Epsilon >= 0) || math.IsInf(s.Epsilon, 1) {
-		return fmt.Errorf("%w: Sinkhorn.Epsilon %v, want a finite number > 0", ErrParameter, s.Epsilon)
+	if err := checkSetting("Sinkhorn.Epsilon", s.Epsilon); err != nil {
+		return err
 	}
-	if !(s.Tol > 0) || s.MaxIter < 0 {
-		return fmt.Errorf("%w: Sinkhorn.Tol %v, MaxIter %d, want > 0", ErrParameter, s.Tol, s.MaxIter)
+	if err := checkPositive("Sinkhorn.Tol", s.Tol); err != nil {
+		return err
 	}
-	if !(s.Rho >= 0) || math.IsInf(s.Rho, 1) {
-		return fmt.Errorf("%w: Sinkhorn.Rho %v, want a finite number ≥ 0", ErrParameter, s.Rho)
+	if err := checkSetting("Sinkhorn.Rho", s.Rho); err != nil {
+		return err
 	}
-	if s.Value < Regularized || s.Value > Shannon || s.Rho > 0 && s.Value != Regularized {
-		return fmt.Errorf("%w: Sinkhorn.Value %d with Rho %v", ErrParameter, s.Value, s.Rho)
+	if s.MaxIter < 0 || s.MaxEntries < 0 {
+		return fmt.Errorf("%w: Sinkhorn.MaxIter %d, MaxEntries %d, want ≥ 0", ErrParameter, s.MaxIter, s.MaxEntries)
+	}
+	if s.Rho > 0 && s.Sharp {
+		return fmt.Errorf("%w: Sinkhorn.Sharp with Rho %v", ErrParameter, s.Rho)
 	}
 	return nil
 }
@@ -146,14 +129,11 @@ func (s Sinkhorn) check() error {
 // Properties implements Propertied.
 func (s Sinkhorn) Properties() Properties {
 	p := costProperties(s.Cost)
-	p.Nonnegative = p.Nonnegative && s.Value != Shannon
 	p.Symmetric, p.WarmStart, p.AnyMass = true, s.WarmStart, s.Rho > 0
-	// Halving a weight changes the entropy of the weights.
-	p.Weighted = s.Value != Shannon
-	p.Definite = s.Debiased && s.Value != Shannon
+	p.Weighted, p.Definite = true, s.Debiased
 	// Only positive definite exp(−c/ε) make the divergence nonnegative, and
 	// only for the regularised value.
-	p.Nonnegative = p.Nonnegative && (!s.Debiased || s.Value == Regularized)
+	p.Nonnegative = p.Nonnegative && !(s.Debiased && s.Sharp)
 	p.Tol = 10 * defaultTol
 	if s.Tol > 0 {
 		p.Tol = max(10*s.Tol, 1e-9)
@@ -221,7 +201,7 @@ func (s Sinkhorn) begin(ws *Workspace, gx, gy []float64, x, y Sample) (_ Sinkhor
 // chooseEpsilon returns the default for a cost without a known range. Equal
 // costs leave nothing to choose, and any ε gives the same plan.
 func chooseEpsilon(mean, variance float64) (float64, error) {
-	if variance-variance != 0 {
+	if !finite.Is(variance) {
 		return 0, errCost(variance)
 	}
 	if eps := defaultEpsilon * math.Sqrt(variance); eps > 1e-12*math.Abs(mean) {

@@ -2,9 +2,11 @@ package distance
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
@@ -51,14 +53,14 @@ func (s Sinkhorn) Plan(ws *Workspace, dst []float64, x, y Sample) (float64, erro
 	return s.eval(ws, request{plan: dst}, x, y)
 }
 
-// EvalWeights implements WeightGradienter. The values Transport and Shannon
-// have none: ErrParameter.
+// EvalWeights implements WeightGradienter. Sharp values have no gradient in the
+// weights: ErrParameter.
 func (s Sinkhorn) EvalWeights(ws *Workspace, ga, gb []float64, x, y Sample) (float64, error) {
 	if err := checkWeightGradients(ga, gb, x, y); err != nil {
 		return 0, err
 	}
-	if s.Value != Regularized {
-		return 0, fmt.Errorf("%w: Sinkhorn.Value %d has no gradient in the weights", ErrParameter, s.Value)
+	if s.Sharp {
+		return 0, fmt.Errorf("%w: Sinkhorn.Sharp has no gradient in the weights", ErrParameter)
 	}
 	ws = ws.Enter()
 	defer ws.Leave()
@@ -86,9 +88,7 @@ func centre(ws *Workspace, g []float64, s Sample) {
 	}
 	if w, err := s.weights(ws, ""); err == nil {
 		mean := weighted(w, g)
-		for i := range g {
-			g[i] -= mean
-		}
+		floats.AddConst(-mean, g)
 	}
 }
 
@@ -111,7 +111,7 @@ func (s Sinkhorn) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 		return 0, err
 	}
 	if !own.Converged {
-		err = &ConvergenceError{own, s.Tol}
+		err = notConverged(own, s.Tol)
 	}
 	return value, err
 }
@@ -131,16 +131,10 @@ func (s Sinkhorn) selfTerms(ws *Workspace, r request, a, b []float64, x, y Sampl
 	if s.Rho > 0 {
 		diff := sum(a) - sum(b)
 		value += s.Epsilon / 2 * diff * diff
-		addConstant(r.ga, s.Epsilon*diff)
-		addConstant(r.gb, -s.Epsilon*diff)
+		floats.AddConst(s.Epsilon*diff, r.ga)
+		floats.AddConst(-s.Epsilon*diff, r.gb)
 	}
 	return value, nil
-}
-
-func addConstant(x []float64, v float64) {
-	for i := range x {
-		x[i] += v
-	}
 }
 
 // cachedSelf returns OT(y, y), which it remembers for the last y.
@@ -149,7 +143,10 @@ func (s Sinkhorn) cachedSelf(ws *Workspace, r request, b []float64, y Sample) (f
 		return s.term(ws, roleYY, -1, request{gx: r.gy, ga: r.gb}, b, b, y, y)
 	}
 	m := ws.memo(roleYY)
-	settings := [...]float64{s.Epsilon, s.Tol, s.Rho, float64(s.Value), float64(s.MaxIter), float64(s.NewtonAfter)}
+	settings := [...]float64{s.Epsilon, s.Tol, s.Rho, 0, float64(s.MaxIter), float64(s.NewtonAfter)}
+	if s.Sharp {
+		settings[3] = 1
+	}
 	if m.holds(s.Cost, settings[:], b, y) {
 		ws.Stats.merge(m.stats)
 		return m.value, nil
@@ -187,12 +184,9 @@ func (s *Sinkhorn) term(ws *Workspace, which role, coef float64, r request, a, b
 	}
 	t := newTransport(ws, s, a, b, c)
 	t.span = hi - lo
-	s.run(ws, &t, which, x.same(y) && slices.Equal(a, b))
-	if s.Rho == 0 {
-		t.stats.DualityGap = t.gap(ws)
-	}
+	s.run(ws, &t, which, x, y)
 	value := s.number(&t)
-	if value-value != 0 {
+	if !finite.Is(value) {
 		return 0, errCost(value)
 	}
 	s.answer(ws, &t, coef, r, x, y)
@@ -200,48 +194,69 @@ func (s *Sinkhorn) term(ws *Workspace, which role, coef float64, r request, a, b
 	return value, nil
 }
 
-// run solves t, from the potentials of the last time where these are kept.
-func (s *Sinkhorn) run(ws *Workspace, t *transport, which role, self bool) {
-	warm := false
-	var kept []float64
-	if s.WarmStart {
-		if kept, warm = ws.potentials(which, t.n, t.m); warm {
-			copy(t.f, kept)
-			copy(t.g, kept[t.n:])
-			// What a small move leaves to do are the slow modes.
-			t.newtonAt = min(t.newtonAt, every)
-		}
+// run solves t, from the potentials of the last time where these are kept. What
+// they do not lead to the end is solved anew, so that a warm start gives nothing
+// that a cold one does not; only the potentials of a solution are kept.
+func (s *Sinkhorn) run(ws *Workspace, t *transport, which role, x, y Sample) {
+	self := x.same(y) && slices.Equal(t.a, t.b)
+	kept := ws.potentials(which, t.n, t.m)
+	if s.WarmStart && kept != nil {
+		copy(t.f, kept)
+		copy(t.g, kept[t.n:])
+		// What a small move leaves to do are the slow modes.
+		newtonAt := t.newtonAt
+		t.newtonAt = min(t.newtonAt, every)
+		s.attempt(ws, t, self, false)
+		t.newtonAt = newtonAt
 	}
+	if !s.WarmStart || kept == nil || !t.stats.Converged {
+		before := t.stats
+		t.restart()
+		s.attempt(ws, t, self, true)
+		t.stats.addCounts(before)
+	}
+	if !t.stats.Converged {
+		s.runMerged(ws, t, x, y)
+	}
+	if s.WarmStart {
+		ws.keepPotentials(which, t)
+	}
+}
+
+// attempt solves t from its potentials and computes the gap. It has converged
+// if the gap says so too.
+func (s *Sinkhorn) attempt(ws *Workspace, t *transport, self, cold bool) {
 	if self {
 		t.solveSelf()
 	} else {
-		t.solve(!warm)
+		t.solve(cold)
 	}
-	if s.WarmStart {
-		copy(kept, t.f)
-		copy(kept[t.n:], t.g)
+	t.certify(ws)
+}
+
+// certify computes the duality gap after finish. Of a problem with relaxed
+// marginals it decides convergence beside the marginal error, which says
+// nothing where mass that should move was lost to underflow.
+func (t *transport) certify(ws *Workspace) {
+	if t.kappa == 0 {
+		t.stats.DualityGap = t.gap(ws)
+	} else {
+		t.stats.DualityGap = t.relaxedGap(ws)
+		if limit := gapSlack * t.tol * t.rho() * (sum(t.a) + sum(t.b)); !(t.stats.DualityGap <= limit) {
+			t.stats.Converged = false
+		}
+	}
+	if !finite.Is(t.stats.DualityGap) {
+		t.stats.Converged = false
 	}
 }
 
 // number is the value that was asked for.
 func (s *Sinkhorn) number(t *transport) float64 {
-	switch s.Value {
-	case Transport:
+	if s.Sharp {
 		return t.inner()
-	case Shannon:
-		return t.dual(t.mass) - t.eps*(entropy(t.a)+entropy(t.b))
 	}
 	return t.dual(t.mass)
-}
-
-func entropy(w []float64) float64 {
-	var h float64
-	for _, v := range w {
-		if v > 0 {
-			h -= v * math.Log(v)
-		}
-	}
-	return h
 }
 
 // answer computes what was asked for beside the value.
@@ -261,7 +276,7 @@ func (s *Sinkhorn) answer(ws *Workspace, t *transport, coef float64, r request, 
 	if !r.points() {
 		return
 	}
-	if s.Value == Transport {
+	if s.Sharp {
 		t.sharpen(ws)
 	}
 	scaleBy(t.p, coef)
@@ -282,7 +297,7 @@ func costRange(c []float64) (lo, hi float64, err error) {
 			hi = v
 		}
 	}
-	if total := kernel.Sum(c); total-total != 0 {
+	if total := kernel.Sum(c); !finite.Is(total) {
 		return 0, 0, errCost(total)
 	}
 	return lo, hi, nil

@@ -3,6 +3,7 @@ package distance
 import (
 	"fmt"
 
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
@@ -126,7 +127,7 @@ func (s SlicedWasserstein) eval(ws *Workspace, found, gx, gy []float64, x, y Sam
 			t.lift(gy, 1/float64(s.L), t.gy, theta)
 		}
 	}
-	if value-value != 0 {
+	if !finite.Is(value) {
 		return 0, fmt.Errorf("%w: a projected distance is %v", ErrNotFinite, value)
 	}
 	return value, nil

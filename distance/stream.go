@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 	"github.com/dlfd-go/unlearn/internal/par"
 )
@@ -222,8 +223,8 @@ func (t *stream) moments() (mean, variance float64) {
 
 // streamed is term for problems that do not fit into memory.
 func (s *Sinkhorn) streamed(ws *Workspace, coef float64, r request, a, b []float64, x, y Sample) (float64, error) {
-	if s.Value == Transport || r.weights() {
-		return 0, fmt.Errorf("%w: %d×%d entries exceed MaxEntries %d, and streaming gives neither the value Transport nor gradients in weights", ErrParameter, x.N, y.N, s.MaxEntries)
+	if s.Sharp || r.weights() {
+		return 0, fmt.Errorf("%w: %d×%d entries exceed MaxEntries %d, and streaming gives neither sharp values nor gradients in weights", ErrParameter, x.N, y.N, s.MaxEntries)
 	}
 	ws = ws.Enter()
 	defer ws.Leave()
@@ -245,7 +246,7 @@ func (s *Sinkhorn) streamed(ws *Workspace, coef float64, r request, a, b []float
 		t.solve()
 	}
 	value := s.number(&t.transport)
-	if value-value != 0 || t.hi-t.lo-(t.hi-t.lo) != 0 {
+	if !finite.Is(value) || !finite.Is(t.hi-t.lo) {
 		return 0, errCost(value)
 	}
 	if t.hi-t.lo > digits*s.Epsilon {

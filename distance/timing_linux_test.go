@@ -35,8 +35,8 @@ func TestTiming(t *testing.T) {
 		eps        float64
 		d          distance.Distance
 	}{
-		{"Sinkhorn ε=.05", "sinkhorn", .05, distance.Sinkhorn{Epsilon: .05, Value: distance.Transport}},
-		{"Sinkhorn ε=.01", "sinkhorn", .01, distance.Sinkhorn{Epsilon: .01, Value: distance.Transport}},
+		{"Sinkhorn ε=.05", "sinkhorn", .05, distance.Sinkhorn{Epsilon: .05, Sharp: true}},
+		{"Sinkhorn ε=.01", "sinkhorn", .01, distance.Sinkhorn{Epsilon: .01, Sharp: true}},
 		{"EMD / ot.emd2", "emd", 0, distance.EMD{}},
 		{"EMD weighted / ot.emd2", "weighted", 0, distance.EMD{}},
 		{"EMD / scipy", "assignment", 0, distance.EMD{}},

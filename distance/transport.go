@@ -56,6 +56,15 @@ func newTransport(ws *Workspace, s *Sinkhorn, a, b, c []float64) transport {
 	return t
 }
 
+// restart forgets the potentials and the statistics.
+func (t *transport) restart() {
+	clear(t.f)
+	clear(t.g)
+	fill(t.u, 1)
+	fill(t.v, 1)
+	t.damping, t.stats = 0, Stats{}
+}
+
 // rho is the strength with which the marginals are held, +Inf for exactly.
 func (t *transport) rho() float64 { return t.eps / t.kappa }
 

@@ -1,5 +1,7 @@
 package distance
 
+import "github.com/dlfd-go/unlearn/internal/finite"
+
 // Workspace keeps scratch memory, warm starts and the statistics of the last
 // Eval. The zero value is ready. After the first call at given sizes, an Eval
 // with the same Workspace allocates nothing.
@@ -84,28 +86,48 @@ func (w *Workspace) settle(before Stats) (own Stats) {
 }
 
 // Floats returns n numbers of scratch memory with any content, for use until
-// the current frame is left.
-func (w *Workspace) Floats(n int) []float64 { return w.floats.take(n) }
+// the current frame is left. If no frame is open, the memory is new and w does
+// not keep it.
+func (w *Workspace) Floats(n int) []float64 {
+	if len(w.marks) == 0 {
+		return make([]float64, n)
+	}
+	return w.floats.take(n)
+}
 
 // Ints is Floats for integers.
-func (w *Workspace) Ints(n int) []int { return w.ints.take(n) }
+func (w *Workspace) Ints(n int) []int {
+	if len(w.marks) == 0 {
+		return make([]int, n)
+	}
+	return w.ints.take(n)
+}
 
 // Reset forgets warm starts and returns the memory.
 func (w *Workspace) Reset() { *w = Workspace{Key: w.Key} }
 
-// potentials returns n numbers kept under the current Key from call to call,
-// and whether an earlier call has left some.
-func (w *Workspace) potentials(r role, n, m int) (p []float64, found bool) {
-	k := warmKey{w.Key, r, n, m}
-	if p, found = w.warm[k]; found {
-		return p, true
+// potentials returns the n+m numbers that the last solution under the current
+// Key left, or nil if there is none.
+func (w *Workspace) potentials(r role, n, m int) []float64 { return w.warm[warmKey{w.Key, r, n, m}] }
+
+// keepPotentials keeps the potentials of t, or forgets those there are if t has
+// not converged.
+func (w *Workspace) keepPotentials(r role, t *transport) {
+	k := warmKey{w.Key, r, t.n, t.m}
+	if !t.stats.Converged || !finite.All(t.f) || !finite.All(t.g) {
+		delete(w.warm, k)
+		return
 	}
 	if w.warm == nil {
 		w.warm = make(map[warmKey][]float64)
 	}
-	p = make([]float64, n+m)
-	w.warm[k] = p
-	return p, false
+	p := w.warm[k]
+	if p == nil {
+		p = make([]float64, t.n+t.m)
+		w.warm[k] = p
+	}
+	copy(p, t.f)
+	copy(p[t.n:], t.g)
 }
 
 // arena hands out slices of a few slabs, last in, first out.

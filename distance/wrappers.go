@@ -1,10 +1,12 @@
 package distance
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
@@ -63,6 +65,9 @@ func (w Weighted) Freeze(ws *Workspace, x, y Sample) (Distance, error) {
 }
 
 func freeze(ws *Workspace, d Distance, x, y Sample) (Distance, error) {
+	if d == nil {
+		return nil, fmt.Errorf("%w: a distance within another is nil", ErrParameter)
+	}
 	if f, ok := d.(Freezer); ok {
 		return f.Freeze(ws, x, y)
 	}
@@ -85,8 +90,8 @@ func (w Weighted) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, e
 	var value float64
 	var late error
 	for i, t := range w.Terms {
-		if math.IsNaN(t.Weight) || math.IsInf(t.Weight, 0) {
-			return 0, fmt.Errorf("%w: weight %d is %v", ErrParameter, i, t.Weight)
+		if t.D == nil || !finite.Is(t.Weight) {
+			return 0, fmt.Errorf("%w: Weighted.Terms[%d] has the weight %v and the distance %v, want a finite number and a distance", ErrParameter, i, t.Weight, t.D)
 		}
 		v, err := ws.sub(i, t.D, hx, hy, x, y)
 		if err != nil && !errors.Is(err, ErrNotConverged) {
@@ -127,12 +132,7 @@ type Root struct {
 	P float64 // If it is zero, 2 is used.
 }
 
-func (r Root) power() float64 {
-	if r.P == 0 {
-		return 2
-	}
-	return r.P
-}
+func (r Root) power() float64 { return cmp.Or(r.P, 2) }
 
 // Properties implements Propertied.
 func (r Root) Properties() Properties {
@@ -159,8 +159,11 @@ func (r Root) Freeze(ws *Workspace, x, y Sample) (Distance, error) {
 // Eval implements Distance.
 func (r Root) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error) {
 	p := r.power()
-	if !(p > 0) || math.IsInf(p, 1) {
-		return 0, fmt.Errorf("%w: Root.P %v, want a finite number > 0", ErrParameter, p)
+	if err := checkPositive("Root.P", p); err != nil {
+		return 0, err
+	}
+	if r.D == nil {
+		return 0, fmt.Errorf("%w: Root.D is nil", ErrParameter)
 	}
 	v, err := r.D.Eval(ws, gx, gy, x, y)
 	if err != nil && !errors.Is(err, ErrNotConverged) {
@@ -175,69 +178,4 @@ func (r Root) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error
 	scaleBy(gx, root/v/p)
 	scaleBy(gy, root/v/p)
 	return root, err
-}
-
-// ValueFunc computes a discrepancy without gradients. It must not modify or
-// keep the samples, which are well formed, finite and of one dimension.
-type ValueFunc func(x, y Sample) (float64, error)
-
-// Numeric returns a Distance with the values of f and gradients by central
-// differences, which take two values of f a coordinate. For trying out ideas.
-func Numeric(f ValueFunc) Distance { return numeric{f} }
-
-type numeric struct{ f ValueFunc }
-
-func (d numeric) Properties() Properties { return Properties{Tol: 1e-6} }
-
-func (d numeric) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error) {
-	ws = ws.Enter()
-	defer ws.Leave()
-	if err := Check(gx, gy, x, y); err != nil {
-		return 0, err
-	}
-	v, err := d.f(x, y)
-	if err != nil {
-		return 0, err
-	}
-	if v-v != 0 {
-		return 0, fmt.Errorf("%w: the value is %v", ErrNotFinite, v)
-	}
-	if gx != nil {
-		z := copied(ws, x)
-		err = differences(gx, z, func() (float64, error) { return d.f(z, y) })
-	}
-	if gy != nil && err == nil {
-		z := copied(ws, y)
-		err = differences(gy, z, func() (float64, error) { return d.f(x, z) })
-	}
-	return v, err
-}
-
-func copied(ws *Workspace, s Sample) Sample {
-	z := Sample{N: s.N, Dim: s.Dim, X: ws.Floats(s.N * s.Dim), W: s.W}
-	for i := range s.N {
-		copy(z.Row(i), s.Row(i))
-	}
-	return z
-}
-
-// differences writes central differences with the step ε^⅓ at which rounding
-// and truncation errors balance.
-func differences(g []float64, z Sample, f func() (float64, error)) error {
-	for k, v := range z.X {
-		h := 6e-6 * max(1, math.Abs(v))
-		z.X[k] = v + h
-		up, err := f()
-		if err != nil {
-			return err
-		}
-		z.X[k] = v - h
-		down, err := f()
-		if err != nil {
-			return err
-		}
-		z.X[k] = v
-		g[k] = (up - down) / (2 * h)
-	}
-	return nil
 }

@@ -55,7 +55,7 @@ func Paper() DLFD {
 		Shrink: 1, Perturb: Off, Match: Off,
 		Distancing: &Distancing{
 			Synth: synth.Synthesizer{
-				Distance: distance.Sinkhorn{Epsilon: .05, Value: distance.Transport},
+				Distance: distance.Sinkhorn{Epsilon: .05, Sharp: true},
 				Weight:   3, Steps: 15, StepSize: 1. / 255, Epsilon: 8. / 255,
 				Mode: feature.Mode{Train: true},
 			},

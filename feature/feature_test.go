@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/internal/testkit"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
 )
 
 func TestTensorViews(t *testing.T) {
@@ -172,7 +172,7 @@ func TestSoftmax(t *testing.T) {
 }
 
 func TestBatches(t *testing.T) {
-	d := testkit.NewBlobs(10, 2, 3, 1, 1, 1)
+	d := featuretest.NewBlobs(10, 2, 3, 1, 1, 1)
 	order := func(src rand.Source) (all []int, sizes []int) {
 		for b, err := range feature.Batches(d, 4, src) {
 			if err != nil {
@@ -209,7 +209,7 @@ func TestBatches(t *testing.T) {
 }
 
 func TestSubsetAndConcat(t *testing.T) {
-	a, b := testkit.NewBlobs(5, 2, 3, 1, 1, 1), testkit.NewBlobs(4, 2, 3, 1, 1, 2)
+	a, b := featuretest.NewBlobs(5, 2, 3, 1, 1, 1), featuretest.NewBlobs(4, 2, 3, 1, 1, 2)
 	sub, err := feature.Subset(a, []int{4, 0})
 	if err != nil {
 		t.Fatal(err)
@@ -235,10 +235,10 @@ func TestSubsetAndConcat(t *testing.T) {
 	if _, err := feature.Subset(a, []int{5}); err == nil {
 		t.Error("a subset past the end was accepted")
 	}
-	if _, err := feature.Concat(a, testkit.NewBlobs(4, 3, 3, 1, 1, 2)); !errors.Is(err, feature.ErrShape) {
+	if _, err := feature.Concat(a, featuretest.NewBlobs(4, 3, 3, 1, 1, 2)); !errors.Is(err, feature.ErrShape) {
 		t.Errorf("parts of different shape: %v", err)
 	}
-	other := testkit.NewBlobs(4, 2, 3, 1, 1, 2)
+	other := featuretest.NewBlobs(4, 2, 3, 1, 1, 2)
 	other.Scale.Mean = []float64{.5}
 	if _, err := feature.Concat(a, other); err == nil {
 		t.Error("parts of different normalisation were accepted")
@@ -249,7 +249,7 @@ func TestSubsetAndConcat(t *testing.T) {
 }
 
 func TestPredictAgreesWithForward(t *testing.T) {
-	m, d := testkit.NewMLP(4, 6, 3, 1), testkit.NewBlobs(11, 4, 3, 1, 1, 1)
+	m, d := featuretest.NewMLP(4, 6, 3, 1), featuretest.NewBlobs(11, 4, 3, 1, 1, 1)
 	got, labels, err := feature.Predict(context.Background(), m, d, []string{"logits", "hidden"}, 4)
 	if err != nil || !slices.Equal(labels, d.Labels) {
 		t.Fatal(labels, err)
@@ -269,7 +269,7 @@ func TestPredictAgreesWithForward(t *testing.T) {
 }
 
 func TestSnapshotRestores(t *testing.T) {
-	m := testkit.NewMLP(4, 6, 3, 1)
+	m := featuretest.NewMLP(4, 6, 3, 1)
 	w, err := feature.Snapshot(m)
 	if err != nil {
 		t.Fatal(err)

@@ -32,7 +32,7 @@ func smoothModels(t *testing.T) map[string]feature.Differentiable {
 func TestDistanceGradientInTheInput(t *testing.T) {
 	for name, m := range smoothModels(t) {
 		for _, d := range []distance.Distance{
-			distance.Sinkhorn{Epsilon: .05, Value: distance.Transport},
+			distance.Sinkhorn{Epsilon: .05, Sharp: true},
 			distance.Sinkhorn{Epsilon: .1},
 			distance.Sinkhorn{Epsilon: .1, Debiased: true},
 		} {

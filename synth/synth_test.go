@@ -63,7 +63,7 @@ func (s scene) run(t *testing.T, c synth.Synthesizer) (feature.Tensor, synth.Tra
 	return out, trace
 }
 
-var sinkhorn = distance.Sinkhorn{Epsilon: .05, Value: distance.Transport}
+var sinkhorn = distance.Sinkhorn{Epsilon: .05, Sharp: true}
 
 func TestDistanceGrowsAndLossIsHeld(t *testing.T) {
 	for _, step := range []synth.Step{synth.Sign, synth.L2, synth.LInf} {

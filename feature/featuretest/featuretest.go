@@ -1,13 +1,19 @@
-// Package featuretest checks that a model keeps the laws of package feature.
+// Package featuretest checks that models and datasets keep the laws of package
+// feature, and has a model and a dataset small enough to reason about.
 //
-// One call does it:
+// One call tests a model, one a dataset, one a wrapper of a model:
 //
-//	func TestModel(t *testing.T) { featuretest.Run(t, newModel(), nil) }
+//	func TestModel(t *testing.T)   { featuretest.Run(t, newModel(), nil) }
+//	func TestData(t *testing.T)    { featuretest.RunDataset(t, newData()) }
+//	func TestWrapper(t *testing.T) { featuretest.RunWrapper(t, wrap(m), m, nil) }
 //
 // Laws of optional interfaces (feature.Differentiable, Trainable, ModeGrader,
-// ParamUpdater, Cloner, Sharer) are checked where the model implements them.
-// Gradients are compared with differences of a loss over several taps at once.
-// The parameters are restored at the end of every check.
+// ParamUpdater, Cloner, Sharer; Identified, Labeled, ClassNamed, Normalized) are
+// checked where [feature.As] finds them. Gradients are compared with differences
+// of a loss over several taps at once. The parameters of a model are restored at
+// the end of every check.
+//
+// [MLP] and [Blobs] serve tests of what works on any model and any dataset.
 package featuretest
 
 import (
@@ -43,80 +49,73 @@ type Options struct {
 	Input func(src *rand.Rand) float32
 }
 
-// law is one check by name.
-type law struct {
-	name  string
-	check func(s *suite) error
-}
-
-// laws lists the checks that apply to a model.
-func laws(m feature.Model) []law {
-	all := []law{
-		{"spec", (*suite).spec}, {"values", (*suite).values}, {"rows", (*suite).rows},
-		{"forward errors", (*suite).forwardErrors},
-	}
-	if _, ok := m.(feature.Differentiable); ok {
-		all = append(all, law{"loss", (*suite).loss}, law{"input gradient", (*suite).inputGradient},
-			law{"gradient errors", (*suite).gradErrors})
-	}
-	if _, ok := m.(feature.Trainable); ok {
-		all = append(all, law{"parameters", (*suite).parameters}, law{"parameter gradients", (*suite).paramGradients},
-			law{"gradients add up", (*suite).additive})
-	}
-	if _, ok := m.(feature.ModeGrader); ok {
-		all = append(all, law{"modes", (*suite).modes}, law{"training gradients", (*suite).trainGradients})
-	}
-	if _, ok := m.(feature.Cloner); ok {
-		all = append(all, law{"clone", (*suite).clone})
-	}
-	if _, ok := m.(feature.Sharer); ok {
-		all = append(all, law{"concurrent use", (*suite).concurrent})
-	}
-	return all
-}
-
-// Run checks every law in a subtest of its own. opt may be nil.
+// Run checks every law in a subtest of its own. opt may be nil. A panic of the
+// model fails the law that was being checked; only a panic on a goroutine that the
+// model itself starts ends the test program.
 func Run(t *testing.T, m feature.Model, opt *Options) {
 	t.Helper()
-	for _, l := range laws(m) {
-		t.Run(l.name, func(t *testing.T) {
-			if err := run(m, opt, l); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	runLaws(t, modelLaws(m, opt))
 }
 
 // Check returns an error that lists every law which m breaks. opt may be nil.
-func Check(m feature.Model, opt *Options) error {
-	var errs []error
-	for _, l := range laws(m) {
-		if err := run(m, opt, l); err != nil {
-			errs = append(errs, fmt.Errorf("featuretest: %s: %w", l.name, err))
-		}
+func Check(m feature.Model, opt *Options) error { return checkLaws(modelLaws(m, opt)) }
+
+// modelLaws lists the checks that apply to a model.
+func modelLaws(m feature.Model, opt *Options) []law {
+	laws := []law{{"spec", func() error { return checkSpec(m) }}}
+	add := func(name string, check func(*suite) error) {
+		laws = append(laws, law{name, func() error { return run(m, opt, check) }})
 	}
-	return errors.Join(errs...)
+	add("values", (*suite).values)
+	add("rows", (*suite).rows)
+	add("arguments", (*suite).arguments)
+	add("forward errors", (*suite).forwardErrors)
+	if offers[feature.Differentiable](m) {
+		add("loss", (*suite).loss)
+		add("input gradient", (*suite).inputGradient)
+		add("gradient errors", (*suite).gradErrors)
+	}
+	if offers[feature.Trainable](m) {
+		add("parameters", (*suite).parameters)
+		add("parameter gradients", (*suite).paramGradients)
+		add("gradients add up", (*suite).additive)
+	}
+	if offers[feature.ModeGrader](m) {
+		add("modes", (*suite).modes)
+		add("training gradients", (*suite).trainGradients)
+	}
+	if offers[feature.Cloner](m) {
+		add("clone", (*suite).clone)
+	}
+	if offers[feature.Sharer](m) {
+		add("concurrent use", (*suite).concurrent)
+	}
+	return laws
 }
 
 // run checks one law and restores the parameters.
-func run(m feature.Model, opt *Options, l law) (err error) {
+func run(m feature.Model, opt *Options, check func(*suite) error) (err error) {
 	s, err := newSuite(m, opt)
 	if err != nil {
 		return err
 	}
-	if tr, ok := m.(feature.Trainable); ok {
-		before, err := feature.Snapshot(tr)
-		if err != nil {
-			return err
+	if s.tr != nil {
+		before, snapErr := feature.Snapshot(s.tr)
+		if snapErr != nil {
+			return snapErr
 		}
-		defer func() { err = errors.Join(err, before.Restore(tr)) }()
+		defer func() {
+			err = errors.Join(err, guard(func() error { return before.Restore(s.tr) }))
+		}()
 	}
-	return l.check(s)
+	return guard(func() error { return check(s) })
 }
 
 // suite is what the checks share: the model, an input and a loss.
 type suite struct {
 	m    feature.Model
+	d    feature.Differentiable // what m offers by feature.As, nil where it does not
+	tr   feature.Trainable
 	opt  Options
 	ctx  context.Context
 	src  *rand.Rand
@@ -132,6 +131,8 @@ func newSuite(m feature.Model, opt *Options) (*suite, error) {
 	if opt != nil {
 		s.opt = *opt
 	}
+	s.d, _ = feature.As[feature.Differentiable](m)
+	s.tr, _ = feature.As[feature.Trainable](m)
 	spec := m.Spec()
 	if s.opt.Rows == 0 {
 		s.opt.Rows = 5
@@ -191,6 +192,19 @@ func (s *suite) makeLoss(spec feature.Spec) error {
 	return nil
 }
 
+// fits returns an error unless the values have the shapes of the taps.
+func (s *suite) fits(val []feature.Tensor) error {
+	if len(val) != len(s.out) {
+		return fmt.Errorf("the loss sees %d tensors for %d taps", len(val), len(s.out))
+	}
+	for i, t := range s.out {
+		if !slices.Equal(val[i].Shape, t.Shape) || len(val[i].Data) != len(t.Data) {
+			return fmt.Errorf("the loss sees a tensor of shape %v with %d elements for tap %q, want shape %v", val[i].Shape, len(val[i].Data), s.taps[i], t.Shape)
+		}
+	}
+	return nil
+}
+
 // value returns the loss and the sum of its terms' sizes.
 func (s *suite) value(val []feature.Tensor) (sum, size float64) {
 	for k, t := range val {
@@ -206,6 +220,9 @@ func (s *suite) value(val []feature.Tensor) (sum, size float64) {
 
 // lossFunc is the loss as models take it.
 func (s *suite) lossFunc(val, cot []feature.Tensor) error {
+	if err := errors.Join(s.fits(val), s.fits(cot)); err != nil {
+		return err
+	}
 	for k, t := range val {
 		for i, v := range t.Data {
 			cot[k].Data[i] += float32(s.w[k][i] + s.u[k][i]*float64(v))
@@ -238,6 +255,9 @@ func (s *suite) at(x feature.Tensor) (sum, size float64, err error) {
 
 // sameBits returns an error unless a and b have the same bits.
 func sameBits(what string, a, b []float32) error {
+	if len(a) != len(b) {
+		return fmt.Errorf("%s: %d and %d elements", what, len(a), len(b))
+	}
 	for i, v := range a {
 		if math.Float32bits(v) != math.Float32bits(b[i]) {
 			return fmt.Errorf("%s: element %d is %v and %v", what, i, v, b[i])
@@ -250,8 +270,11 @@ func sameBits(what string, a, b []float32) error {
 // float32 sums, as a share of the largest one.
 const rounding = 1e-4
 
-// close returns an error unless a and b agree up to rounding.
+// near returns an error unless a and b agree up to rounding.
 func near(what string, a, b []float32) error {
+	if len(a) != len(b) {
+		return fmt.Errorf("%s: %d and %d elements", what, len(a), len(b))
+	}
 	top := 1e-6
 	for i, v := range a {
 		top = max(top, math.Abs(float64(v)), math.Abs(float64(b[i])))

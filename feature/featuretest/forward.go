@@ -5,12 +5,40 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
 )
 
-func (s *suite) spec() error {
-	spec := s.m.Spec()
+// checkSpec checks the description of a model.
+func checkSpec(m feature.Model) error {
+	spec := m.Spec()
+	if !reflect.DeepEqual(spec, m.Spec()) {
+		return errors.New("two calls of Spec differ")
+	}
+	if feature.Size(spec.Input) < 1 || spec.Batch < 0 {
+		return fmt.Errorf("input of shape %v in batches of %d", spec.Input, spec.Batch)
+	}
+	if err := checkTaps(spec); err != nil {
+		return err
+	}
+	params := map[string]bool{}
+	for _, p := range spec.Params {
+		switch {
+		case params[p.Name] || feature.Size(p.Shape) < 1:
+			return fmt.Errorf("parameter %q of shape %v is empty or listed twice", p.Name, p.Shape)
+		case p.Kind < feature.Weight || p.Kind > feature.Statistic:
+			return fmt.Errorf("parameter %q is of unknown kind %v", p.Name, p.Kind)
+		case p.Kind == feature.Statistic && p.Trainable:
+			return fmt.Errorf("parameter %q is a statistic and trainable", p.Name)
+		}
+		params[p.Name] = true
+	}
+	return checkAs(m)
+}
+
+func checkTaps(spec feature.Spec) error {
 	seen := map[string]bool{}
 	for _, t := range spec.Taps {
 		if seen[t.Name] || feature.Size(t.Shape) < 1 {
@@ -22,13 +50,6 @@ func (s *suite) spec() error {
 		if !seen[name] {
 			return fmt.Errorf("spec names tap %q and does not list it", name)
 		}
-	}
-	params := map[string]bool{}
-	for _, p := range spec.Params {
-		if params[p.Name] || feature.Size(p.Shape) < 1 {
-			return fmt.Errorf("parameter %q of shape %v is empty or listed twice", p.Name, p.Shape)
-		}
-		params[p.Name] = true
 	}
 	return nil
 }
@@ -86,6 +107,39 @@ func (s *suite) rows() error {
 	return nil
 }
 
+// arguments checks that a model keeps none of its arguments: a caller may use the
+// buffers again, with other numbers in them.
+func (s *suite) arguments() error {
+	x, y := s.x.Clone(), s.x.Clone()
+	for i := range y.Data {
+		y.Data[i] = s.opt.Input(s.src)
+	}
+	old, err := s.result(x)
+	if err != nil {
+		return err
+	}
+	saved := make([][]float32, len(old))
+	for i, v := range old {
+		saved[i] = slices.Clone(v)
+	}
+	copy(x.Data, y.Data)
+	again, err := s.result(x)
+	if err != nil {
+		return err
+	}
+	fresh, err := s.result(y)
+	if err != nil {
+		return err
+	}
+	for i := range fresh {
+		if err := errors.Join(sameBits("result for an input in a buffer used before, and in a fresh one", again[i], fresh[i]),
+			sameBits("result of a call, before and after the next one", saved[i], old[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // want returns an error unless err wraps target.
 func want(what string, err, target error) error {
 	if !errors.Is(err, target) {
@@ -101,6 +155,9 @@ func (s *suite) badInputs() []badInput {
 		{"input of no rows", feature.Tensor{Shape: append([]int{0}, s.x.Shape[1:]...)}, feature.ErrShape},
 		{"input with too little data", feature.Tensor{Shape: s.x.Shape, Data: s.x.Data[:len(s.x.Data)-1]}, feature.ErrShape},
 		{"input without axes", feature.Tensor{}, feature.ErrShape},
+	}
+	if spec := s.m.Spec(); spec.Batch != 0 {
+		bad = append(bad, badInput{"batch of another size", feature.NewTensor(append([]int{spec.Batch + 1}, spec.Input...)...), feature.ErrShape})
 	}
 	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		x := s.x.Clone()
@@ -135,6 +192,10 @@ func (s *suite) forwardErrors() error {
 	if err := want("output too short", s.m.Forward(s.ctx, s.x, s.taps, short), feature.ErrShape); err != nil {
 		return err
 	}
+	short[0].Data = nil
+	if err := want("output without data", s.m.Forward(s.ctx, s.x, s.taps, short), feature.ErrShape); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	cancel()
 	return want("cancelled context", s.m.Forward(ctx, s.x, s.taps, s.out), context.Canceled)
@@ -142,30 +203,22 @@ func (s *suite) forwardErrors() error {
 
 // concurrent checks that calls on several goroutines give what one call gives.
 func (s *suite) concurrent() error {
-	reference, err := s.result()
+	reference, err := s.result(s.x)
 	if err != nil {
 		return err
 	}
-	const callers, calls = 4, 3
-	errs := make(chan error, callers)
-	for range callers {
-		go func() {
-			var err error
-			for range calls {
-				err = errors.Join(err, s.repeat(reference))
-			}
-			errs <- err
-		}()
-	}
-	for range callers {
-		err = errors.Join(err, <-errs)
-	}
-	return err
+	return onGoroutines(func() error {
+		var err error
+		for range 3 {
+			err = errors.Join(err, s.repeat(reference))
+		}
+		return err
+	})
 }
 
-// result returns the values of the taps and the input gradient, if any.
-func (s *suite) result() ([][]float32, error) {
-	out, err := s.forward(s.x)
+// result returns the values of the taps and the gradients, if any.
+func (s *suite) result(x feature.Tensor) ([][]float32, error) {
+	out, err := s.forward(x)
 	if err != nil {
 		return nil, err
 	}
@@ -173,16 +226,16 @@ func (s *suite) result() ([][]float32, error) {
 	for _, t := range out {
 		res = append(res, t.Data)
 	}
-	if d, ok := s.m.(feature.Differentiable); ok {
-		dx := make([]float32, len(s.x.Data))
-		err = d.Grad(s.ctx, s.x, s.taps, s.lossFunc, dx, nil)
-		res = append(res, dx)
+	if s.d != nil {
+		dx, dp := make([]float32, len(x.Data)), feature.NewGradients(s.m.Spec())
+		err = s.d.Grad(s.ctx, x, s.taps, s.lossFunc, dx, dp)
+		res = append(append(res, dx), dp...)
 	}
 	return res, err
 }
 
 func (s *suite) repeat(reference [][]float32) error {
-	res, err := s.result()
+	res, err := s.result(s.x)
 	for i := range res {
 		if err == nil {
 			err = sameBits("result on several goroutines", reference[i], res[i])

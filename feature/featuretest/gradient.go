@@ -11,7 +11,7 @@ import (
 
 // loss checks how a model calls the loss function.
 func (s *suite) loss() error {
-	d := s.m.(feature.Differentiable)
+	d := s.d
 	values, err := s.forward(s.x)
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (s *suite) checkViews(values, val, cot []feature.Tensor) error {
 }
 
 func (s *suite) gradErrors() error {
-	d := s.m.(feature.Differentiable)
+	d := s.d
 	dx := make([]float32, len(s.x.Data))
 	for _, b := range s.badInputs() {
 		if err := want(b.what, d.Grad(s.ctx, b.x, s.taps, s.lossFunc, nil, nil), b.err); err != nil {
@@ -87,8 +87,7 @@ func (s *suite) gradErrors() error {
 	if err := want("input gradient too short", err, feature.ErrShape); err != nil {
 		return err
 	}
-	err = d.Grad(s.ctx, s.x, s.taps, s.lossFunc, nil, make([][]float32, len(s.m.Spec().Params)+1))
-	if err := want("one parameter gradient too many", err, feature.ErrShape); err != nil {
+	if err := s.paramGradErrors(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
@@ -96,8 +95,33 @@ func (s *suite) gradErrors() error {
 	return want("cancelled context", d.Grad(ctx, s.x, s.taps, s.lossFunc, dx, nil), context.Canceled)
 }
 
+// paramGradErrors asks for gradients of parameters that a model must refuse.
+func (s *suite) paramGradErrors() error {
+	params := s.m.Spec().Params
+	grad := func(dp [][]float32) error { return s.d.Grad(s.ctx, s.x, s.taps, s.lossFunc, nil, dp) }
+	if err := want("one parameter gradient too many", grad(make([][]float32, len(params)+1)), feature.ErrShape); err != nil {
+		return err
+	}
+	for i, p := range params {
+		dp := make([][]float32, len(params))
+		what, target := fmt.Sprintf("gradient of %q with an element too many", p.Name), feature.ErrShape
+		dp[i] = make([]float32, feature.Size(p.Shape)+1)
+		if p.Kind == feature.Statistic {
+			what, target = fmt.Sprintf("gradient of %q, a statistic", p.Name), feature.ErrParam
+			dp[i] = dp[i][1:]
+		}
+		if err := want(what, grad(dp), target); err != nil {
+			return err
+		}
+	}
+	if len(params) == 0 {
+		return nil
+	}
+	return want("one parameter gradient too few", grad(make([][]float32, len(params)-1)), feature.ErrShape)
+}
+
 func (s *suite) inputGradient() error {
-	d := s.m.(feature.Differentiable)
+	d := s.d
 	dx := make([]float32, len(s.x.Data))
 	if err := d.Grad(s.ctx, s.x, s.taps, s.lossFunc, dx, nil); err != nil {
 		return err

@@ -12,9 +12,9 @@ var train = feature.Mode{Train: true, Seed: 7}
 
 // modes checks what a mode may change.
 func (s *suite) modes() error {
-	g := s.m.(feature.ModeGrader)
-	d, ok := s.m.(feature.Differentiable)
-	if !ok {
+	g, _ := feature.As[feature.ModeGrader](s.m)
+	d := s.d
+	if d == nil {
 		return fmt.Errorf("a ModeGrader must be Differentiable")
 	}
 	a, b := make([]float32, len(s.x.Data)), make([]float32, len(s.x.Data))
@@ -36,75 +36,114 @@ func (s *suite) modes() error {
 	if err := sameBits("input gradient in training, two equal calls", a, b); err != nil {
 		return err
 	}
-	if m, ok := s.m.(feature.Trainable); ok {
-		return s.tracking(m, g)
+	err = g.GradMode(s.ctx, feature.Mode{Track: true}, s.x, s.taps, s.lossFunc, nil, nil)
+	if err := want("Track without Train", err, feature.ErrMode); err != nil {
+		return err
+	}
+	if s.tr != nil {
+		return s.tracking(s.tr, g)
 	}
 	return nil
 }
 
-// tracking checks that parameters change by tracking alone, and only those
-// which are not trainable.
+// tracking checks that parameters change by tracking alone, and only statistics;
+// and that statistics move the same way with gradients and without.
 func (s *suite) tracking(m feature.Trainable, g feature.ModeGrader) error {
-	params := m.Spec().Params
-	fixed := 0
-	for _, p := range params {
-		if !p.Trainable {
-			fixed++
-		}
+	start, err := feature.Snapshot(m)
+	if err != nil {
+		return err
 	}
 	for _, track := range []bool{false, true} {
-		before, err := feature.Snapshot(m)
-		if err != nil {
-			return err
-		}
 		mode := train
 		mode.Track = track
-		if err := g.GradMode(s.ctx, mode, s.x, s.taps, s.lossFunc, nil, feature.NewGradients(m.Spec())); err != nil {
-			return err
-		}
-		after, err := feature.Snapshot(m)
+		withGradients, err := snapshotAfter(m, start, func() error {
+			return g.GradMode(s.ctx, mode, s.x, s.taps, s.lossFunc, nil, feature.NewGradients(m.Spec()))
+		})
 		if err != nil {
 			return err
 		}
-		moved := 0
-		for i, p := range params {
-			if sameBits("", before[i], after[i]) == nil {
-				continue
-			}
-			if p.Trainable || !track {
-				return fmt.Errorf("GradMode with Track %t changed parameter %q (trainable: %t)", track, p.Name, p.Trainable)
-			}
-			moved++
+		if err := checkMoves(m.Spec().Params, track, start, withGradients); err != nil {
+			return err
 		}
-		if track && fixed > 0 && moved == 0 {
-			return fmt.Errorf("GradMode with Track moved none of %d parameters that are not trainable", fixed)
+		alone, err := snapshotAfter(m, start, func() error { return feature.ForwardMode(s.ctx, asDifferentiable{s.d, g}, mode, s.x, nil, nil) })
+		if err != nil {
+			return err
 		}
+		for i, p := range m.Spec().Params {
+			what := fmt.Sprintf("parameter %q after a pass with Track %t, with gradients and without", p.Name, track)
+			if err := sameBits(what, withGradients[i], alone[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// asDifferentiable is a Differentiable with the modes of g.
+type asDifferentiable struct {
+	feature.Differentiable
+	feature.ModeGrader
+}
+
+// snapshotAfter returns the parameters after f, which starts with those given.
+func snapshotAfter(m feature.Trainable, start feature.Weights, f func() error) (feature.Weights, error) {
+	if err := start.Restore(m); err != nil {
+		return nil, err
+	}
+	if err := f(); err != nil {
+		return nil, err
+	}
+	return feature.Snapshot(m)
+}
+
+// checkMoves checks which parameters a pass has moved. The statistics of frozen
+// layers stay, so a model with frozen layers may move none.
+func checkMoves(params []feature.Param, track bool, before, after feature.Weights) error {
+	statistics, moved, frozen := 0, 0, false
+	for i, p := range params {
+		changed := sameBits("", before[i], after[i]) != nil
+		if changed && (p.Kind != feature.Statistic || !track) {
+			return fmt.Errorf("GradMode with Track %t changed parameter %q, a %v", track, p.Name, p.Kind)
+		}
+		switch {
+		case p.Kind != feature.Statistic:
+			frozen = frozen || !p.Trainable
+		case changed:
+			statistics, moved = statistics+1, moved+1
+		default:
+			statistics++
+		}
+	}
+	if track && !frozen && statistics > 0 && moved == 0 {
+		return fmt.Errorf("GradMode with Track moved none of %d statistics, and no layer is frozen", statistics)
 	}
 	return nil
 }
 
 // trainGradients compares the gradients in training with differences.
 func (s *suite) trainGradients() error {
-	g := s.m.(feature.ModeGrader)
+	g, _ := feature.As[feature.ModeGrader](s.m)
 	loss := func() (sum, size float64, err error) {
 		err = g.GradMode(s.ctx, train, s.x, s.taps, func(val, _ []feature.Tensor) error {
+			if err := s.fits(val); err != nil {
+				return err
+			}
 			sum, size = s.value(val)
 			return nil
 		}, nil, nil)
 		return sum, size, err
 	}
 	dx := make([]float32, len(s.x.Data))
-	m, trainable := s.m.(feature.Trainable)
 	var dp [][]float32
-	if trainable {
-		dp = feature.NewGradients(m.Spec())
+	if s.tr != nil {
+		dp = feature.NewGradients(s.m.Spec())
 	}
 	if err := g.GradMode(s.ctx, train, s.x, s.taps, s.lossFunc, dx, dp); err != nil {
 		return err
 	}
 	err := s.compare("input", s.x.Data, dx, 0, loss)
-	if err == nil && trainable {
-		err = s.compareParams(m, dp, loss)
+	if err == nil && s.tr != nil {
+		err = s.compareParams(s.tr, dp, loss)
 	}
 	return err
 }

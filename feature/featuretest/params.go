@@ -10,7 +10,7 @@ import (
 
 // parameters checks reading and writing.
 func (s *suite) parameters() error {
-	m := s.m.(feature.Trainable)
+	m := s.tr
 	before, err := s.forward(s.x)
 	if err != nil {
 		return err
@@ -61,12 +61,12 @@ func (s *suite) parameter(m feature.Trainable, i int, old []float32) error {
 	if err := sameBits("got twice", fresh, src); err != nil {
 		return err
 	}
-	if u, ok := s.m.(feature.ParamUpdater); ok {
+	if u, ok := feature.As[feature.ParamUpdater](s.m); ok {
 		if err := s.update(m, u, i, fresh); err != nil {
 			return err
 		}
 	}
-	return errors.Join(want("SetParam of one element too many", m.SetParam(i, append(src, 0)), feature.ErrShape),
+	return errors.Join(want("SetParam without data", m.SetParam(i, nil), feature.ErrShape), want("SetParam of one element too many", m.SetParam(i, append(src, 0)), feature.ErrShape),
 		want("GetParam of one element too few", m.GetParam(i, got[1:]), feature.ErrShape))
 }
 
@@ -95,7 +95,7 @@ func (s *suite) update(m feature.Trainable, u feature.ParamUpdater, i int, now [
 }
 
 func (s *suite) paramGradients() error {
-	m := s.m.(feature.Trainable)
+	m := s.tr
 	dp := feature.NewGradients(m.Spec())
 	if err := m.Grad(s.ctx, s.x, s.taps, s.lossFunc, nil, dp); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (s *suite) compareParams(m feature.Trainable, dp [][]float32, loss func() (
 // additive checks that gradients are added to what the buffers hold, that a nil
 // gradient does not change the others, and that Grad changes no parameter.
 func (s *suite) additive() error {
-	m := s.m.(feature.Trainable)
+	m := s.tr
 	before, err := feature.Snapshot(m)
 	if err != nil {
 		return err
@@ -233,13 +233,17 @@ func (s *suite) partial(m feature.Trainable, dx []float32, dp [][]float32) error
 
 // clone checks that a copy equals the model and shares nothing with it.
 func (s *suite) clone() error {
-	m, ok := s.m.(feature.Trainable)
-	if !ok {
-		return fmt.Errorf("a Cloner must be Trainable")
+	m := s.tr
+	if m == nil {
+		return errors.New("a Cloner must be Trainable")
 	}
-	c, err := s.m.(feature.Cloner).Clone()
+	cloner, _ := feature.As[feature.Cloner](s.m)
+	c, err := cloner.Clone()
 	if err != nil {
 		return err
+	}
+	if c == nil {
+		return errors.New("Clone returned neither a model nor an error")
 	}
 	copied := *s
 	copied.m = c

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/internal/exec"
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
@@ -202,7 +203,7 @@ func (b *Builder) Build(logits Value) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.weights = b.initial()
+	exec.SetWeights(n.executor, b.initial())
 	return n, nil
 }
 
@@ -222,18 +223,18 @@ func (b *Builder) finish(logits Value) (*Network, error) {
 		return nil, fmt.Errorf("nn: %w: %w", ErrArchitecture, b.err)
 	}
 	slices.SortStableFunc(b.taps, func(x, y tap) int { return int(x.Value - y.Value) })
-	n := &Network{arch: architecture{b.input, b.layers, saved, logits}, g: b.g, cache: graph.NewCache(b.g), owner: new(graph.Owner)}
-	n.spec = feature.Spec{Input: b.input, Logits: logitsTap, Features: featuresTap}
+	spec := feature.Spec{Input: b.input, Logits: logitsTap, Features: featuresTap}
+	var values []graph.Value
 	for _, t := range b.taps {
 		v := b.values[t.Value]
-		n.spec.Taps = append(n.spec.Taps, feature.Tap{Name: t.Name, Shape: slices.Clone(b.g.Shape(v))})
-		n.taps = append(n.taps, v)
+		spec.Taps = append(spec.Taps, feature.Tap{Name: t.Name, Shape: slices.Clone(b.g.Shape(v))})
+		values = append(values, v)
 	}
 	for _, p := range b.params {
-		n.spec.Params = append(n.spec.Params, p.Param)
+		spec.Params = append(spec.Params, p.Param)
 	}
-	n.norms = b.norms()
-	return n, nil
+	run := exec.New(exec.Config{Package: "nn", Graph: b.g, Spec: spec, Taps: values})
+	return &Network{run, architecture{b.input, b.layers, saved, logits}}, nil
 }
 
 // features returns the input of the last linear layer that leads to logits.
@@ -244,15 +245,4 @@ func (b *Builder) features(logits Value) Value {
 		}
 	}
 	return logits
-}
-
-// norms lists the batch norms that cannot train on one sample.
-func (b *Builder) norms() []string {
-	var names []string
-	for i, l := range b.layers {
-		if shape := b.g.Shape(b.values[i+1]); l.Op == "batchnorm" && feature.Size(shape) == shape[0] {
-			names = append(names, l.Name)
-		}
-	}
-	return names
 }

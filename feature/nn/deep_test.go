@@ -90,13 +90,13 @@ func compareDeep(t *testing.T, build func([]int, int) (*Network, error), want de
 	if err != nil {
 		t.Fatal(err)
 	}
-	dp := make([][]float32, len(net.weights))
+	dp := make([][]float32, len(net.weights()))
 	index := map[string]int{}
-	for i, p := range net.spec.Params {
-		fillDeep(net.weights[i], i, p)
+	for i, p := range net.Spec().Params {
+		fillDeep(net.weights()[i], i, p)
 		index[p.Name] = i
 		if want.DP[p.Name] != nil {
-			dp[i] = make([]float32, len(net.weights[i]))
+			dp[i] = make([]float32, len(net.weights()[i]))
 		}
 	}
 	x := feature.NewTensor(2, 3, 32, 32)

@@ -159,8 +159,6 @@ func (b *Builder) normParams(l layer, in []int) ([]graph.Value, error) {
 		}
 		values = append(values, v)
 	}
-	n := len(b.params)
-	b.params[n-1].Trainable, b.params[n-2].Trainable = false, false
 	return values, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/internal/exec"
 )
 
 // ErrFormat is wrapped by errors about files that are not saved networks.
@@ -63,18 +64,19 @@ func decode(r io.Reader, size int64) (*Network, error) {
 		return nil, err
 	}
 	delete(entries, "__metadata__")
-	order, err := match(n.spec.Params, entries, data)
+	order, err := match(n.Spec().Params, entries, data)
 	if err != nil {
 		return nil, err
 	}
-	n.weights = make([][]float32, len(order))
+	weights := make([][]float32, len(order))
 	for _, i := range order {
-		p := n.spec.Params[i]
-		n.weights[i] = make([]float32, feature.Size(p.Shape))
-		if err := readTensor(r, n.weights[i]); err != nil {
+		p := n.Spec().Params[i]
+		weights[i] = make([]float32, feature.Size(p.Shape))
+		if err := readTensor(r, weights[i]); err != nil {
 			return nil, &TensorError{p.Name, fmt.Errorf("%w: %w", ErrFormat, err)}
 		}
 	}
+	exec.SetWeights(n.executor, weights)
 	return n, nil
 }
 

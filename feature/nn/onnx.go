@@ -1,13 +1,13 @@
 package nn
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
 	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 	"github.com/dlfd-go/unlearn/internal/atomicfile"
 )
 
@@ -38,16 +38,16 @@ func (n *Network) WriteONNX(w io.Writer) error {
 	for i, l := range n.arch.Layers {
 		e.layer(l, Value(i+1))
 	}
-	for i, p := range n.spec.Params {
-		e.initializer(p.Name, 1, p.Shape, floatBytes(n.weights[i]))
+	for i, p := range n.Spec().Params {
+		raw := onnxfile.Raw(onnxfile.Floats(n.weights()[i]))
+		e.graph = append(e.graph, onnxfile.Initializer(onnxfile.Tensor(p.Name, onnxfile.Float, p.Shape, raw))...)
 	}
-	e.graph = append(e.graph, sub(11, e.valueInfo("input", n.spec.Input))...)
-	e.graph = append(e.graph, sub(12, e.valueInfo(n.spec.Logits, []int{n.spec.Classes()}))...)
+	e.graph = append(e.graph, onnxfile.Input("input", append([]int{-1}, n.Spec().Input...)...)...)
+	e.graph = append(e.graph, onnxfile.Output(n.Spec().Logits, -1, n.Spec().Classes())...)
 	if len(e.graph) > math.MaxInt32-1024 {
 		return fmt.Errorf("nn: %w: a model of %d bytes", feature.ErrShape, len(e.graph))
 	}
-	opset := join(text(1, ""), number(2, exportOpset))
-	_, err := w.Write(join(number(1, exportIR), text(2, "unlearn"), sub(7, e.graph), sub(8, opset)))
+	_, err := w.Write(onnxfile.Model(exportIR, exportOpset, "unlearn", e.graph))
 	if err != nil {
 		return fmt.Errorf("nn: %w", err)
 	}
@@ -64,7 +64,7 @@ type exporter struct {
 
 // nameValues names tapped values after their first taps, logits after theirs.
 func (e *exporter) nameValues() {
-	e.graph = text(2, "network")
+	e.graph = onnxfile.Text(onnxfile.GraphName, "network")
 	e.names[e.net.arch.Logits] = logitsTap
 	for _, t := range e.net.arch.Taps {
 		if e.names[t.Value] == "" && !e.isParam(t.Name) && t.Name != "input" {
@@ -79,7 +79,7 @@ func (e *exporter) nameValues() {
 }
 
 func (e *exporter) isParam(name string) bool {
-	return slices.ContainsFunc(e.net.spec.Params, func(p feature.Param) bool { return p.Name == name })
+	return slices.ContainsFunc(e.net.Spec().Params, func(p feature.Param) bool { return p.Name == name })
 }
 
 // fresh returns a name that nothing else has: neither parameters nor taps.
@@ -87,7 +87,7 @@ func (e *exporter) fresh() string {
 	for {
 		e.count++
 		name := fmt.Sprintf("value.%d", e.count)
-		taken := slices.ContainsFunc(e.net.spec.Taps, func(t feature.Tap) bool { return t.Name == name })
+		taken := slices.ContainsFunc(e.net.Spec().Taps, func(t feature.Tap) bool { return t.Name == name })
 		if !taken && !e.isParam(name) {
 			return name
 		}
@@ -108,7 +108,7 @@ func (e *exporter) layer(l layer, out Value) {
 		e.gelu(in[0], y)
 	case "reshape":
 		shape := append([]int{0}, l.Shape...) // 0 keeps the batch axis
-		e.node("Reshape", y, append(in, e.constant(7, []int{len(shape)}, intBytes(shape))))
+		e.node("Reshape", y, append(in, e.constant(onnxfile.Tensor("", onnxfile.Int64, []int{len(shape)}, onnxfile.Raw(onnxfile.Ints(shape))))))
 	case "dropout":
 		e.node("Dropout", y, append(in, e.number(l.Rate)))
 	default:
@@ -139,26 +139,29 @@ func (e *exporter) params(l layer) []string {
 // exported returns the operator of a layer that is one node, and its
 // attributes.
 func exported(l layer) (op string, attrs [][]byte) {
-	stride, dilation := max(l.Stride, 1), max(l.Dilation, 1)
-	window := [][]byte{intsAttr("kernel_shape", l.Kernel, l.Kernel), intsAttr("strides", stride, stride), intsAttr("pads", l.Pad, l.Pad, l.Pad, l.Pad)}
+	pads, kernel := repeated(l.Pad, 4), repeated(l.Kernel, 2)
+	window := [][]byte{onnxfile.IntsAttr("kernel_shape", kernel...), onnxfile.IntsAttr("strides", repeated(max(l.Stride, 1), 2)...), onnxfile.IntsAttr("pads", pads...)}
 	switch l.Op {
 	case "conv":
-		return "Conv", append(window, intsAttr("dilations", dilation, dilation), intAttr("group", max(l.Group, 1)))
+		return "Conv", append(window, onnxfile.IntsAttr("dilations", repeated(max(l.Dilation, 1), 2)...), onnxfile.IntAttr("group", int64(max(l.Group, 1))))
 	case "linear":
-		return "Gemm", [][]byte{intAttr("transB", 1)}
+		return "Gemm", [][]byte{onnxfile.IntAttr("transB", 1)}
 	case "batchnorm":
-		return "BatchNormalization", [][]byte{floatAttr("epsilon", bnEpsilon), floatAttr("momentum", 1-bnMomentum)}
+		return "BatchNormalization", [][]byte{onnxfile.FloatAttr("epsilon", bnEpsilon), onnxfile.FloatAttr("momentum", 1-bnMomentum)}
 	case "concat":
-		return "Concat", [][]byte{intAttr("axis", l.Axis+1)}
+		return "Concat", [][]byte{onnxfile.IntAttr("axis", int64(l.Axis+1))}
 	case "maxpool":
 		return "MaxPool", window
 	case "avgpool":
 		return "AveragePool", window
 	case "flatten":
-		return "Flatten", [][]byte{intAttr("axis", 1)}
+		return "Flatten", [][]byte{onnxfile.IntAttr("axis", 1)}
 	}
 	return map[string]string{"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "add": "Add", "mul": "Mul", "globalavgpool": "GlobalAveragePool"}[l.Op], nil
 }
+
+// repeated is v for each of n axes.
+func repeated(v, n int) []int64 { return slices.Repeat([]int64{int64(v)}, n) }
 
 // gelu writes x/2·(1 + erf(x/√2)): operator set 17 has no Gelu.
 func (e *exporter) gelu(x, y string) {
@@ -175,93 +178,17 @@ func (e *exporter) inner(op string, in []string) string {
 }
 
 func (e *exporter) node(op, out string, in []string, attrs ...[]byte) {
-	var m []byte
-	for _, name := range in {
-		m = append(m, text(1, name)...)
-	}
-	m = join(m, text(2, out), text(3, op+"/"+out), text(4, op))
-	for _, a := range attrs {
-		m = append(m, sub(5, a)...)
-	}
-	e.graph = append(e.graph, sub(1, m)...)
+	e.graph = append(e.graph, onnxfile.Node(op, op+"/"+out, in, []string{out}, attrs...)...)
 }
 
 // number writes a constant number and returns its name.
 func (e *exporter) number(v float64) string {
-	return e.constant(1, nil, floatBytes([]float32{float32(v)}))
+	return e.constant(onnxfile.Tensor("", onnxfile.Float, []int(nil), onnxfile.Raw(onnxfile.Floats([]float32{float32(v)}))))
 }
 
 // constant writes a Constant node and returns its name.
-func (e *exporter) constant(typ int, shape []int, raw []byte) string {
+func (e *exporter) constant(tensor []byte) string {
 	name := e.fresh()
-	e.node("Constant", name, nil, join(text(1, "value"), sub(5, tensor("", typ, shape, raw)), number(20, 4)))
+	e.node("Constant", name, nil, onnxfile.TensorAttr("value", tensor))
 	return name
-}
-
-func (e *exporter) initializer(name string, typ int, shape []int, raw []byte) {
-	e.graph = append(e.graph, sub(5, tensor(name, typ, shape, raw))...)
-}
-
-func tensor(name string, typ int, shape []int, raw []byte) []byte {
-	var m []byte
-	for _, d := range shape {
-		m = append(m, number(1, d)...)
-	}
-	return join(m, number(2, typ), text(8, name), sub(9, raw))
-}
-
-func (e *exporter) valueInfo(name string, sample []int) []byte {
-	shape := sub(1, text(2, "batch"))
-	for _, d := range sample {
-		shape = append(shape, sub(1, number(1, d))...)
-	}
-	return join(text(1, name), sub(2, sub(1, join(number(1, 1), sub(2, shape)))))
-}
-
-func intAttr(name string, v int) []byte { return join(text(1, name), number(3, v), number(20, 2)) }
-
-func intsAttr(name string, v ...int) []byte {
-	m := text(1, name)
-	for _, x := range v {
-		m = append(m, number(8, x)...)
-	}
-	return join(m, number(20, 7))
-}
-
-func floatAttr(name string, v float64) []byte {
-	m := append(text(1, name), 2<<3|5)
-	return join(binary.LittleEndian.AppendUint32(m, math.Float32bits(float32(v))), number(20, 1))
-}
-
-// The wire format of protobuf, as far as it is needed: numbers and
-// length-delimited fields.
-
-func number(field, v int) []byte {
-	return binary.AppendUvarint(tag(field, 0), uint64(int64(v)))
-}
-
-func text(field int, s string) []byte { return sub(field, []byte(s)) }
-
-func sub(field int, m []byte) []byte {
-	return append(binary.AppendUvarint(tag(field, 2), uint64(len(m))), m...)
-}
-
-func tag(field, wire int) []byte { return binary.AppendUvarint(nil, uint64(field<<3|wire)) }
-
-func join(parts ...[]byte) []byte { return slices.Concat(parts...) }
-
-func floatBytes(v []float32) []byte {
-	raw := make([]byte, 0, 4*len(v))
-	for _, x := range v {
-		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
-	}
-	return raw
-}
-
-func intBytes(v []int) []byte {
-	raw := make([]byte, 0, 8*len(v))
-	for _, x := range v {
-		raw = binary.LittleEndian.AppendUint64(raw, uint64(int64(x)))
-	}
-	return raw
 }

@@ -52,7 +52,7 @@ func (n *Network) encode(w io.Writer) error {
 		return err
 	}
 	var buf [4]byte
-	for _, t := range n.weights {
+	for _, t := range n.weights() {
 		for _, v := range t {
 			binary.LittleEndian.PutUint32(buf[:], math.Float32bits(v))
 			if _, err := w.Write(buf[:]); err != nil {
@@ -72,7 +72,7 @@ func (n *Network) header() ([]byte, error) {
 	}
 	entries := map[string]any{"__metadata__": metadata{fileFormat, string(arch)}}
 	var at int64
-	for _, p := range n.spec.Params {
+	for _, p := range n.Spec().Params {
 		end := at + 4*int64(feature.Size(p.Shape))
 		entries[p.Name] = tensorInfo{"F32", p.Shape, [2]int64{at, end}}
 		at = end

@@ -126,13 +126,13 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		var size int
-		for _, w := range n.weights {
+		for _, w := range n.weights() {
 			size += 4 * len(w)
 		}
 		if size > len(file) {
 			t.Errorf("%d bytes of weights from a file of %d", size, len(file))
 		}
-		if m, err := decode(bytes.NewReader(encoded(t, n)), int64(len(encoded(t, n)))); err != nil || len(m.weights) != len(n.weights) {
+		if m, err := decode(bytes.NewReader(encoded(t, n)), int64(len(encoded(t, n)))); err != nil || len(m.weights()) != len(n.weights()) {
 			t.Errorf("cannot load what was saved: %v", err)
 		}
 	})

@@ -26,14 +26,14 @@ func TestNoStaleWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := clone.(*Network)
-	ones := make([]float32, len(net.weights[0]))
+	ones := make([]float32, len(net.weights()[0]))
 	for _, step := range []struct {
 		name   string
 		change func() error
 	}{
 		{"nothing", func() error { return nil }},
 		{"one change of each", func() error {
-			if err := net.SetParam(1, ones[:len(net.weights[1])]); err != nil {
+			if err := net.SetParam(1, ones[:len(net.weights()[1])]); err != nil {
 				return err
 			}
 			return other.UpdateParam(0, func(w []float32) { w[0]++ })
@@ -59,8 +59,8 @@ func TestNoStaleWeights(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i, w := range n.weights {
-				copy(fresh.weights[i], w)
+			for i, w := range n.weights() {
+				copy(fresh.weights()[i], w)
 			}
 			if !slices.Equal(outputs(t, n, x), outputs(t, fresh, x)) {
 				t.Errorf("after %s: outputs are not those of the weights", step.name)
@@ -87,7 +87,7 @@ func outputs(t *testing.T, n *Network, x feature.Tensor) []float32 {
 		}
 	}
 	grad()
-	out := feature.NewTensor(x.Rows(), n.spec.Classes())
+	out := feature.NewTensor(x.Rows(), n.Spec().Classes())
 	if err := n.Forward(context.Background(), x, []string{"logits"}, []feature.Tensor{out}); err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,9 @@ package onnx
 
 import (
 	"fmt"
-	"math"
 	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/finite"
 )
 
 // int returns an integer attribute, or otherwise if it is absent.
@@ -100,12 +101,10 @@ func (n *node) perm(rank int) ([]int, error) {
 // has tells whether input i is there.
 func (n *node) has(i int) bool { return i < len(n.in) && n.in[i] != "" }
 
-// finite returns an error if a number is not finite.
-func finite(v ...float64) error {
-	for _, x := range v {
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return fmt.Errorf("%w: attribute %v", ErrFormat, x)
-		}
+// checkFinite returns an error if a number is not finite.
+func checkFinite(v ...float64) error {
+	if i := finite.First(v); i >= 0 {
+		return fmt.Errorf("%w: attribute %v", ErrFormat, v[i])
 	}
 	return nil
 }

@@ -1,99 +1,63 @@
 package onnx
 
 import (
-	"encoding/binary"
-	"math"
-
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
-// The functions of this file write protobuf messages for tests, by the field
-// numbers of onnx.proto.
+// Short names for what tests write most.
 
-func msg(parts ...[]byte) []byte {
-	var out []byte
-	for _, p := range parts {
-		out = append(out, p...)
-	}
-	return out
-}
+func msg(parts ...[]byte) []byte { return onnxfile.Join(parts...) }
 
-func sub(num protowire.Number, body []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(nil, num, protowire.BytesType), body)
-}
+func sub(field int, body []byte) []byte { return onnxfile.Message(field, body) }
 
-func text(num protowire.Number, s string) []byte { return sub(num, []byte(s)) }
+func text(field int, s string) []byte { return onnxfile.Text(field, s) }
 
-func num(n protowire.Number, v int64) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(nil, n, protowire.VarintType), uint64(v))
-}
+func num(field int, v int64) []byte { return onnxfile.Number(field, v) }
 
 // modelBytes is a model with operator set 17 whose graph has the given fields.
 func modelBytes(graph ...[]byte) []byte { return versioned(8, 17, graph...) }
 
 func versioned(ir, opset int64, graph ...[]byte) []byte {
-	return msg(num(1, ir), text(2, "test"), sub(7, msg(graph...)), sub(8, msg(text(1, ""), num(2, opset))))
+	return onnxfile.Model(ir, opset, "test", graph...)
 }
 
 // inputOf is a float graph input; a dim of -1 is symbolic.
-func inputOf(name string, dims ...int64) []byte { return sub(11, info(name, dims...)) }
+func inputOf(name string, dims ...int64) []byte { return onnxfile.Input(name, dims...) }
 
-func outputOf(name string) []byte { return sub(12, info(name)) }
-
-func info(name string, dims ...int64) []byte {
-	var shape []byte
-	for _, d := range dims {
-		if d < 0 {
-			shape = append(shape, sub(1, text(2, "batch"))...)
-		} else {
-			shape = append(shape, sub(1, num(1, d))...)
-		}
-	}
-	return msg(text(1, name), sub(2, sub(1, msg(num(1, typeFloat), sub(2, shape)))))
-}
+func outputOf(name string) []byte { return onnxfile.Output[int](name) }
 
 // nodeOf is a node with one output; names of inputs follow the output's.
-func nodeOf(op, out string, in ...string) []byte { return sub(1, nodeBody(op, out, in)) }
+func nodeOf(op, out string, in ...string) []byte { return opOf(op, out, in) }
 
-func nodeBody(op, out string, in []string, attrs ...[]byte) []byte {
-	var b []byte
-	for _, s := range in {
-		b = append(b, text(1, s)...)
-	}
-	b = msg(b, text(2, out), text(3, "the "+out), text(4, op))
-	for _, a := range attrs {
-		b = append(b, sub(5, a)...)
-	}
-	return b
+// opOf is a node with one output and attributes.
+func opOf(op, out string, in []string, attrs ...[]byte) []byte {
+	return onnxfile.Node(op, "the "+out, in, []string{out}, attrs...)
 }
 
-func intAttr(name string, v int64) []byte { return msg(text(1, name), num(3, v), num(20, 2)) }
+func nodeBody(op, out string, in []string, attrs ...[]byte) []byte {
+	return onnxfile.NodeBody(op, "the "+out, in, []string{out}, attrs...)
+}
+
+func intAttr(name string, v int64) []byte { return onnxfile.IntAttr(name, v) }
+
+func intsAttr(name string, v ...int64) []byte { return onnxfile.IntsAttr(name, v...) }
+
+func floatAttr(name string, v float32) []byte { return onnxfile.FloatAttr(name, v) }
+
+func textAttr(name, v string) []byte { return onnxfile.TextAttr(name, v) }
 
 // rawFloats is an initializer with raw data.
 func rawFloats(name string, dims []int64, v ...float32) []byte {
-	raw := make([]byte, 4*len(v))
-	for i, x := range v {
-		binary.LittleEndian.PutUint32(raw[4*i:], math.Float32bits(x))
-	}
-	return initializer(name, typeFloat, dims, sub(9, raw))
+	return initializer(name, typeFloat, dims, onnxfile.Raw(onnxfile.Floats(v)))
 }
 
 func rawInts(name string, v ...int64) []byte {
-	raw := make([]byte, 8*len(v))
-	for i, x := range v {
-		binary.LittleEndian.PutUint64(raw[8*i:], uint64(x))
-	}
-	return initializer(name, typeInt64, []int64{int64(len(v))}, sub(9, raw))
+	return initializer(name, typeInt64, []int64{int64(len(v))}, onnxfile.Raw(onnxfile.Ints(v)))
 }
 
 func initializer(name string, typ int64, dims []int64, data []byte) []byte {
-	var b []byte
-	for _, d := range dims {
-		b = append(b, num(1, d)...)
-	}
-	return sub(5, msg(b, num(2, typ), text(8, name), data))
+	return onnxfile.Initializer(onnxfile.Tensor(name, typ, dims, data))
 }
 
 func tensorOf(shape []int) feature.Tensor {

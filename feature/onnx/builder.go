@@ -22,9 +22,11 @@ type builder struct {
 	taps    []tapped
 	named   map[string]bool // names of nodes among them
 	notes   []string
-	folded  int // elements of constants so far
-	tables  int // elements of tables so far
-	norms   []string
+	tables  int     // bytes of constants and tables so far
+	taken   int     // elements of tables so far
+	index   []int32 // memory of the last table
+	work    float64 // multiplications so far, for one sample
+	kept    float64 // bytes of activations so far, for one sample
 }
 
 // value is what a name of the file stands for: exactly one of the fields is
@@ -42,7 +44,9 @@ type weight struct {
 	v         graph.Value
 	made      bool
 	trainable bool
+	statistic bool     // of batch norm
 	names     []string // under which it is read
+	known     bool     // its numbers were used when the file was read
 }
 
 // param is an initializer as a name sees it: reshaped, or a matrix transposed.
@@ -155,8 +159,11 @@ func (b *builder) node(n *node) error {
 // compute folds a node on constants and builds it otherwise.
 func (b *builder) compute(n *node) ([]value, error) {
 	spec := operators[n.op]
+	if err := spec.checkInputs(n); err != nil {
+		return nil, err
+	}
 	if in, ok := b.constants(n, spec.elementwise); ok {
-		if fold := folds[n.op]; fold != nil && len(in) > 0 && in[0] != nil {
+		if fold := folds[n.op]; fold != nil && len(in) > 0 {
 			out, err := fold(b, n, in)
 			values := make([]value, len(out))
 			for i := range out {
@@ -168,28 +175,37 @@ func (b *builder) compute(n *node) ([]value, error) {
 	if spec.build == nil {
 		return nil, fmt.Errorf("%w: the operator is applied to activations or weights", ErrGradient)
 	}
+	return spec.build(b, n)
+}
+
+// checkInputs returns an error if an input is missing that must be there. Beyond
+// the first spec.min, inputs may only be empty where the operator has optional
+// ones.
+func (spec operator) checkInputs(n *node) error {
 	if len(n.in) < spec.min || len(n.out) == 0 {
-		return nil, fmt.Errorf("%w: %d inputs, %d outputs", ErrFormat, len(n.in), len(n.out))
+		return fmt.Errorf("%w: %d inputs, %d outputs", ErrFormat, len(n.in), len(n.out))
 	}
-	for i := range spec.min {
-		if !n.has(i) {
-			return nil, fmt.Errorf("%w: input %d is empty", ErrFormat, i)
+	for i, name := range n.in {
+		if name == "" && (i < spec.min || !spec.optional) {
+			return fmt.Errorf("%w: input %d is empty", ErrFormat, i)
 		}
 	}
-	return spec.build(b, n)
+	return nil
 }
 
 // constants returns the inputs of a node if all are constants. Single-element
 // initializers count with elementwise operators.
 func (b *builder) constants(n *node, elementwise bool) ([]*konst, bool) {
 	in := make([]*konst, len(n.in))
+	for _, name := range n.in { // before any is read, which has an effect
+		v := b.values[name]
+		if name != "" && v.k == nil && !(elementwise && v.p != nil && v.p.w.t != nil && v.p.w.t.size == 1) {
+			return nil, false
+		}
+	}
 	for i, name := range n.in {
 		if name == "" {
 			continue
-		}
-		v := b.values[name]
-		if v.k == nil && !(elementwise && v.p != nil && v.p.w.t.size == 1) {
-			return nil, false
 		}
 		k, err := b.constant(n, i)
 		if err != nil {
@@ -210,7 +226,7 @@ func (b *builder) constant(n *node, i int) (konst, error) {
 		return *v.k, nil
 	case v.p != nil && !v.p.trans:
 		k, err := b.read(v.p.w.t)
-		k.shape = v.p.shape
+		k.shape, v.p.w.known = v.p.shape, true
 		return k, err
 	}
 	return konst{}, fmt.Errorf("%w: input %d (%q) is computed from activations, want a constant", ErrUnsupported, i, n.in[i])

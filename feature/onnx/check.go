@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
 // Check tells whether the operators of a file are supported, without reading its
@@ -63,10 +65,10 @@ const maxKept = 1 << 24
 func skim(src io.ReadSeeker, size int64) ([]byte, error) {
 	s := &skimmer{src: src, buf: bufio.NewReader(src), size: size}
 	return s.message(size, func(num protowire.Number) part {
-		if num == 7 {
+		if num == onnxfile.ModelGraph {
 			return part{inside: inGraph}
 		}
-		return part{keep: num <= 8}
+		return part{keep: num <= onnxfile.ModelOpset}
 	})
 }
 
@@ -77,10 +79,21 @@ type part struct {
 }
 
 func inGraph(num protowire.Number) part {
-	if num == 5 {
-		return part{inside: func(num protowire.Number) part { return part{keep: num <= 2 || num == 8} }}
+	switch num {
+	case onnxfile.GraphInitializer:
+		return part{inside: inTensor}
+	case onnxfile.GraphNode, onnxfile.GraphName, onnxfile.GraphInput, onnxfile.GraphOutput, onnxfile.GraphSparse:
+		return part{keep: true}
 	}
-	return part{keep: num == 1 || num == 2 || num == 11 || num == 12 || num == 15}
+	return part{}
+}
+
+func inTensor(num protowire.Number) part {
+	switch num {
+	case onnxfile.TensorDims, onnxfile.TensorType, onnxfile.TensorName, onnxfile.TensorExternal, onnxfile.TensorLocation:
+		return part{keep: true}
+	}
+	return part{}
 }
 
 // message copies the wanted fields up to an end.

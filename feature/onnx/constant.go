@@ -30,15 +30,15 @@ func sizeOf(shape []int) int {
 
 // newKonst returns zeros; the caller's size has been checked.
 func (b *builder) newKonst(typ int64, shape []int) (konst, error) {
-	n := 1
+	n, limit := 1, b.opt.MaxTables/termBytes
 	for _, d := range shape {
-		if d < 0 || d > 0 && n > maxConstant/d {
-			return konst{}, fmt.Errorf("%w: constant of shape %v is above %d elements", ErrLimit, shape, maxConstant)
+		if d < 0 || d > limit || d > 0 && n > limit/d {
+			return konst{}, fmt.Errorf("%w: a constant of shape %v takes more than %d bytes (Options.MaxTables)", ErrLimit, shape, b.opt.MaxTables)
 		}
 		n *= d
 	}
-	if b.folded += n; b.folded > maxFolded {
-		return konst{}, fmt.Errorf("%w: constants are above %d elements", ErrLimit, maxFolded)
+	if err := b.memory(termBytes * n); err != nil {
+		return konst{}, err
 	}
 	return konst{typ: typ, shape: slices.Clone(shape), v: make([]term, n)}, nil
 }
@@ -200,20 +200,43 @@ func (b *builder) spread(k konst, shape []int) (konst, error) {
 		copy(out.v, k.v)
 		return out, err
 	}
-	r := len(shape)
-	s := stride(k.shape)
+	at := newOdometer(k.shape, shape)
 	for o := range out.v {
-		at, rest := 0, o
-		for i := r - 1; i >= 0; i-- {
-			c := rest % shape[i]
-			rest /= shape[i]
-			if j := i - (r - len(k.shape)); j >= 0 && k.shape[j] > 1 {
-				at += c * s[j]
-			}
-		}
-		out.v[o] = k.v[at]
+		out.v[o] = k.v[at.next()]
 	}
 	return out, nil
+}
+
+// odometer counts through a shape and tells where a tensor that broadcasts to it
+// has the element.
+type odometer struct {
+	shape, step, count []int
+	at                 int
+}
+
+func newOdometer(from, to []int) *odometer {
+	m := &odometer{shape: to, step: make([]int, len(to)), count: make([]int, len(to))}
+	s, shift := stride(from), len(to)-len(from)
+	for i, d := range from {
+		if d > 1 {
+			m.step[shift+i] = s[i]
+		}
+	}
+	return m
+}
+
+// next returns the place of the current element and moves on.
+func (m *odometer) next() int {
+	at := m.at
+	for i := len(m.shape) - 1; i >= 0; i-- {
+		m.at += m.step[i]
+		if m.count[i]++; m.count[i] < m.shape[i] {
+			break
+		}
+		m.at -= m.step[i] * m.shape[i]
+		m.count[i] = 0
+	}
+	return at
 }
 
 // zip applies f to the elements of two constants, broadcast.
@@ -222,19 +245,17 @@ func (b *builder) zip(typ int64, x, y konst, f func(t, u term) (term, error)) (k
 	if err != nil {
 		return konst{}, err
 	}
-	if x, err = b.spread(x, shape); err != nil {
+	out, err := b.newKonst(typ, shape)
+	if err != nil {
 		return konst{}, err
 	}
-	if y, err = b.spread(y, shape); err != nil {
-		return konst{}, err
-	}
-	x.typ = typ
-	for i := range x.v {
-		if x.v[i], err = f(x.v[i], y.v[i]); err != nil {
+	i, j := newOdometer(x.shape, shape), newOdometer(y.shape, shape)
+	for o := range out.v {
+		if out.v[o], err = f(x.v[i.next()], y.v[j.next()]); err != nil {
 			return konst{}, err
 		}
 	}
-	return x, nil
+	return out, nil
 }
 
 // each applies f to the elements of a constant.

@@ -149,7 +149,7 @@ func foldCast(b *builder, n *node, in []*konst) ([]konst, error) {
 		return t, nil
 	})
 	if width[to] == 0 {
-		return nil, fmt.Errorf("%w: element type %d", ErrUnsupported, to)
+		return nil, fmt.Errorf("%w: a cast to %s", ErrUnsupported, typeName(to))
 	}
 	k.typ = to
 	return []konst{k}, err
@@ -323,7 +323,7 @@ func foldRange(b *builder, n *node, in []*konst) ([]konst, error) {
 		return nil, fmt.Errorf("%w: range with step 0", ErrFormat)
 	}
 	count := math.Ceil((v[1] - v[0]) / v[2])
-	if !(count < maxConstant) {
+	if !(count < maxAxis) {
 		return nil, fmt.Errorf("%w: range of %v elements", ErrLimit, count)
 	}
 	out, err := b.newKonst(in[0].typ, []int{max(int(count), 0)})

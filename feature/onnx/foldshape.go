@@ -69,7 +69,10 @@ func resolve(from, target []int, allowZero bool) ([]int, error) {
 			rest *= d
 		}
 	}
-	if open >= 0 && rest > 0 {
+	if open >= 0 {
+		if rest == 0 {
+			return nil, fmt.Errorf("%w: target shape %v has a length to find beside a zero", ErrFormat, target)
+		}
 		out[open] = n / rest
 		rest *= out[open]
 	}
@@ -173,10 +176,11 @@ func foldTranspose(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, k := range cross(offs) {
+	index, err := b.cross(offs)
+	for i, k := range index {
 		out.v[i] = in[0].v[k]
 	}
-	return []konst{out}, nil
+	return []konst{out}, err
 }
 
 // foldSlice slices constants along their axes.
@@ -201,10 +205,11 @@ func foldSlice(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, k := range cross(offs) {
+	index, err := b.cross(offs)
+	for i, k := range index {
 		out.v[i] = in[0].v[k]
 	}
-	return []konst{out}, nil
+	return []konst{out}, err
 }
 
 // cut is what Slice does along one axis.
@@ -310,21 +315,39 @@ func scaled(places []int, step int) []int32 {
 }
 
 // cross returns the sums of one offset of every list, the last list running
-// fastest; -1, nothing, wins over every sum.
-func cross(offs [][]int32) []int32 {
-	out := []int32{0}
+// fastest; -1, nothing, wins over every sum. The result is valid until the next
+// call: tables are large, and only their stretches are kept.
+func (b *builder) cross(offs [][]int32) ([]int32, error) {
+	total := 1
 	for _, list := range offs {
-		next := make([]int32, 0, len(out)*len(list))
-		for _, o := range out {
-			for _, v := range list {
-				if o < 0 || v < 0 {
-					next = append(next, -1)
-				} else {
-					next = append(next, o+v)
-				}
-			}
-		}
-		out = next
+		total *= len(list) // a shape that has been checked
 	}
-	return out
+	if err := b.takes(total); err != nil {
+		return nil, err
+	}
+	b.index = slices.Grow(b.index[:0], total)[:total]
+	if total > 0 {
+		crossInto(b.index, offs, 0)
+	}
+	return b.index, nil
+}
+
+// crossInto fills out with the sums that start with base.
+func crossInto(out []int32, offs [][]int32, base int32) {
+	if len(offs) == 0 {
+		out[0] = base
+		return
+	}
+	n := len(out) / len(offs[0])
+	for i, v := range offs[0] {
+		next := base + v
+		if base < 0 || v < 0 {
+			next = -1
+		}
+		if len(offs) == 1 {
+			out[i] = next
+		} else {
+			crossInto(out[i*n:(i+1)*n], offs[1:], next)
+		}
+	}
 }

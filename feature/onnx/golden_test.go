@@ -170,7 +170,9 @@ func TestDirections(t *testing.T) {
 			}
 			dp := make([][]float32, len(m.Spec().Params))
 			for i, p := range m.Spec().Params {
-				dp[i] = make([]float32, feature.Size(p.Shape))
+				if p.Kind != feature.Statistic {
+					dp[i] = make([]float32, feature.Size(p.Shape))
+				}
 			}
 			if err := m.Grad(context.Background(), x, []string{m.Spec().Logits}, squares, nil, dp); err != nil {
 				t.Fatal(err)
@@ -214,13 +216,20 @@ func direction(t *testing.T, m *Model, x feature.Tensor, w feature.Weights, dp [
 	const h = 1.0 / 1024
 	seed := src.Uint64()
 	var want, size float64
-	eachMoved(group, seed, w, func(i, j int, d float64) {
+	eachMoved(group, seed, w, dp, func(i, j int, d float64) {
 		g := float64(dp[i][j])
 		want += d * g
 		size += d * d * g * g
 	})
+	moved, err := feature.Snapshot(m)
+	if err != nil {
+		t.Fatal(err)
+	}
 	move := func(h float64) {
-		eachMoved(group, seed, w, func(i, j int, d float64) { m.data32[m.exposed[i]][j] = w[i][j] + float32(h*d) })
+		eachMoved(group, seed, w, dp, func(i, j int, d float64) { moved[i][j] = w[i][j] + float32(h*d) })
+		if err := moved.Restore(m); err != nil {
+			t.Fatal(err)
+		}
 	}
 	at := func(h float64) (loss float64) {
 		move(h)
@@ -236,11 +245,14 @@ func direction(t *testing.T, m *Model, x feature.Tensor, w feature.Weights, dp [
 	}
 }
 
-// eachMoved calls f for the elements of a group's parameters with the
-// direction: the weight with a random sign.
-func eachMoved(group int, seed uint64, w feature.Weights, f func(i, j int, d float64)) {
+// eachMoved calls f for the elements of a group's parameters that have a
+// gradient, with the direction: the weight with a random sign.
+func eachMoved(group int, seed uint64, w feature.Weights, dp [][]float32, f func(i, j int, d float64)) {
 	src := rand.NewPCG(seed, 1)
 	for i := group; i < len(w); i += moves {
+		if dp[i] == nil {
+			continue
+		}
 		for j, v := range w[i] {
 			if v != 0 && src.Uint64()>>63 == 1 {
 				v = -v

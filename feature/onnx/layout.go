@@ -12,9 +12,9 @@ func (b *builder) apply(n *node, op graph.Op, view []int, axis int, in ...graph.
 	if err := b.room(view); err != nil {
 		return dyn{}, err
 	}
-	v, err := b.g.Apply(n.label(), op, in...)
+	v, err := b.add(n.label(), op, in...)
 	if err != nil {
-		return dyn{}, fmt.Errorf("%w: %w", ErrUnsupported, err)
+		return dyn{}, err
 	}
 	if v, err = b.as(v, canon(view, axis)); err != nil {
 		return dyn{}, err
@@ -48,11 +48,7 @@ func (b *builder) as(v graph.Value, shape []int) (graph.Value, error) {
 	if slices.Equal(b.g.Shape(v), shape) {
 		return v, nil
 	}
-	w, err := b.g.Apply("reshape", graph.Reshape{Shape: slices.Clone(shape)}, v)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrUnsupported, err)
-	}
-	return w, nil
+	return b.add("reshape", graph.Reshape{Shape: slices.Clone(shape)}, v)
 }
 
 // result wraps the outcome of apply as a node's only output.
@@ -76,6 +72,9 @@ func (b *builder) weightAs(w *weight, shape []int) (graph.Value, error) {
 	if !w.made {
 		if err := b.fetch(w); err != nil {
 			return 0, err
+		}
+		if sizeOf(shape) != len(w.data) {
+			return 0, fmt.Errorf("%w: a weight of %d elements is read in shape %v", ErrFormat, len(w.data), shape)
 		}
 		v, err := b.g.Param(shape...)
 		if err != nil {
@@ -146,6 +145,10 @@ func (b *builder) weightInput(n *node, i int) (*param, error) {
 	case v.p != nil:
 		return v.p, nil
 	case v.k != nil:
+		// Pow alone mixes types.
+		if !isFloat(v.k.typ) && n.op != "Pow" {
+			return nil, fmt.Errorf("%w: input %d (%q) is %s, want floating point", ErrFormat, i, n.in[i], typeName(v.k.typ))
+		}
 		return b.hidden(*v.k)
 	}
 	return nil, fmt.Errorf("%w: input %d (%q) is computed, want an initializer", ErrUnsupported, i, n.in[i])
@@ -202,11 +205,14 @@ func (b *builder) table(n *node, v graph.Value, offs [][]int32, view []int, axis
 	if err := b.room(view); err != nil {
 		return dyn{}, err
 	}
-	total := sizeOf(view)
-	if b.tables += total; b.tables > maxTable {
-		return dyn{}, fmt.Errorf("%w: slices, paddings and transpositions take tables of more than %d elements", ErrLimit, maxTable)
+	index, err := b.cross(offs)
+	if err == nil {
+		err = b.memory(runBytes * runs(index))
 	}
-	op, err := graph.NewTake(b.g.Shape(v), canon(view, axis), cross(offs), fill)
+	if err != nil {
+		return dyn{}, err
+	}
+	op, err := graph.NewTake(b.g.Shape(v), canon(view, axis), index, fill)
 	if err != nil {
 		return dyn{}, fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
@@ -264,6 +270,11 @@ func (b *builder) align(n *node, full bool, index ...int) (common, error) {
 	if err != nil {
 		return c, err
 	}
+	return b.alignTo(n, c, full, index...)
+}
+
+// alignTo brings values into the given layout.
+func (b *builder) alignTo(n *node, c common, full bool, index ...int) (common, error) {
 	lift := !slices.ContainsFunc(index, func(i int) bool { return b.values[n.in[i]].d != nil })
 	for _, i := range index {
 		v, err := b.operand(n, i, c, lift || full)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// link indexes the graph and checks that names are unique and nodes come after
-// those whose results they read.
+// link indexes the graph, checks that names are unique, and puts the nodes into
+// an order of computation.
 func (f *file) link() error {
 	g := &f.graph
 	f.producers, f.readers = map[string]int{}, map[string][]int{}
@@ -27,42 +27,97 @@ func (f *file) link() error {
 			known[v.name] = "input"
 		}
 	}
-	for _, n := range g.nodes {
+	for i, n := range g.nodes {
 		for _, name := range n.out {
 			if name != "" && known[name] != "" {
 				return fmt.Errorf("onnx: %w: %s: output %q is already %s", ErrFormat, n.label(), name, known[name])
 			}
 			if name != "" {
-				known[name], f.producers[name] = "the output of "+n.label(), n.number
+				known[name], f.producers[name] = "the output of "+n.label(), i
 			}
 		}
+	}
+	if err := f.checkNames(); err != nil {
+		return err
 	}
 	return f.order()
 }
 
-// order checks the order of the nodes.
-func (f *file) order() error {
+// checkNames returns an error if a node reads what nothing computes.
+func (f *file) checkNames() error {
 	inputs := map[string]bool{}
 	for _, v := range f.graph.inputs {
 		inputs[v.name] = true
 	}
 	for _, n := range f.graph.nodes {
 		for i, name := range n.in {
-			if name == "" || inputs[name] || f.initial[name] != nil {
-				f.readers[name] = append(f.readers[name], n.number)
-				continue
-			}
-			at, ok := f.producers[name]
-			if !ok {
+			_, made := f.producers[name]
+			if name != "" && !made && !inputs[name] && f.initial[name] == nil {
 				return fmt.Errorf("onnx: %w: %s: input %d, %q, is missing: no node, input or initializer has this name", ErrFormat, n.label(), i, name)
 			}
-			if at >= n.number {
-				return fmt.Errorf("onnx: %w: %s reads %q, the output of %s, which does not come before it: a cycle, or nodes out of order", ErrFormat, n.label(), name, f.graph.nodes[at].label())
-			}
-			f.readers[name] = append(f.readers[name], n.number)
 		}
 	}
 	return nil
+}
+
+// order sorts the nodes so that each comes after those whose results it reads,
+// and otherwise as they stand in the file: the standard wants them sorted, but
+// some tools that edit graphs append, and other runtimes read such files. Then it
+// indexes who reads what.
+func (f *file) order() error {
+	old := f.graph.nodes
+	sorted, state := make([]*node, 0, len(old)), make([]visit, len(old))
+	for i := range old {
+		var err error
+		if sorted, err = f.visit(sorted, state, i); err != nil {
+			return err
+		}
+	}
+	f.graph.nodes = sorted
+	for i, n := range sorted {
+		for _, name := range n.out {
+			f.producers[name] = i
+		}
+		for _, name := range n.in {
+			f.readers[name] = append(f.readers[name], i)
+		}
+	}
+	delete(f.producers, "") // outputs that are left out
+	return nil
+}
+
+// visit says how far order has come with a node.
+type visit uint8
+
+const (
+	unseen visit = iota
+	open         // what it reads is being visited
+	done
+)
+
+// visit appends node i after all that it depends on. The depth of the recursion is
+// that of the graph, at most maxNodes.
+func (f *file) visit(sorted []*node, state []visit, i int) ([]*node, error) {
+	if state[i] == done {
+		return sorted, nil
+	}
+	n := f.graph.nodes[i]
+	state[i] = open
+	for _, name := range n.in {
+		at, made := f.producers[name]
+		if !made || state[at] == done {
+			continue
+		}
+		if state[at] == open {
+			return nil, fmt.Errorf("onnx: %w: a cycle: %s reads %q, the output of %s, which depends on it", ErrFormat, n.label(), name, f.graph.nodes[at].label())
+		}
+		var err error
+		if sorted, err = f.visit(sorted, state, at); err != nil {
+			return nil, err
+		}
+	}
+	state[i] = done
+	return append(sorted, n), nil
 }
 
 // input returns the model's input.

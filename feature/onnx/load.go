@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/internal/exec"
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
@@ -30,11 +32,31 @@ type Options struct {
 	// MaxBytes bounds the file's size. If it is zero, 2³¹ is used, which is what
 	// protobuf allows.
 	MaxBytes int64
+	// MaxWork bounds the multiplications of a forward pass of one sample. If it
+	// is zero, 2³⁸ is used: ResNet-152 takes 2³⁴ at 224×224, the largest vision
+	// transformers 2³⁸. A gradient takes about three times as many.
+	MaxWork int
+	// MaxKernel bounds the area of a window of a convolution or a pooling. If it
+	// is zero, 2¹⁴ is used: 128×128.
+	MaxKernel int
+	// MaxKept bounds the bytes that all activations of one sample take, which is
+	// about what a gradient keeps of them. If it is zero, 2³¹ is used: four times
+	// what a large vision transformer takes at 224×224.
+	MaxKept int
+	// MaxTables bounds the bytes of what is computed when the file is read:
+	// constants, and positions for slices, transpositions, paddings and resizing.
+	// If it is zero, 2²⁶ is used.
+	MaxTables int
 }
 
+// Defaults of Options.
 const (
 	defaultMaxActivation = 1 << 24
 	defaultMaxBytes      = 1 << 31
+	defaultMaxWork       = 1 << 38
+	defaultMaxKernel     = 1 << 14
+	defaultMaxKept       = 1 << 31
+	defaultMaxTables     = 1 << 26
 )
 
 func resolved(opt *Options) (Options, error) {
@@ -42,14 +64,17 @@ func resolved(opt *Options) (Options, error) {
 	if opt != nil {
 		o = *opt
 	}
-	if o.MaxActivation == 0 {
-		o.MaxActivation = defaultMaxActivation
+	o.MaxActivation = cmp.Or(o.MaxActivation, defaultMaxActivation)
+	o.MaxBytes = cmp.Or(o.MaxBytes, defaultMaxBytes)
+	o.MaxWork = cmp.Or(o.MaxWork, defaultMaxWork)
+	o.MaxKernel = cmp.Or(o.MaxKernel, defaultMaxKernel)
+	o.MaxKept = cmp.Or(o.MaxKept, defaultMaxKept)
+	o.MaxTables = cmp.Or(o.MaxTables, defaultMaxTables)
+	if o.MaxActivation < 1 || o.MaxActivation > 1<<28 {
+		return o, fmt.Errorf("onnx: Options.MaxActivation is %d, want 1 to 2²⁸", o.MaxActivation)
 	}
-	if o.MaxBytes == 0 {
-		o.MaxBytes = defaultMaxBytes
-	}
-	if o.MaxActivation < 1 || o.MaxActivation > 1<<28 || o.MaxBytes < 1 {
-		return o, fmt.Errorf("onnx: limits of %d elements and %d bytes", o.MaxActivation, o.MaxBytes)
+	if m := min(o.MaxBytes, int64(o.MaxWork), int64(o.MaxKernel), int64(o.MaxKept), int64(o.MaxTables)); m < 1 {
+		return o, fmt.Errorf("onnx: a limit of Options is %d, want 1 or more, or 0 for the default", m)
 	}
 	o.Input = slices.Clone(o.Input)
 	return o, nil
@@ -120,20 +145,30 @@ func (b *builder) model(data []byte) (*Model, error) {
 	if err := b.nodes(); err != nil {
 		return nil, err
 	}
-	m := &Model{data: data, folder: b.folder, g: b.g, cache: graph.NewCache(b.g), norms: b.norms, weights: b.weights, notes: b.allNotes(), operators: b.f.countOperators(b.needed)}
-	m.spec = feature.Spec{Input: b.opt.Input}
-	for _, t := range b.taps {
-		m.spec.Taps = append(m.spec.Taps, feature.Tap{Name: t.name, Shape: slices.Clone(t.view)})
-		m.taps = append(m.taps, t.v)
+	if err := b.freezeKnown(); err != nil {
+		return nil, err
 	}
+	spec := feature.Spec{Input: b.opt.Input}
+	var taps []graph.Value
+	for _, t := range b.taps {
+		spec.Taps = append(spec.Taps, feature.Tap{Name: t.name, Shape: slices.Clone(t.view)})
+		taps = append(taps, t.v)
+	}
+	exposed := []int{}
+	var data32 [][]float32
 	for i, w := range b.weights {
-		m.data32 = append(m.data32, w.data)
+		data32 = append(data32, w.data)
 		if w.t != nil {
-			m.exposed = append(m.exposed, i)
-			m.spec.Params = append(m.spec.Params, feature.Param{Name: w.t.name, Shape: slices.Clone(w.t.dims), Trainable: w.trainable})
+			exposed = append(exposed, i)
+			spec.Params = append(spec.Params, feature.Param{Name: w.t.name, Shape: slices.Clone(w.t.dims), Trainable: w.trainable})
 		}
 	}
-	return m, b.nameTaps(m)
+	if err := b.nameTaps(&spec); err != nil {
+		return nil, err
+	}
+	run := exec.New(exec.Config{Package: "onnx", Graph: b.g, Spec: spec, Taps: taps, Exposed: exposed})
+	exec.SetWeights(run, data32)
+	return &Model{executor: run, notes: b.allNotes(), operators: b.f.countOperators(b.needed), data: data, folder: b.folder, weights: b.weights, data32: data32}, nil
 }
 
 // start makes the graph with its input and the initializers.
@@ -183,13 +218,13 @@ func (b *builder) readsTensor(name string) bool {
 // inputShape sets the shape of a sample and the fixed batch size.
 func (b *builder) inputShape(in valueInfo) error {
 	if !isFloat(in.elem) {
-		return fmt.Errorf("onnx: %w: input %q has elements of type %d, want floating point", ErrUnsupported, in.name, in.elem)
+		return fmt.Errorf("onnx: %w: input %q is %s, want floating point", ErrUnsupported, in.name, typeName(in.elem))
 	}
 	if !in.ranked && b.opt.Input == nil || in.ranked && len(in.dims) < 2 {
 		return fmt.Errorf("onnx: %w: input %q has shape %v, want a batch axis and more", ErrUnsupported, in.name, in.dims)
 	}
 	if len(in.dims) > 0 && in.dims[0] > 0 {
-		b.fixed = int(min(in.dims[0], maxTable))
+		b.fixed = int(min(in.dims[0], maxAxis))
 	}
 	if b.opt.Input != nil {
 		if in.ranked && len(b.opt.Input) != len(in.dims)-1 {
@@ -198,7 +233,7 @@ func (b *builder) inputShape(in valueInfo) error {
 		return nil
 	}
 	for i, d := range in.dims[1:] {
-		if d < 1 || d > maxTable {
+		if d < 1 || d > maxAxis {
 			return fmt.Errorf("onnx: %w: axis %d of input %q is %q (%d), not a number above 0; set Options.Input", ErrUnsupported, i+1, in.name, in.symbols[i+1], d)
 		}
 		b.opt.Input = append(b.opt.Input, int(d))
@@ -207,30 +242,46 @@ func (b *builder) inputShape(in valueInfo) error {
 }
 
 // nameTaps finds the logits and the features among the taps.
-func (b *builder) nameTaps(m *Model) error {
-	m.spec.Logits = b.opt.Logits
-	if _, err := m.spec.Tap(m.spec.Logits); err != nil {
-		return fmt.Errorf("onnx: %w: logits %q do not depend on the input", ErrUnsupported, m.spec.Logits)
+func (b *builder) nameTaps(spec *feature.Spec) error {
+	spec.Logits = b.opt.Logits
+	if _, err := spec.Tap(spec.Logits); err != nil {
+		return fmt.Errorf("onnx: %w: logits %q do not depend on the input", ErrUnsupported, spec.Logits)
 	}
-	if d := b.values[m.spec.Logits].d; !d.apart() {
-		return fmt.Errorf("onnx: %w: logits %q have their batch on axis %d", ErrUnsupported, m.spec.Logits, d.axis)
+	if d := b.values[spec.Logits].d; !d.apart() {
+		return fmt.Errorf("onnx: %w: logits %q have their batch on axis %d", ErrUnsupported, spec.Logits, d.axis)
 	}
 	if b.opt.Features != "" {
-		m.spec.Features = b.opt.Features
-		if _, err := m.spec.Tap(b.opt.Features); err != nil {
+		spec.Features = b.opt.Features
+		if _, err := spec.Tap(b.opt.Features); err != nil {
 			return fmt.Errorf("onnx: features: %w", err)
 		}
 		return nil
 	}
-	m.spec.Features = m.spec.Logits
+	spec.Features = spec.Logits
 	for i := len(b.f.graph.nodes) - 1; i >= 0; i-- {
 		n := b.f.graph.nodes[i]
 		if !b.needed[i] || n.op != "Gemm" && n.op != "MatMul" {
 			continue
 		}
-		if _, err := m.spec.Tap(n.in[0]); err == nil {
-			m.spec.Features = n.in[0]
+		if _, err := spec.Tap(n.in[0]); err == nil {
+			spec.Features = n.in[0]
 			return nil
+		}
+	}
+	return nil
+}
+
+// freezeKnown makes weights untrainable whose numbers the graph has as constants
+// too: training would change one of the two, and the file would say another
+// thing than the model. Statistics move by themselves, so they are refused.
+func (b *builder) freezeKnown() error {
+	for _, w := range b.weights {
+		if w.t != nil && w.known && w.statistic {
+			return fmt.Errorf("onnx: %w: %q is a statistic of batch norm, and other operators need its numbers when the file is read", ErrUnsupported, w.t.name)
+		}
+		if w.t != nil && w.known && w.trainable {
+			w.trainable = false
+			b.notes = append(b.notes, fmt.Sprintf("%q is not trained: some operators need its numbers when the file is read", w.t.name))
 		}
 	}
 	return nil

@@ -37,7 +37,7 @@ func TestBadFiles(t *testing.T) {
 	}{
 		"empty":           {nil, ErrFormat, "no graph"},
 		"huge dimensions": {huge(t), ErrLimit, `"w"`},
-		"cycle":           {with(nodeOf("Add", "a", "x", "b"), nodeOf("Relu", "b", "a"), nodeOf("Relu", "y", "b")), ErrFormat, `"b"`},
+		"cycle":           {with(nodeOf("Add", "a", "x", "b"), nodeOf("Relu", "b", "a"), nodeOf("Relu", "y", "b")), ErrFormat, "a cycle"},
 		"reads itself":    {with(nodeOf("Add", "y", "x", "y")), ErrFormat, "the y"},
 		"missing input":   {with(nodeOf("Add", "y", "x", "nothing")), ErrFormat, `"nothing"`},
 		"name twice":      {with(nodeOf("Relu", "y", "x"), nodeOf("Tanh", "y", "x")), ErrFormat, `"y"`},
@@ -58,7 +58,7 @@ func TestBadFiles(t *testing.T) {
 		"fixed in shape":  {with(rawInts("s", 2, 1, 2), nodeOf("Reshape", "y", "x", "s")), ErrUnsupported, "fixes the batch"},
 		"mixing shape":    {with(rawInts("s", 2, -1), nodeOf("Reshape", "a", "x", "s"), nodeOf("Relu", "y", "a")), ErrUnsupported, "the a"},
 		"huge activation": {with(rawInts("s", 1, 1<<40), nodeOf("Tile", "y", "x", "s")), ErrUnsupported, "the y"},
-		"large tile":      {with(rawInts("s", 1, 1<<23), nodeOf("Tile", "a", "x", "s"), nodeOf("Tile", "y", "a", "s")), ErrLimit, "the y"},
+		"large tile":      {with(rawInts("s", 1, 1<<23), nodeOf("Tile", "a", "x", "s"), nodeOf("Tile", "y", "a", "s")), ErrLimit, "the a"},
 		"huge constant":   {with(rawInts("s", 1<<30, 1<<30), nodeOf("ConstantOfShape", "a", "s"), nodeOf("Add", "y", "x", "a")), ErrLimit, "the a"},
 		"escape":          {with(externalTo("../w.bin"), nodeOf("MatMul", "y", "x", "w")), ErrExternal, `"../w.bin"`},
 		"absolute":        {with(externalTo("/etc/passwd"), nodeOf("MatMul", "y", "x", "w")), ErrExternal, `"/etc/passwd"`},
@@ -214,7 +214,7 @@ func runOnce(t *testing.T, m *Model) {
 	x := make([]int, 0, 8)
 	x = append(append(x, 2), m.Spec().Input...)
 	in := tensorOf(x)
-	if len(m.g.Shape(0)) > 0 && len(in.Data) < 1<<16 {
+	if len(m.Spec().Input) > 0 && len(in.Data) < 1<<16 {
 		dx := make([]float32, len(in.Data))
 		if err := m.Grad(t.Context(), in, []string{m.Spec().Logits}, squares, dx, nil); err != nil {
 			t.Error(fmt.Errorf("gradient: %w", err))

@@ -9,6 +9,9 @@ import (
 
 func buildConstant(b *builder, n *node) ([]value, error) {
 	k := konst{typ: typeFloat}
+	if len(n.attrs) != 1 { // which one counts would be a guess
+		return nil, fmt.Errorf("%w: a constant has %d attributes, want one value", ErrFormat, len(n.attrs))
+	}
 	for name, a := range n.attrs {
 		switch name {
 		case "value":
@@ -40,10 +43,7 @@ func buildConstant(b *builder, n *node) ([]value, error) {
 	if k.v == nil && sizeOf(k.shape) != 0 {
 		return nil, fmt.Errorf("%w: constant without value", ErrFormat)
 	}
-	if b.folded += len(k.v); b.folded > maxFolded {
-		return nil, fmt.Errorf("%w: constants are above %d elements", ErrLimit, maxFolded)
-	}
-	return []value{{k: &k}}, nil
+	return []value{{k: &k}}, b.memory(termBytes * len(k.v))
 }
 
 // buildIdentity passes its input on. An initializer under another name is the
@@ -87,7 +87,7 @@ func buildDropout(b *builder, n *node) ([]value, error) {
 
 func buildCast(b *builder, n *node) ([]value, error) {
 	if to := n.int("to", 0); !isFloat(to) {
-		return nil, fmt.Errorf("%w: activations are cast to type %d", ErrGradient, to)
+		return nil, fmt.Errorf("%w: activations are cast to %s", ErrGradient, typeName(to))
 	}
 	return buildIdentity(b, n)
 }
@@ -124,7 +124,7 @@ func shaped(f func(v []float64) graph.Op, names []string, defaults ...float64) f
 		for i, d := range defaults {
 			v[i] = n.float(names[i], d)
 		}
-		return f(v), finite(v...)
+		return f(v), checkFinite(v...)
 	}
 }
 

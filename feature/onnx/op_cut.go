@@ -230,7 +230,7 @@ func (b *builder) padAxes(n *node, list []int, rank int) ([]int, error) {
 // ones cut.
 func padded(list []int32, before, after int, mode string) ([]int32, error) {
 	n := len(list)
-	if before > maxTable || after > maxTable || before+after+n < 1 {
+	if before > maxAxis || after > maxAxis || before+after+n < 1 {
 		return nil, fmt.Errorf("%w: an axis of %d is padded by %d and %d", ErrUnsupported, n, before, after)
 	}
 	out := make([]int32, 0, n+before+after)

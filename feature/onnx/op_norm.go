@@ -15,6 +15,7 @@ func buildBatchNorm(b *builder, n *node) ([]value, error) {
 	if len(d.view) < 2 || b.f.opset < 9 && n.int("spatial", 1) == 0 {
 		return nil, fmt.Errorf("%w: normalisation of every element of %v by itself", ErrUnsupported, d.view)
 	}
+	momentum := n.float("momentum", float64(float32(.9)))
 	in := []graph.Value{d.v}
 	for i := 1; i < 5; i++ {
 		p, err := b.weightInput(n, i)
@@ -22,7 +23,10 @@ func buildBatchNorm(b *builder, n *node) ([]value, error) {
 			return nil, err
 		}
 		if i >= 3 {
-			p.w.trainable = false
+			p.w.trainable, p.w.statistic = false, true
+			if p.w.t == nil { // nothing would save it if it moved
+				momentum = 1
+			}
 		}
 		v, err := b.param(n, i, d.view[1])
 		if err != nil {
@@ -35,10 +39,6 @@ func buildBatchNorm(b *builder, n *node) ([]value, error) {
 			return nil, fmt.Errorf("%w: statistics (output %d, %q) are used", ErrUnsupported, i+1, name)
 		}
 	}
-	if sizeOf(d.view) == d.view[1] {
-		b.norms = append(b.norms, n.label())
-	}
-	momentum := n.float("momentum", float64(float32(.9)))
 	op := graph.BatchNorm{Epsilon: n.float("epsilon", float64(float32(1e-5))), Momentum: 1 - momentum}
 	return result(b.apply(n, op, d.view, 0, in...))
 }

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/dlfd-go/unlearn/internal/graph"
@@ -46,12 +47,28 @@ func buildReduce(b *builder, n *node) ([]value, error) {
 	return b.reduce(n, d, r.kind, axes)
 }
 
+// newReduce is graph.NewReduce, whose tables are counted.
+func (b *builder) newReduce(kind graph.ReduceKind, view, axes []int) (graph.Op, error) {
+	if err := b.memory(4 * sizeOf(view)); err != nil {
+		return nil, err
+	}
+	group := 1
+	for _, a := range axes {
+		group *= view[a]
+	}
+	if kind == graph.ReduceProd { // its gradient multiplies all others for each
+		if b.work += float64(sizeOf(view)) * float64(group); b.work > float64(b.opt.MaxWork) {
+			return nil, fmt.Errorf("%w: products of %d elements (Options.MaxWork)", ErrLimit, group)
+		}
+	}
+	return graph.NewReduce(kind, view, axes)
+}
+
 func (b *builder) reduce(n *node, d dyn, kind graph.ReduceKind, axes []int) ([]value, error) {
-	op, err := graph.NewReduce(kind, d.view, axes)
+	op, err := b.newReduce(kind, d.view, axes)
 	if err != nil {
 		return nil, err
 	}
-	b.tables += sizeOf(d.view)
 	x, err := b.as(d.v, d.view)
 	if err != nil {
 		return nil, err

@@ -85,7 +85,7 @@ func (b *builder) resizeTargets(n *node, d dyn) ([]float64, []int, error) {
 			scales[a] = given[i]
 			sizes[a] = toInt(math.Floor(float64(d.view[a]) * given[i]))
 		}
-		if !(scales[a] > 0) || sizes[a] < 1 || sizes[a] > maxTable {
+		if !(scales[a] > 0) || sizes[a] < 1 || sizes[a] > maxAxis {
 			return nil, nil, fmt.Errorf("%w: axis %d of %v is scaled by %v", ErrUnsupported, a, d.view, scales[a])
 		}
 		if a == d.axis && scales[a] != 1 {
@@ -194,6 +194,9 @@ func (b *builder) resizeAxis(n *node, d dyn, r resize, axis int, scale float64, 
 	view := slices.Clone(d.view)
 	view[axis] = size
 	if err := b.room(view); err != nil {
+		return d, err
+	}
+	if err := b.memory(size * (resampleBytes + 4*tapBytes)); err != nil {
 		return d, err
 	}
 	at := axis - truthInt(len(canon(d.view, d.axis)) < len(d.view))

@@ -79,6 +79,9 @@ func outerOf(before int, view []int, axis int) int {
 // is the batch axis. A weight stays one.
 func (b *builder) reviewed(n *node, view []int, axis int) ([]value, error) {
 	if p := b.values[n.in[0]].p; p != nil && !p.trans {
+		if sizeOf(view) != sizeOf(p.shape) {
+			return nil, fmt.Errorf("%w: a weight of shape %v is reshaped to %v", ErrFormat, p.shape, view)
+		}
 		return []value{{p: &param{p.w, view, false}}}, nil
 	}
 	d, err := b.rowwise(n, 0)
@@ -165,7 +168,7 @@ func resolveTerms(d dyn, target []term, allowZero bool) ([]int, int, error) {
 		case t.b == 0:
 			to[i] = toInt(t.c)
 		}
-		if to[i] < 1 || rest > maxTable/to[i] {
+		if to[i] < 1 || rest > maxAxis/to[i] {
 			return nil, 0, fmt.Errorf("%w: target shape %v", ErrUnsupported, target)
 		}
 		rest *= to[i]
@@ -356,11 +359,11 @@ func (b *builder) repeat(d int, to term, i, axis int, tile bool) (int, int, erro
 	}
 	m := toInt(to.c)
 	switch {
-	case tile && m >= 1 && m < maxTable:
+	case tile && m >= 1 && m < maxAxis:
 		return d * m, axis, nil
 	case !tile && (m == 1 || m == d):
 		return d, axis, nil
-	case !tile && d == 1 && m > 1 && m < maxTable:
+	case !tile && d == 1 && m > 1 && m < maxAxis:
 		return m, axis, nil
 	}
 	return 0, 0, bad
@@ -379,11 +382,17 @@ func buildWhere(b *builder, n *node) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := b.align(n, true, 0, 1, 2)
+	c, err := b.commonView(n, []int{0, 1, 2})
+	if err == nil {
+		c, err = b.alignTo(n, c, true, 1, 2)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if cond, err = b.spread(cond, c.view); err != nil {
+		return nil, err
+	}
+	if err := b.memory(len(cond.v)); err != nil {
 		return nil, err
 	}
 	v, err := cond.plain()
@@ -394,5 +403,5 @@ func buildWhere(b *builder, n *node) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return result(b.aligned(n, graph.Select{First: first}, c, c.in[1:]...))
+	return result(b.aligned(n, graph.Select{First: first}, c, c.in...))
 }

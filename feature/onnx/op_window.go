@@ -97,9 +97,12 @@ func (b *builder) run(n *node, d dyn, w window, op graph.Op, in ...graph.Value) 
 		return nil, err
 	}
 	in = append([]graph.Value{x}, in...)
-	v, err := b.g.Apply(n.label(), op, in...)
+	if err := b.windowLimits(w); err != nil {
+		return nil, err
+	}
+	v, err := b.add(n.label(), op, in...)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
+		return nil, err
 	}
 	shape := b.g.Shape(v)
 	view := append([]int{1}, shape...)
@@ -112,13 +115,26 @@ func (b *builder) run(n *node, d dyn, w window, op graph.Op, in ...graph.Value) 
 	return result(b.relabel(dyn{v: v}, view, 0))
 }
 
+// windowLimits returns an error if a window or the padded image, which some kernels
+// make, is too large.
+func (b *builder) windowLimits(w window) error {
+	if w.kernel[0]*w.kernel[1] > b.opt.MaxKernel {
+		return fmt.Errorf("%w: a window of %d×%d is above %d elements (Options.MaxKernel)", ErrLimit, w.kernel[0], w.kernel[1], b.opt.MaxKernel)
+	}
+	padded := []int{w.image[0], w.image[1] + w.Pad[0] + w.Pad[2], w.image[2] + w.Pad[1] + w.Pad[3]}
+	if err := b.room(padded); err != nil {
+		return fmt.Errorf("with padding %v: %w", w.Pad, err)
+	}
+	return nil
+}
+
 // kernels returns the weight of a convolution with four axes.
 func (b *builder) kernels(n *node, d dyn) (graph.Value, window, error) {
 	p, err := b.weightInput(n, 1)
 	if err != nil {
 		return 0, window{}, err
 	}
-	if len(p.shape) != len(d.view) || p.trans {
+	if len(d.view) < 3 || len(p.shape) != len(d.view) || p.trans {
 		return 0, window{}, fmt.Errorf("%w: weight of shape %v for input of shape %v", ErrUnsupported, p.shape, d.view)
 	}
 	w, err := b.window(n, d, p.shape[2:])
@@ -272,7 +288,7 @@ func buildGlobalPool(b *builder, n *node) ([]value, error) {
 	}
 	var op graph.Op = graph.GlobalAveragePool{}
 	if n.op == "GlobalMaxPool" {
-		if op, err = graph.NewReduce(graph.ReduceMax, d.view[1:], axes); err != nil {
+		if op, err = b.newReduce(graph.ReduceMax, d.view[1:], axes); err != nil {
 			return nil, err
 		}
 	}

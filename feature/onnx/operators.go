@@ -7,8 +7,10 @@ type operator struct {
 	// on integers: they are only folded.
 	build func(b *builder, n *node) ([]value, error)
 	min   int // inputs that must be there
-	since int // operator set that introduced it; 0: all that are read
-	until int // last operator set that has it; 0: all that are read
+	// optional says that inputs beyond those may be empty or missing.
+	optional bool
+	since    int // operator set that introduced it; 0: all that are read
+	until    int // last operator set that has it; 0: all that are read
 	// elementwise says that initializers with one element count as constants.
 	elementwise bool
 }
@@ -18,39 +20,39 @@ var operators map[string]operator
 func init() {
 	operators = map[string]operator{
 		"Constant": {build: buildConstant},
-		"Identity": {build: buildIdentity, min: 1}, "Dropout": {build: buildDropout, min: 1}, "Cast": {build: buildCast, min: 1},
+		"Identity": {build: buildIdentity, min: 1}, "Dropout": {build: buildDropout, min: 1, optional: true}, "Cast": {build: buildCast, min: 1},
 		"CastLike": {build: buildIdentity, min: 2, since: 15},
 		"Shape":    {build: buildShape, min: 1}, "Size": {build: buildSize, min: 1},
 
-		"Gemm": {build: buildGemm, min: 2}, "MatMul": {build: buildMatMul, min: 2},
-		"Conv": {build: buildConv, min: 2}, "ConvTranspose": {build: buildConvTranspose, min: 2},
+		"Gemm": {build: buildGemm, min: 2, optional: true}, "MatMul": {build: buildMatMul, min: 2},
+		"Conv": {build: buildConv, min: 2, optional: true}, "ConvTranspose": {build: buildConvTranspose, min: 2, optional: true},
 		"MaxPool": {build: buildMaxPool, min: 1}, "AveragePool": {build: buildAveragePool, min: 1},
 		"GlobalAveragePool": {build: buildGlobalPool, min: 1}, "GlobalMaxPool": {build: buildGlobalPool, min: 1},
 
 		"BatchNormalization": {build: buildBatchNorm, min: 5}, "InstanceNormalization": {build: buildInstanceNorm, min: 3},
-		"LayerNormalization": {build: buildLayerNorm, min: 2, since: 17}, "GroupNormalization": {build: buildGroupNorm, min: 3, since: 18},
+		"LayerNormalization": {build: buildLayerNorm, min: 2, optional: true, since: 17}, "GroupNormalization": {build: buildGroupNorm, min: 3, since: 18},
 		"LRN": {build: buildLRN, min: 1}, "Softmax": {build: buildSoftmax, min: 1}, "LogSoftmax": {build: buildSoftmax, min: 1},
 
-		"Reshape": {build: buildReshape, min: 2}, "Flatten": {build: buildFlatten, min: 1}, "Squeeze": {build: buildSqueeze, min: 1},
+		"Reshape": {build: buildReshape, min: 2}, "Flatten": {build: buildFlatten, min: 1}, "Squeeze": {build: buildSqueeze, min: 1, optional: true},
 		"Unsqueeze": {build: buildUnsqueeze, min: 1}, "Transpose": {build: buildTranspose, min: 1}, "Concat": {build: buildConcat, min: 1},
-		"Split": {build: buildSplit, min: 1}, "Slice": {build: buildSlice, min: 1}, "Gather": {build: buildGather, min: 2},
-		"Expand": {build: buildExpand, min: 2, since: 8}, "Tile": {build: buildTile, min: 2}, "Pad": {build: buildPad, min: 1},
+		"Split": {build: buildSplit, min: 1, optional: true}, "Slice": {build: buildSlice, min: 1, optional: true}, "Gather": {build: buildGather, min: 2},
+		"Expand": {build: buildExpand, min: 2, since: 8}, "Tile": {build: buildTile, min: 2}, "Pad": {build: buildPad, min: 1, optional: true},
 		"Where": {build: buildWhere, min: 3, since: 9}, "DepthToSpace": {build: buildDepthToSpace, min: 1}, "SpaceToDepth": {build: buildDepthToSpace, min: 1},
-		"Upsample": {build: buildResize, min: 1, until: 9}, "Resize": {build: buildResize, min: 1, since: 10},
+		"Upsample": {build: buildResize, min: 1, optional: true, until: 9}, "Resize": {build: buildResize, min: 1, optional: true, since: 10},
 	}
 	for name := range maps {
-		operators[name] = operator{build: buildMap, min: 1, since: maps[name].since, elementwise: true}
+		operators[name] = operator{build: buildMap, min: 1, optional: name == "Clip", since: maps[name].since, elementwise: true}
 	}
 	for name := range pairs {
 		operators[name] = operator{build: buildPair, min: 1, elementwise: true}
 	}
 	operators["PRelu"] = operator{build: buildPRelu, min: 2}
 	for name := range reductions {
-		operators[name] = operator{build: buildReduce, min: 1}
+		operators[name] = operator{build: buildReduce, min: 1, optional: true}
 	}
 	for name := range folds {
 		if _, ok := operators[name]; !ok {
-			operators[name] = operator{elementwise: true}
+			operators[name] = operator{min: 1, elementwise: true}
 		}
 	}
 	for _, name := range []string{"Sign", "ArgMax", "ArgMin", "IsNaN", "IsInf", "Hardmax", "OneHot", "TopK", "NonZero"} {

@@ -11,29 +11,9 @@ import (
 	"slices"
 	"testing"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/featuretest"
 )
-
-func intsAttr(name string, v ...int64) []byte {
-	m := text(1, name)
-	for _, x := range v {
-		m = append(m, num(8, x)...)
-	}
-	return m
-}
-
-func floatAttr(name string, v float32) []byte {
-	return protowire.AppendFixed32(protowire.AppendTag(text(1, name), 2, protowire.Fixed32Type), math.Float32bits(v))
-}
-
-func textAttr(name, v string) []byte { return msg(text(1, name), text(4, v)) }
-
-func opOf(op, out string, in []string, attrs ...[]byte) []byte {
-	return sub(1, nodeBody(op, out, in, attrs...))
-}
 
 // random is an initializer drawn from the normal distribution.
 func random(name string, dims ...int64) []byte {

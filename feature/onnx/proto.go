@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
 // file is a parsed ModelProto.
@@ -88,16 +90,16 @@ func parseModel(data []byte) (*file, error) {
 	err := message{data: data, name: "model"}.each(func(fd field) error {
 		var err error
 		switch fd.num {
-		case 1:
+		case onnxfile.ModelIR:
 			f.ir, err = fd.number("IR version")
-		case 2:
+		case onnxfile.ModelProducer:
 			f.producer, err = fd.text("producer name")
-		case 7:
+		case onnxfile.ModelGraph:
 			if graphs++; graphs > 1 {
 				return fmt.Errorf("onnx: %w: a second graph at byte %d", ErrFormat, fd.lo)
 			}
 			err = f.parseGraph(fd)
-		case 8:
+		case onnxfile.ModelOpset:
 			err = f.parseOpset(fd)
 		}
 		return err
@@ -139,9 +141,9 @@ func (f *file) parseOpset(fd field) error {
 	domain, version := "", int64(0)
 	err = m.each(func(fd field) (err error) {
 		switch fd.num {
-		case 1:
+		case onnxfile.OpsetDomain:
 			domain, err = fd.text("domain of operator set")
-		case 2:
+		case onnxfile.OpsetVersion:
 			version, err = fd.number("version of operator set")
 		}
 		return err
@@ -162,26 +164,26 @@ func (f *file) parseGraph(fd field) error {
 	g.lo, g.at, g.hi = fd.lo, fd.at, fd.hi
 	return m.each(func(fd field) (err error) {
 		switch fd.num {
-		case 1:
+		case onnxfile.GraphNode:
 			err = f.parseNode(fd)
-		case 2:
+		case onnxfile.GraphName:
 			g.name, err = fd.text("graph name")
-		case 5:
+		case onnxfile.GraphInitializer:
 			if len(g.tensors) == maxTensors {
 				return fmt.Errorf("onnx: %w: more than %d initializers", ErrLimit, maxTensors)
 			}
 			var t *tensor
 			t, err = f.parseTensor(fd, fmt.Sprintf("initializer %d", len(g.tensors)))
 			g.tensors = append(g.tensors, t)
-		case 11:
+		case onnxfile.GraphInput:
 			g.inputs, err = parseValue(fd, g.inputs, "graph input")
-		case 12:
+		case onnxfile.GraphOutput:
 			g.outputs, err = parseValue(fd, g.outputs, "graph output")
-		case 13:
+		case onnxfile.GraphValue:
 			if err = f.spend(256, "value info"); err == nil {
 				g.values, err = parseValue(fd, g.values, "value info")
 			}
-		case 15:
+		case onnxfile.GraphSparse:
 			err = fmt.Errorf("onnx: %w: sparse initializer at byte %d", ErrUnsupported, fd.lo)
 		}
 		return err
@@ -204,17 +206,17 @@ func (f *file) parseNode(fd field) error {
 	}
 	return m.each(func(fd field) (err error) {
 		switch fd.num {
-		case 1:
+		case onnxfile.NodeInput:
 			n.in, err = f.port(fd, n.in, where+" input")
-		case 2:
+		case onnxfile.NodeOutput:
 			n.out, err = f.port(fd, n.out, where+" output")
-		case 3:
+		case onnxfile.NodeName:
 			n.name, err = fd.text(where + " name")
-		case 4:
+		case onnxfile.NodeOp:
 			n.op, err = fd.text(where + " operator")
-		case 5:
+		case onnxfile.NodeAttribute:
 			err = f.parseAttribute(n, fd, where)
-		case 7:
+		case onnxfile.NodeDomain:
 			n.domain, err = fd.text(where + " domain")
 		}
 		return err
@@ -239,7 +241,7 @@ func (f *file) parseAttribute(n *node, fd field, where string) error {
 	}
 	a, name := &attribute{}, ""
 	err = m.each(func(fd field) (err error) {
-		if fd.num == 1 {
+		if fd.num == onnxfile.AttrName {
 			name, err = fd.text(where + " attribute name")
 			return err
 		}
@@ -254,29 +256,29 @@ func (f *file) parseAttribute(n *node, fd field, where string) error {
 
 func (f *file) parseAttributeField(a *attribute, fd field, where string) (err error) {
 	switch fd.num {
-	case 2:
+	case onnxfile.AttrFloat:
 		a.f = math.Float32frombits(uint32(fd.v))
-	case 3:
+	case onnxfile.AttrInt:
 		a.i, err = fd.number(where)
-	case 4:
+	case onnxfile.AttrText:
 		a.s, err = fd.text(where)
-	case 5:
+	case onnxfile.AttrTensor:
 		a.t, err = f.parseTensor(fd, where)
-	case 6, 10, 11, 22, 23:
+	case onnxfile.AttrGraph, onnxfile.AttrTensors, onnxfile.AttrGraphs, onnxfile.AttrSparse, onnxfile.AttrSparses:
 		a.graph = true
-	case 7:
+	case onnxfile.AttrFloats:
 		err = a.parseFloats(fd, where)
-	case 8:
+	case onnxfile.AttrInts:
 		if a.ints, err = fd.numbers(where, a.ints, maxInts); err == nil {
 			err = f.spend(8*len(fd.data)+8, where)
 		}
-	case 9:
+	case onnxfile.AttrTexts:
 		var s string
 		if s, err = fd.text(where); err == nil {
 			err = f.spend(32, where)
 		}
 		a.texts = append(a.texts, s)
-	case 20:
+	case onnxfile.AttrType:
 		a.kind, err = fd.number(where + " type")
 	}
 	return err
@@ -309,9 +311,9 @@ func parseValue(fd field, list []valueInfo, where string) ([]valueInfo, error) {
 	}
 	err = m.each(func(fd field) (err error) {
 		switch fd.num {
-		case 1:
+		case onnxfile.ValueName:
 			v.name, err = fd.text(where)
-		case 2:
+		case onnxfile.ValueType:
 			err = v.parseType(fd, where)
 		}
 		return err
@@ -319,17 +321,16 @@ func parseValue(fd field, list []valueInfo, where string) ([]valueInfo, error) {
 	return append(list, v), err
 }
 
-// parseType reads a TypeProto: field 1 is a tensor type, whose field 1 is the
-// element type and whose field 2 is the shape.
+// parseType reads a TypeProto that is a tensor's.
 func (v *valueInfo) parseType(fd field, where string) error {
-	return within(fd, where+" type", 1, func(fd field) error {
+	return within(fd, where+" type", onnxfile.TypeTensor, func(fd field) error {
 		return within(fd, where+" tensor type", 0, func(fd field) (err error) {
 			switch fd.num {
-			case 1:
+			case onnxfile.ElemType:
 				v.elem, err = fd.number(where + " element type")
-			case 2:
+			case onnxfile.ElemShape:
 				v.ranked = true
-				err = within(fd, where+" shape", 1, func(fd field) error { return v.parseDim(fd, where) })
+				err = within(fd, where+" shape", onnxfile.ShapeDim, func(fd field) error { return v.parseDim(fd, where) })
 			}
 			return err
 		})
@@ -358,9 +359,9 @@ func (v *valueInfo) parseDim(fd field, where string) error {
 	dim, symbol := int64(-1), ""
 	err := within(fd, where+" axis", 0, func(fd field) (err error) {
 		switch fd.num {
-		case 1:
+		case onnxfile.DimValue:
 			dim, err = fd.number(where + " axis")
-		case 2:
+		case onnxfile.DimParam:
 			symbol, err = fd.text(where + " axis")
 		}
 		return err

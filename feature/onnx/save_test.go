@@ -57,7 +57,7 @@ func TestUntouchedFileIsIdentical(t *testing.T) {
 // step subtracts rate times the weights from all parameters.
 func step(t testing.TB, m *Model, rate float32) {
 	t.Helper()
-	for i := range m.spec.Params {
+	for i := range m.Spec().Params {
 		err := m.UpdateParam(i, func(w []float32) {
 			for j := range w {
 				w[j] -= rate * w[j]

@@ -1,29 +1,41 @@
 package onnx
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
 // Element types of TensorProto.
 const (
-	typeFloat    = 1
-	typeUint8    = 2
-	typeInt8     = 3
-	typeUint16   = 4
-	typeInt16    = 5
-	typeInt32    = 6
-	typeInt64    = 7
-	typeBool     = 9
-	typeFloat16  = 10
-	typeDouble   = 11
-	typeUint32   = 12
-	typeUint64   = 13
-	typeBfloat16 = 16
+	typeFloat    = onnxfile.Float
+	typeUint8    = onnxfile.Uint8
+	typeInt8     = onnxfile.Int8
+	typeUint16   = onnxfile.Uint16
+	typeInt16    = onnxfile.Int16
+	typeInt32    = onnxfile.Int32
+	typeInt64    = onnxfile.Int64
+	typeBool     = onnxfile.Bool
+	typeFloat16  = onnxfile.Float16
+	typeDouble   = onnxfile.Double
+	typeUint32   = onnxfile.Uint32
+	typeUint64   = onnxfile.Uint64
+	typeBfloat16 = onnxfile.Bfloat16
 )
+
+// typeNames are TensorProto's, in lower case.
+var typeNames = map[int64]string{typeFloat: "float", typeUint8: "uint8", typeInt8: "int8", typeUint16: "uint16", typeInt16: "int16",
+	typeInt32: "int32", typeInt64: "int64", 8: "string", typeBool: "bool", typeFloat16: "float16", typeDouble: "double", typeUint32: "uint32",
+	typeUint64: "uint64", 14: "complex64", 15: "complex128", typeBfloat16: "bfloat16", 17: "float8e4m3fn", 18: "float8e4m3fnuz",
+	19: "float8e5m2", 20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1"}
+
+// typeName names an element type in errors.
+func typeName(t int64) string { return cmp.Or(typeNames[t], fmt.Sprintf("of element type %d", t)) }
 
 // isFloat tells whether an element type has fractions.
 func isFloat(t int64) bool {
@@ -55,15 +67,15 @@ type tensor struct {
 func typedField(typ int64) protowire.Number {
 	switch typ {
 	case typeFloat:
-		return 4
+		return onnxfile.TensorFloats
 	case typeInt64:
-		return 7
+		return onnxfile.TensorInt64s
 	case typeDouble:
-		return 10
+		return onnxfile.TensorDoubles
 	case typeUint32, typeUint64:
-		return 11
+		return onnxfile.TensorUint64s
 	}
-	return 5
+	return onnxfile.TensorInt32s
 }
 
 func (f *file) parseTensor(fd field, where string) (*tensor, error) {
@@ -80,22 +92,22 @@ func (f *file) parseTensor(fd field, where string) (*tensor, error) {
 	isExternal := false
 	err = m.each(func(fd field) (err error) {
 		switch fd.num {
-		case 1:
+		case onnxfile.TensorDims:
 			dims, err = fd.numbers(where+" dims", dims, maxRank)
-		case 2:
+		case onnxfile.TensorType:
 			t.typ, err = fd.number(where + " type")
-		case 4, 5, 7, 10, 11:
+		case onnxfile.TensorFloats, onnxfile.TensorInt32s, onnxfile.TensorInt64s, onnxfile.TensorDoubles, onnxfile.TensorUint64s:
 			all = append(all, fd)
 			err = f.spend(192, where)
-		case 8:
+		case onnxfile.TensorName:
 			t.name, err = fd.text(where + " name")
-		case 9:
+		case onnxfile.TensorRaw:
 			t.raw = &fd
-		case 13:
+		case onnxfile.TensorExternal:
 			if err = f.spend(64, where); err == nil {
 				err = t.parseExternal(fd)
 			}
-		case 14:
+		case onnxfile.TensorLocation:
 			var v int64
 			v, err = fd.number(where + " data location")
 			isExternal = v == 1
@@ -156,7 +168,7 @@ func (t *tensor) parseExternal(fd field) error {
 func (t *tensor) check() error {
 	w, known := width[t.typ]
 	if !known {
-		return fmt.Errorf("onnx: %w: %s has elements of type %d", ErrUnsupported, t.where, t.typ)
+		return fmt.Errorf("onnx: %w: %s is %s", ErrUnsupported, t.where, typeName(t.typ))
 	}
 	if t.external != nil {
 		if t.raw != nil || len(t.typed) > 0 {
@@ -181,7 +193,7 @@ func (t *tensor) check() error {
 }
 
 func (t *tensor) badLength(n int, what string) error {
-	return fmt.Errorf("onnx: %w: %s of shape %v and type %d has %d %s", ErrFormat, t.where, t.dims, t.typ, n, what)
+	return fmt.Errorf("onnx: %w: %s of shape %v and type %s has %d %s", ErrFormat, t.where, t.dims, typeName(t.typ), n, what)
 }
 
 // countTyped returns the number of elements of a typed field.

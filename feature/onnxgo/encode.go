@@ -5,15 +5,15 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"math"
+	"maps"
 	"slices"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"gorgonia.org/tensor"
+
+	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
-// encode writes what was decoded as an ONNX file again, by the field numbers of
-// onnx.proto.
+// encode writes what was decoded as an ONNX file again.
 func (b *Backend) encode() (io.Reader, error) {
 	in, err := b.input()
 	if err != nil {
@@ -25,7 +25,7 @@ func (b *Backend) encode() (io.Reader, error) {
 		if err != nil {
 			return nil, err
 		}
-		g = appendMessage(g, 1, n)
+		g = append(g, n...)
 	}
 	for _, n := range b.nodes {
 		if !b.isInitializer(n) {
@@ -35,33 +35,11 @@ func (b *Backend) encode() (io.Reader, error) {
 		if err != nil {
 			return nil, err
 		}
-		g = appendMessage(g, 5, t)
+		g = append(g, onnxfile.Initializer(t)...)
 	}
-	shape := appendMessage(nil, 1, appendText(nil, 2, "batch"))
-	for _, d := range b.sample(in) {
-		shape = appendMessage(shape, 1, appendNumber(nil, 1, int64(d)))
-	}
-	g = appendMessage(g, 11, valueInfo(in.name, shape))
-	g = appendMessage(g, 12, appendText(nil, 1, b.output().name))
-	opset := appendNumber(appendText(nil, 1, ""), 2, int64(b.opt.Opset))
-	return bytes.NewReader(appendMessage(appendMessage(appendNumber(nil, 1, 8), 7, g), 8, opset)), nil
-}
-
-func valueInfo(name string, shape []byte) []byte {
-	typ := appendMessage(appendNumber(nil, 1, 1), 2, shape)
-	return appendMessage(appendText(nil, 1, name), 2, appendMessage(nil, 1, typ))
-}
-
-func appendMessage(dst []byte, num protowire.Number, m []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(dst, num, protowire.BytesType), m)
-}
-
-func appendText(dst []byte, num protowire.Number, s string) []byte {
-	return protowire.AppendString(protowire.AppendTag(dst, num, protowire.BytesType), s)
-}
-
-func appendNumber(dst []byte, num protowire.Number, v int64) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(dst, num, protowire.VarintType), uint64(v))
+	g = append(g, onnxfile.Input(in.name, append([]int{-1}, b.sample(in)...)...)...)
+	g = append(g, onnxfile.Output[int](b.output().name)...)
+	return bytes.NewReader(onnxfile.Model(8, int64(b.opt.Opset), "onnx-go", g)), nil
 }
 
 // isProduced tells whether an operation computes n.
@@ -113,95 +91,71 @@ func (b *Backend) sample(in *node) []int {
 }
 
 func (o operation) encode() ([]byte, error) {
-	var out []byte
+	var in, out []string
 	for _, n := range o.in {
-		out = appendText(out, 1, n.name)
+		in = append(in, n.name)
 	}
 	for _, n := range o.out {
-		out = appendText(out, 2, n.name)
+		out = append(out, n.name)
 	}
-	out = appendText(out, 4, o.op.Name)
-	var names []string
-	for name := range o.op.Attributes {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	var attrs [][]byte
+	for _, name := range slices.Sorted(maps.Keys(o.op.Attributes)) {
 		a, err := encodeAttribute(name, o.op.Attributes[name])
 		if err != nil {
 			return nil, fmt.Errorf("onnxgo: %w: operator %s: %w", ErrDecode, o.op.Name, err)
 		}
-		out = appendMessage(out, 5, a)
+		attrs = append(attrs, a)
 	}
-	return out, nil
+	return onnxfile.Node(o.op.Name, "", in, out, attrs...), nil
 }
 
 func encodeAttribute(name string, v any) ([]byte, error) {
-	out := appendText(nil, 1, name)
 	switch v := v.(type) {
 	case float32:
-		out = protowire.AppendFixed32(protowire.AppendTag(out, 2, protowire.Fixed32Type), math.Float32bits(v))
+		return onnxfile.FloatAttr(name, v), nil
 	case int64:
-		out = appendNumber(out, 3, v)
+		return onnxfile.IntAttr(name, v), nil
 	case string:
-		out = appendText(out, 4, v)
+		return onnxfile.TextAttr(name, v), nil
 	case tensor.Tensor:
 		t, err := encodeTensor("", v)
-		if err != nil {
-			return nil, err
-		}
-		out = appendMessage(out, 5, t)
+		return onnxfile.TensorAttr(name, t), err
 	case []float32:
-		for _, x := range v {
-			out = protowire.AppendFixed32(protowire.AppendTag(out, 7, protowire.Fixed32Type), math.Float32bits(x))
-		}
+		return onnxfile.FloatsAttr(name, v...), nil
 	case []int64:
-		for _, x := range v {
-			out = appendNumber(out, 8, x)
-		}
+		return onnxfile.IntsAttr(name, v...), nil
 	case []string:
-		for _, x := range v {
-			out = appendText(out, 9, x)
-		}
-	default:
-		return nil, fmt.Errorf("attribute %q of type %T", name, v)
+		return onnxfile.TextsAttr(name, v...), nil
 	}
-	return out, nil
+	return nil, fmt.Errorf("attribute %q of type %T", name, v)
 }
 
 // encodeTensor writes a tensor with raw data.
 func encodeTensor(name string, t tensor.Tensor) ([]byte, error) {
-	var out []byte
-	n := 1
-	for _, d := range t.Shape() {
-		out = appendNumber(out, 1, int64(d))
-		n *= d
-	}
 	typ, raw, err := rawData(t.Data())
 	if err != nil {
 		return nil, fmt.Errorf("onnxgo: %w: tensor %q: %w", ErrDecode, name, err)
 	}
-	out = appendText(appendNumber(out, 2, typ), 8, name)
-	return appendMessage(out, 9, raw), nil
+	return onnxfile.Tensor(name, typ, []int(t.Shape()), onnxfile.Raw(raw)), nil
 }
 
 // rawData returns the element type of TensorProto and little-endian bytes.
 func rawData(data any) (typ int64, raw []byte, err error) {
 	switch data.(type) {
 	case float32, []float32:
-		typ = 1
+		typ = onnxfile.Float
 	case uint8, []uint8:
-		typ = 2
+		typ = onnxfile.Uint8
 	case int8, []int8:
-		typ = 3
+		typ = onnxfile.Int8
 	case int32, []int32:
-		typ = 6
+		typ = onnxfile.Int32
 	case int64, []int64:
-		typ = 7
+		typ = onnxfile.Int64
 	case bool, []bool:
-		typ = 9
+		typ = onnxfile.Bool
 	case float64, []float64:
-		typ = 11
+		typ = onnxfile.Double
 	default:
 		return 0, nil, fmt.Errorf("elements of type %T", data)
 	}

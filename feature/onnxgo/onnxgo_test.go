@@ -11,46 +11,21 @@ import (
 	"testing"
 
 	onnxgo "github.com/owulveryck/onnx-go"
-	"google.golang.org/protobuf/encoding/protowire"
 	"gorgonia.org/tensor"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 	"github.com/dlfd-go/unlearn/feature/onnx"
 	backend "github.com/dlfd-go/unlearn/feature/onnxgo"
 )
 
-func field(num protowire.Number, parts ...[]byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(nil, num, protowire.BytesType), slices.Concat(parts...))
-}
-
-func number(num protowire.Number, v uint64) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(nil, num, protowire.VarintType), v)
-}
-
-func text(num protowire.Number, s string) []byte { return field(num, []byte(s)) }
-
-func value(name string, dims ...[]byte) []byte {
-	var shape []byte
-	for _, d := range dims {
-		shape = append(shape, field(1, d)...)
-	}
-	return slices.Concat(text(1, name), field(2, field(1, number(1, 1), field(2, shape))))
-}
-
 // square is the file of y = (x·w)·(x·w), element by element, with w = (2; 3): the
 // node Mul reads one value twice.
 func square() []byte {
-	var raw []byte
-	for _, v := range []float32{2, 3} {
-		raw = protowire.AppendFixed32(raw, math.Float32bits(v))
-	}
-	batch := text(2, "batch")
-	graph := slices.Concat(
-		field(1, text(1, "x"), text(1, "w"), text(2, "h"), text(4, "MatMul")),
-		field(1, text(1, "h"), text(1, "h"), text(2, "y"), text(4, "Mul")),
-		field(5, number(1, 2), number(1, 1), number(2, 1), text(8, "w"), field(9, raw)),
-		field(11, value("x", batch, number(1, 2))), field(12, value("y", batch, number(1, 1))))
-	return slices.Concat(number(1, 7), field(7, graph), field(8, text(1, ""), number(2, 13)))
+	weights := onnxfile.Tensor("w", onnxfile.Float, []int{2, 1}, onnxfile.Raw(onnxfile.Floats([]float32{2, 3})))
+	return onnxfile.Model(7, 13, "test",
+		onnxfile.Node("MatMul", "", []string{"x", "w"}, []string{"h"}), onnxfile.Node("Mul", "", []string{"h", "h"}, []string{"y"}),
+		onnxfile.Initializer(weights), onnxfile.Input("x", -1, 2), onnxfile.Output("y", -1, 1))
 }
 
 func Example() {
@@ -137,9 +112,7 @@ func run(t *testing.T, m feature.Model, x feature.Tensor) []float32 {
 
 // TestHugeDeclarations wants an error before onnx-go allocates.
 func TestHugeDeclarations(t *testing.T) {
-	huge := number(1, 1<<40)
-	graph := slices.Concat(field(1, text(1, "x"), text(2, "y"), text(4, "Relu")), field(11, value("x", huge, huge)), field(12, value("y")))
-	data := slices.Concat(number(1, 7), field(7, graph), field(8, text(1, ""), number(2, 13)))
+	data := onnxfile.Model(7, 13, "test", onnxfile.Node("Relu", "", []string{"x"}, []string{"y"}), onnxfile.Input("x", 1<<40, 1<<40), onnxfile.Output[int]("y"))
 	if _, _, err := backend.Unmarshal(data); !errors.Is(err, onnx.ErrLimit) {
 		t.Errorf("got %v", err)
 	}

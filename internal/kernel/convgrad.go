@@ -80,13 +80,16 @@ func (c *Conv) addPhase(y, x *axis, start int) int {
 		c.partial = true
 		return start
 	}
+	// Shifts ascend: the first tap's output is inside of the padded image at the
+	// first position, which itself may lie behind its end.
+	low := y.shifts[0]*width + x.shifts[0]
 	p := phase{start: start, lattice: lattice{rows: y.count, cols: x.count, stepY: width, stepX: 1,
-		base:  (y.q0+c.dy.top)*width + x.q0 + c.dy.left,
+		base:  (y.q0+c.dy.top)*width + x.q0 + c.dy.left - low,
 		first: y.first*g.Width + x.first, downY: g.StrideH * g.Width, rightX: g.StrideW}}
 	for o := range c.Out {
 		for i, ky := range y.taps {
 			for j, kx := range x.taps {
-				p.taps = append(p.taps, int32(o*c.dy.plane()-y.shifts[i]*width-x.shifts[j]))
+				p.taps = append(p.taps, int32(o*c.dy.plane()-y.shifts[i]*width-x.shifts[j]+low))
 				p.weights = append(p.weights, int32((o*g.Channels*g.KernelH+ky)*g.KernelW+kx))
 			}
 		}

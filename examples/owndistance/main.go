@@ -1,4 +1,4 @@
-// Distance shows a distance of one's own: written in a dozen lines, checked
+// Owndistance shows a distance of one's own: written in a dozen lines, checked
 // against its laws, and plugged into DLFD.
 package main
 

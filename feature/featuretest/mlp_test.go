@@ -1,4 +1,4 @@
-package testkit
+package featuretest
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
+
+func TestMLPKeepsTheLaws(t *testing.T) { Run(t, NewMLP(5, 7, 3, 1), nil) }
 
 // The hand-written gradients are checked by central differences in random
 // directions, through both taps at once. The loss is a sum of squares, so in

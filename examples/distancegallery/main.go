@@ -1,8 +1,8 @@
-// Distances shows what each distance does to a cloud of points: it prints
+// Distancegallery shows what each distance does to a cloud of points: it prints
 // value, time and iterations for a pair of clouds, and draws how the gradient
 // moves one cloud towards, and away from, the other.
 //
-//	go run ./examples/distances -out distances.png
+//	go run ./examples/distancegallery -out distances.png
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 var names = []string{
 	"sinkhorn:sqeuclidean:eps=.1", "divergence:sqeuclidean:eps=.1", "emd:sqeuclidean", "emd:euclidean",
 	"unbalanced:sqeuclidean:eps=.1:rho=1", "mmd", "mmd:sigma=.3", "energy", "fourier",
-	"sliced", "maxsliced", "bures", "coral", "divergence", "released",
+	"sliced", "maxsliced", "bures", "coral", "divergence",
 }
 
 func main() {
