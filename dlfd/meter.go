@@ -2,34 +2,76 @@ package dlfd
 
 import (
 	"context"
+	"reflect"
+	"sync/atomic"
 
 	"github.com/dlfd-go/unlearn/feature"
 )
 
-// meter is a model that counts the samples which pass through another.
+// meter is a model that counts the samples which pass through another. By
+// feature.As it offers what the other offers. The two interfaces that every step
+// asks for are those of the concrete types below, so that asking allocates
+// nothing.
 type meter struct {
 	feature.Trainable
 	ledger *Ledger
 }
 
+type (
+	modeMeter struct {
+		*meter
+		modes feature.ModeGrader
+	}
+	updateMeter struct {
+		*meter
+		feature.ParamUpdater
+	}
+	modeUpdateMeter struct {
+		modeMeter
+		feature.ParamUpdater
+	}
+)
+
+// newMeter returns a model that counts into ledger what passes through m.
+func newMeter(m feature.Trainable, ledger *Ledger) feature.Trainable {
+	inner := &meter{m, ledger}
+	modes, hasModes := feature.As[feature.ModeGrader](m)
+	update, updates := feature.As[feature.ParamUpdater](m)
+	switch {
+	case hasModes && updates:
+		return &modeUpdateMeter{modeMeter{inner, modes}, update}
+	case hasModes:
+		return &modeMeter{inner, modes}
+	case updates:
+		return &updateMeter{inner, update}
+	}
+	return inner
+}
+
+func (m *meter) count(x feature.Tensor, backward bool) {
+	n := int64(x.Rows())
+	atomic.AddInt64(&m.ledger.Forward, n) // a Sharer may run on several goroutines
+	if backward {
+		atomic.AddInt64(&m.ledger.Backward, n)
+	}
+}
+
 // Forward implements feature.Model.
-func (m meter) Forward(ctx context.Context, x feature.Tensor, taps []string, out []feature.Tensor) error {
-	m.ledger.Forward += int64(x.Rows())
+func (m *meter) Forward(ctx context.Context, x feature.Tensor, taps []string, out []feature.Tensor) error {
+	m.count(x, false)
 	return m.Trainable.Forward(ctx, x, taps, out)
 }
 
 // Grad implements feature.Differentiable.
-func (m meter) Grad(ctx context.Context, x feature.Tensor, taps []string, loss feature.LossFunc, dx []float32, dp [][]float32) error {
-	return m.GradMode(ctx, feature.Mode{}, x, taps, loss, dx, dp)
+func (m *meter) Grad(ctx context.Context, x feature.Tensor, taps []string, loss feature.LossFunc, dx []float32, dp [][]float32) error {
+	m.count(x, dx != nil || wantsAny(dp))
+	return m.Trainable.Grad(ctx, x, taps, loss, dx, dp)
 }
 
 // GradMode implements feature.ModeGrader.
-func (m meter) GradMode(ctx context.Context, mode feature.Mode, x feature.Tensor, taps []string, loss feature.LossFunc, dx []float32, dp [][]float32) error {
-	m.ledger.Forward += int64(x.Rows())
-	if dx != nil || wantsAny(dp) {
-		m.ledger.Backward += int64(x.Rows())
-	}
-	return feature.Grad(ctx, m.Trainable, mode, x, taps, loss, dx, dp)
+func (m *modeMeter) GradMode(ctx context.Context, mode feature.Mode, x feature.Tensor, taps []string, loss feature.LossFunc, dx []float32, dp [][]float32) error {
+	m.count(x, dx != nil || wantsAny(dp))
+	return m.modes.GradMode(ctx, mode, x, taps, loss, dx, dp)
 }
 
 func wantsAny(dp [][]float32) bool {
@@ -41,11 +83,41 @@ func wantsAny(dp [][]float32) bool {
 	return false
 }
 
-// UpdateParam implements feature.ParamUpdater.
-func (m meter) UpdateParam(i int, f func(w []float32)) error {
-	var buf []float32
-	if _, ok := m.Trainable.(feature.ParamUpdater); !ok {
-		buf = make([]float32, feature.Size(m.Spec().Params[i].Shape))
+// cloneMeter copies a metered model. Work on the copy is work of the run: it is
+// counted into the same ledger.
+type cloneMeter struct {
+	feature.Cloner
+	ledger *Ledger
+}
+
+// Clone implements feature.Cloner.
+func (c cloneMeter) Clone() (feature.Trainable, error) {
+	m, err := c.Cloner.Clone()
+	if err != nil {
+		return nil, err
 	}
-	return feature.UpdateParam(m.Trainable, i, buf, f)
+	return newMeter(m, c.ledger), nil
+}
+
+// As implements the look-through of feature.As. An interface that this package
+// does not know is the model's own, and what passes through it is not counted.
+func (m *meter) As(target any) bool {
+	if c, ok := target.(*feature.Cloner); ok {
+		inner, ok := feature.As[feature.Cloner](m.Trainable)
+		if ok {
+			*c = cloneMeter{inner, m.ledger}
+		}
+		return ok
+	}
+	switch target.(type) {
+	case *feature.ModeGrader, *feature.ParamUpdater:
+		return false // the concrete type has it, if the model does
+	}
+	to := reflect.ValueOf(target).Elem()
+	if inner := reflect.ValueOf(m.Trainable); inner.Type().AssignableTo(to.Type()) {
+		to.Set(inner)
+		return true
+	}
+	w, ok := m.Trainable.(interface{ As(target any) bool })
+	return ok && w.As(target)
 }

@@ -4,7 +4,6 @@
 package train
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
@@ -13,12 +12,14 @@ import (
 	"github.com/dlfd-go/unlearn/internal/par"
 )
 
-// ErrParameter is wrapped by errors about a setting out of range.
-var ErrParameter = errors.New("invalid parameter")
-
-// ErrDiverged is wrapped by the error of a step whose loss or gradient is not
-// finite. The parameters are those before the step.
-var ErrDiverged = errors.New("training diverged")
+// Errors of package feature, under the names that they have here: ErrParameter is
+// wrapped by errors about a setting out of range, ErrDiverged by the error of a
+// step whose loss or gradient is not finite. The parameters are then those before
+// the step.
+var (
+	ErrParameter = feature.ErrParameter
+	ErrDiverged  = feature.ErrDiverged
+)
 
 // Optimizer changes the parameters of one model. It keeps state between steps
 // and belongs to that model.

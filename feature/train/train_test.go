@@ -8,15 +8,15 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
 	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
-	"github.com/dlfd-go/unlearn/internal/testkit"
 )
 
 // scalar is a model with one parameter, for which optimisers can be followed
 // by hand.
 type scalar struct {
-	*testkit.MLP
+	*featuretest.MLP
 	w []float32
 }
 
@@ -77,8 +77,8 @@ func TestOptimizersRefuseBadSettings(t *testing.T) {
 }
 
 func TestFitLearnsBlobs(t *testing.T) {
-	m := testkit.NewMLP(4, 16, 3, 1)
-	d := testkit.NewBlobs(90, 4, 3, .4, 7, 8)
+	m := featuretest.NewMLP(4, 16, 3, 1)
+	d := featuretest.NewBlobs(90, 4, 3, .4, 7, 8)
 	var steps int
 	opt := &train.Options{Epochs: 20, BatchSize: 16, Seed: 3, Observer: func(p train.Progress) {
 		if p.Step != steps || p.Steps != 20*6 {
@@ -93,7 +93,7 @@ func TestFitLearnsBlobs(t *testing.T) {
 	if last := history[19]; last > .1 || history[0] < 3*last {
 		t.Errorf("mean loss went from %.3f to %.3f", history[0], last)
 	}
-	logits, labels, err := feature.Predict(context.Background(), m, testkit.NewBlobs(300, 4, 3, .4, 7, 9), []string{"logits"}, 64)
+	logits, labels, err := feature.Predict(context.Background(), m, featuretest.NewBlobs(300, 4, 3, .4, 7, 9), []string{"logits"}, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,9 +110,9 @@ func TestFitLearnsBlobs(t *testing.T) {
 }
 
 func TestFitIsRepeatableAndSeeded(t *testing.T) {
-	d := testkit.NewBlobs(50, 4, 3, .4, 7, 8)
+	d := featuretest.NewBlobs(50, 4, 3, .4, 7, 8)
 	run := func(seed uint64) feature.Weights {
-		m := testkit.NewMLP(4, 8, 3, 1)
+		m := featuretest.NewMLP(4, 8, 3, 1)
 		if _, err := train.Fit(context.Background(), m, d, &train.Options{Epochs: 2, Seed: seed}); err != nil {
 			t.Fatal(err)
 		}
@@ -129,10 +129,10 @@ func TestFitIsRepeatableAndSeeded(t *testing.T) {
 }
 
 func TestFitTrainsOnlyWhatItIsAsked(t *testing.T) {
-	m := testkit.NewMLP(4, 8, 3, 1)
+	m := featuretest.NewMLP(4, 8, 3, 1)
 	before, _ := feature.Snapshot(m)
 	opt := &train.Options{Epochs: 1, Train: func(p feature.Param) bool { return p.Name == "w2" }}
-	if _, err := train.Fit(context.Background(), m, testkit.NewBlobs(40, 4, 3, .4, 7, 8), opt); err != nil {
+	if _, err := train.Fit(context.Background(), m, featuretest.NewBlobs(40, 4, 3, .4, 7, 8), opt); err != nil {
 		t.Fatal(err)
 	}
 	after, _ := feature.Snapshot(m)
@@ -145,11 +145,11 @@ func TestFitTrainsOnlyWhatItIsAsked(t *testing.T) {
 
 func TestFitErrors(t *testing.T) {
 	ctx := context.Background()
-	m := testkit.NewMLP(4, 8, 3, 1)
-	if _, err := train.Fit(ctx, m, testkit.NewBlobs(0, 4, 3, 1, 1, 1), nil); !errors.Is(err, train.ErrParameter) {
+	m := featuretest.NewMLP(4, 8, 3, 1)
+	if _, err := train.Fit(ctx, m, featuretest.NewBlobs(0, 4, 3, 1, 1, 1), nil); !errors.Is(err, feature.ErrEmpty) {
 		t.Errorf("empty dataset: %v", err)
 	}
-	if _, err := train.Fit(ctx, m, testkit.NewBlobs(9, 4, 3, 1, 1, 1), &train.Options{Epochs: -1}); !errors.Is(err, train.ErrParameter) {
+	if _, err := train.Fit(ctx, m, featuretest.NewBlobs(9, 4, 3, 1, 1, 1), &train.Options{Epochs: -1}); !errors.Is(err, train.ErrParameter) {
 		t.Errorf("negative epochs: %v", err)
 	}
 	stopped, cancel := context.WithCancel(ctx)
@@ -158,10 +158,10 @@ func TestFitErrors(t *testing.T) {
 			cancel()
 		}
 	}}
-	if _, err := train.Fit(stopped, m, testkit.NewBlobs(400, 4, 3, 1, 1, 1), opt); !errors.Is(err, context.Canceled) {
+	if _, err := train.Fit(stopped, m, featuretest.NewBlobs(400, 4, 3, 1, 1, 1), opt); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	bad := testkit.NewBlobs(9, 4, 3, 1, 1, 1)
+	bad := featuretest.NewBlobs(9, 4, 3, 1, 1, 1)
 	bad.X.Data[5] = float32(math.NaN())
 	if _, err := train.Fit(ctx, m, bad, nil); !errors.Is(err, feature.ErrNotFinite) {
 		t.Errorf("NaN in a sample: %v", err)
@@ -169,10 +169,10 @@ func TestFitErrors(t *testing.T) {
 }
 
 func TestStepRefusesGradientsThatAreNotFinite(t *testing.T) {
-	m := testkit.NewMLP(4, 8, 3, 1)
+	m := featuretest.NewMLP(4, 8, 3, 1)
 	before, _ := feature.Snapshot(m)
 	s := train.NewStepper(m, &train.SGD{Rate: .1}, nil)
-	b, err := feature.ReadAll(testkit.NewBlobs(6, 4, 3, 1, 1, 1))
+	b, err := feature.ReadAll(featuretest.NewBlobs(6, 4, 3, 1, 1, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
