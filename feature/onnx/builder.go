@@ -54,6 +54,8 @@ type weight struct {
 	known     bool     // its numbers were used when the file was read
 	layer     bool     // a layer multiplies by it or adds it: no mask, no table
 	early     bool     // acts on the input before the first layer
+	compared  bool     // comparisons read it, which have no gradient
+	computed  bool     // other operators read it
 }
 
 // param is an initializer as a name sees it: reshaped, or its axes in another
