@@ -204,6 +204,9 @@ func (b *builder) compute(n *node) ([]value, error) {
 	if err := spec.checkInputs(n); err != nil {
 		return nil, err
 	}
+	if err := n.checkFlags(); err != nil {
+		return nil, err
+	}
 	if in, ok := b.constants(n, spec.elementwise); ok {
 		if fold := folds[n.op]; fold != nil && len(in) > 0 {
 			out, err := fold(b, n, in)
