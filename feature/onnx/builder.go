@@ -54,6 +54,8 @@ type weight struct {
 	known     bool     // its numbers were used when the file was read
 	layer     bool     // a layer multiplies by it or adds it: no mask, no table
 	early     bool     // acts on the input before the first layer
+	compared  bool     // comparisons read it, which have no gradient
+	computed  bool     // other operators read it
 }
 
 // param is an initializer as a name sees it: reshaped, or its axes in another
@@ -200,6 +202,9 @@ func (b *builder) node(n *node) error {
 func (b *builder) compute(n *node) ([]value, error) {
 	spec := operators[n.op]
 	if err := spec.checkInputs(n); err != nil {
+		return nil, err
+	}
+	if err := n.checkFlags(); err != nil {
 		return nil, err
 	}
 	if in, ok := b.constants(n, spec.elementwise); ok {

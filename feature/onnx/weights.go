@@ -47,8 +47,13 @@ func (b *builder) trace(op graph.Op, in []graph.Value, out graph.Value) {
 		o.layered = o.layered || from.layered
 		o.weights = append(o.weights, from.weights...)
 	}
+	_, compares := op.(graph.Compare)
 	for _, w := range o.weights {
 		w.layer = w.layer || layer
+		w.compared, w.computed = w.compared || compares, w.computed || !compares
+	}
+	if compares {
+		o.weights = nil
 	}
 	switch {
 	case !o.input:
@@ -111,6 +116,8 @@ func (b *builder) untrained(w *weight, used []bool) string {
 	switch {
 	case w.known: // no choice: training would change one copy of two
 		return "some operators need its numbers when the file is read"
+	case w.compared && !w.computed:
+		return "only comparisons read it"
 	case frozen:
 		return "Options.Freeze"
 	case kept:
