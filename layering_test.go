@@ -48,8 +48,8 @@ var mayImport = map[string][]string{
 	"examples/benchmark": publicPackages,
 	"examples/faces":     publicPackages,
 	"examples/onnx":      publicPackages,
-	"examples/distance":  publicPackages,
-	"examples/distances": publicPackages,
+	"examples/owndistance": publicPackages,
+	"examples/distances":   publicPackages,
 }
 
 var publicPackages = []string{"feature/...", "distance/...", "synth", "metrics/...", "dlfd/..."}

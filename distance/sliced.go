@@ -1,7 +1,9 @@
 package distance
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 
 	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
@@ -37,10 +39,7 @@ type SlicedWasserstein struct {
 
 // Properties implements Propertied.
 func (s SlicedWasserstein) Properties() Properties {
-	p := s.P
-	if p == 0 {
-		p = 2
-	}
+	p := cmp.Or(s.P, 2)
 	q := Properties{
 		Symmetric: true, Nonnegative: true, Definite: true, Root: p, Translation: true,
 		Homogeneous: true, Degree: p, Weighted: true, Kinked: p == 1,
@@ -52,14 +51,9 @@ func (s SlicedWasserstein) Properties() Properties {
 }
 
 func (s SlicedWasserstein) resolve(ws *Workspace, dim int) (SlicedWasserstein, error) {
-	if s.P == 0 {
-		s.P = 2
-	}
-	if s.L == 0 {
-		s.L = 64
-	}
+	s.P, s.L = cmp.Or(s.P, 2), cmp.Or(s.L, 64)
 	if s.L < 0 || s.L > maxDraws/dim {
-		return s, fmt.Errorf("%w: SlicedWasserstein.L %d, want > 0", ErrParameter, s.L)
+		return s, fmt.Errorf("%w: SlicedWasserstein.L %d, want 1 to %d", ErrParameter, s.L, maxDraws/dim)
 	}
 	if s.Projections == nil {
 		s.Projections = ws.table(draws{s.Seed, s.L, dim, drawOrthogonal})
@@ -68,8 +62,18 @@ func (s SlicedWasserstein) resolve(ws *Workspace, dim int) (SlicedWasserstein, e
 		return s, fmt.Errorf("%w: %d numbers in Projections, want rows of %d", ErrShape, len(s.Projections), dim)
 	}
 	s.L = len(s.Projections) / dim
+	for l := range s.L {
+		theta := s.Projections[l*dim : (l+1)*dim]
+		if n := kernel.Dot(theta, theta); !(math.Abs(n-1) <= unitSlack) {
+			return s, fmt.Errorf("%w: row %d of Projections has the squared length %v, want 1", ErrParameter, l, n)
+		}
+	}
 	return s, checkPower(s.P)
 }
+
+// unitSlack is how far the squared length of a direction may be from one: rows
+// that were normalised in float32 get within this.
+const unitSlack = 1e-5
 
 // Freeze implements Freezer: if Max, it fixes the direction.
 func (s SlicedWasserstein) Freeze(ws *Workspace, x, y Sample) (Distance, error) {
