@@ -45,9 +45,9 @@ var mayImport = map[string][]string{
 
 	"dlfd/dlfdtest": {"dlfd", "feature", "internal/..."},
 
-	"examples/benchmark": publicPackages,
-	"examples/faces":     publicPackages,
-	"examples/onnx":      publicPackages,
+	"examples/benchmark":   publicPackages,
+	"examples/faces":       publicPackages,
+	"examples/onnx":        publicPackages,
 	"examples/owndistance": publicPackages,
 	"examples/distances":   publicPackages,
 }

@@ -3,7 +3,6 @@ package distance
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/dlfd-go/unlearn/internal/finite"
 )
@@ -40,17 +39,21 @@ type line struct {
 	a, b   []float64
 	p      float64
 	ix, iy []int
+	sorter
 }
 
 func newLine(ws *Workspace, a, b []float64, p float64) line {
-	return line{a: a, b: b, p: p, ix: ws.Ints(len(a)), iy: ws.Ints(len(b))}
+	return line{a: a, b: b, p: p, ix: ws.Ints(len(a)), iy: ws.Ints(len(b)), sorter: newSorter(ws, max(len(a), len(b)))}
 }
 
 // match returns the optimum for points at x and y and writes into gx and gy,
 // unless they are nil, its derivatives.
 func (l *line) match(x, y, gx, gy []float64) (value float64) {
-	order(l.ix, x)
-	order(l.iy, y)
+	l.order(l.ix, x)
+	l.order(l.iy, y)
+	if l.equal() {
+		return l.matchEqual(x, y, gx, gy)
+	}
 	clear(gx)
 	clear(gy)
 	for s := l.start(); s.next(); {
@@ -61,6 +64,36 @@ func (l *line) match(x, y, gx, gy []float64) (value float64) {
 		}
 		if gy != nil {
 			gy[s.j] -= s.mass * dc
+		}
+	}
+	return value
+}
+
+// equal reports whether all points have one weight.
+func (l *line) equal() bool {
+	if len(l.a) != len(l.b) {
+		return false
+	}
+	for i, w := range l.a {
+		if w != l.a[0] || l.b[i] != w {
+			return false
+		}
+	}
+	return true
+}
+
+// matchEqual is match for points of one weight, which go one to one.
+func (l *line) matchEqual(x, y, gx, gy []float64) (value float64) {
+	w := l.a[0]
+	for k, i := range l.ix {
+		j := l.iy[k]
+		c, dc := l.cost(x[i] - y[j])
+		value += w * c
+		if gx != nil {
+			gx[i] = w * dc
+		}
+		if gy != nil {
+			gy[j] = -w * dc
 		}
 	}
 	return value
@@ -148,20 +181,4 @@ func (l *line) cost(d float64) (c, dc float64) {
 	}
 	s := math.Pow(math.Abs(d), l.p-1)
 	return s * math.Abs(d), math.Copysign(l.p*s, d)
-}
-
-// order writes the order of x, with ties by index.
-func order(ix []int, x []float64) {
-	for i := range ix {
-		ix[i] = i
-	}
-	slices.SortFunc(ix, func(i, j int) int {
-		switch {
-		case x[i] < x[j]:
-			return -1
-		case x[i] > x[j]:
-			return 1
-		}
-		return i - j
-	})
 }
