@@ -40,7 +40,7 @@ func assign(ws *Workspace, col []int, u, v, c []float64) bool {
 }
 
 // handOver is how many times n² arcs are relaxed before assign gives up.
-var handOver = 20
+const handOver = 30
 
 type assignment struct {
 	n        int

@@ -44,6 +44,13 @@ func (e EMD) Properties() Properties {
 	return p
 }
 
+// In up to crowdedDim dimensions, crowdedFrom points or more have so many
+// neighbours that the algorithm of Jonker and Volgenant always gives up.
+const (
+	crowdedDim  = 2
+	crowdedFrom = 128
+)
+
 // linePower returns p where the cost of two numbers is |x−y|^p, and 0 elsewhere.
 func linePower(c Cost, dim int) float64 {
 	if dim > 1 {
@@ -131,7 +138,8 @@ func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 	t.plan = ws.Floats(x.N * y.N)
 	before := ws.account()
 	uniform := x.W == nil && y.W == nil
-	if !uniform || x.N != y.N || !t.assign(ws) {
+	crowded := x.Dim <= crowdedDim && x.N >= crowdedFrom
+	if !uniform || x.N != y.N || crowded || !t.assign(ws) {
 		t.ship(ws, uniform)
 	}
 	value, gap := t.certify()

@@ -170,12 +170,17 @@ func (d MMD) quadratic(ws *Workspace, q *pairs, gx, gy, a, b []float64, x, y Sam
 			return 0, fmt.Errorf("%w: one point has all the weight", ErrWeights)
 		}
 	}
-	q.self = true
-	value := q.mean(ws, sx, gx, nil, a, a, x, x)
-	q.self = true
-	value += q.mean(ws, sy, gy, nil, b, b, y, y)
-	q.self = false
-	value += q.mean(ws, -2, gx, gy, a, b, x, y)
+	var value float64
+	if x.N >= parallelFrom/y.N {
+		value = q.onAllCores(ws, sx, sy, gx, gy, a, b, x, y)
+	} else {
+		q.self = true
+		value = q.mean(ws, sx, gx, nil, a, a, x, x)
+		q.self = true
+		value += q.mean(ws, sy, gy, nil, b, b, y, y)
+		q.self = false
+		value += q.mean(ws, -2, gx, gy, a, b, x, y)
+	}
 	if !d.Unbiased && value < 0 && value > -1e-12*q.scale {
 		value = 0 // rounding: the terms cancel
 	}

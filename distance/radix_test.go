@@ -10,7 +10,7 @@ import (
 // TestOrder compares with a stable sort by comparison.
 func TestOrder(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for _, n := range []int{1, 2, 47, 48, 49, 300, 5000} {
+	for _, n := range []int{1, 2, 79, 80, 81, 300, 2999, 3000, 5000} {
 		for kind := range 4 {
 			x := make([]float64, n)
 			for i := range x {
