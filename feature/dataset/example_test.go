@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/dataset"
@@ -114,4 +115,44 @@ func ExampleSplit() {
 	// 4 [ann bob]
 	// 2 [cem]
 	// shared: 0 0
+}
+
+// A folder whose class dog has no photo that can be read: dog keeps its number,
+// and what is not in the set is listed.
+func ExampleFolder() {
+	dir, err := os.MkdirTemp("", "pets")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for name, content := range map[string]string{"dog/1.heic": "", "dog/readme.txt": "Photos of May", "eel/2.jpg": "<html>not found</html>"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			log.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "cat"), 0o777); err != nil {
+		log.Fatal(err)
+	}
+	if err := writePack(filepath.Join(dir, "eel")); err != nil { // five photos and a table
+		log.Fatal(err)
+	}
+	d, err := dataset.Folder(dir, &dataset.FolderOptions{Image: dataset.ImageOptions{SkipUnreadable: true}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(d.Len(), "images of", d.ClassNames(), "- the first is of class", d.Label(0))
+	for _, s := range d.Skipped() {
+		reason, _, _ := strings.Cut(s.Err.Error(), ";")
+		fmt.Println(filepath.Base(s.Path), "-", reason)
+	}
+	// Output:
+	// 5 images of [cat dog eel] - the first is of class 2
+	// 1.heic - malformed data: images with the extension .heic are not read
+	// readme.txt - ignored: neither the extension nor the content is that of an image
+	// 2.jpg - malformed data: the content is HTML, XML or SVG, not an image
+	// metadata.csv - ignored: neither the extension nor the content is that of an image
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
 // skipped returns the last elements of the paths of d.Skipped.
@@ -189,6 +190,9 @@ func TestCSVSkipsUnreadable(t *testing.T) {
 	if d.Skipped()[0].Path != "img/9.png" {
 		t.Error("the set changed with its answer")
 	}
+	large := encode(t, "a.png", randomImage(rng.Stream(1, "x"), 9, 9))
+	write(t, filepath.Dir(file), "img/9.png", large[:len(large)/2]) // its header must not decide for the others
+	equal(t, "labels", allLabels(t, must[*Set](t)(CSV(file, o))), []string{"b", "d"})
 	for i := range 4 {
 		write(t, filepath.Dir(file), "img/"+string(rune('0'+i))+".png", "")
 	}

@@ -43,7 +43,7 @@ type FolderOptions struct {
 // texts, for example, and what begins with a dot or is below such a folder.
 //
 // Links are followed while they stay below dir. A folder that a link reaches a
-// second time is refused.
+// second time is refused; a link to a file is a sample like any other.
 //
 // Errors name the file, up to five of them in order. They wrap ErrFormat,
 // ErrTooLarge, ErrEmpty, ErrIdentity, feature.ErrLabel, feature.ErrShape or the

@@ -3,7 +3,6 @@ package dataset
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"slices"
 
@@ -62,7 +61,7 @@ func contentHash(x []float64) [sha256.Size]byte {
 func eachPixels(d feature.Dataset, f func(i int, x []float64) error) error {
 	p, c := feature.PixelsOf(d), channels(d.Shape())
 	if err := p.Check(c); err != nil {
-		return fmt.Errorf("dataset: %w", err)
+		return featureError{err}
 	}
 	x := make([]float64, feature.Size(d.Shape()))
 	plane := len(x) / c

@@ -60,10 +60,10 @@ func Memory(s Samples) (*Set, error) {
 		return nil, fmt.Errorf("dataset: %w: samples of shape %v, want n×… with two axes or more", feature.ErrShape, s.X.Shape)
 	}
 	if err := s.X.Check(s.X.Shape[1:]); err != nil {
-		return nil, fmt.Errorf("dataset: %w", err)
+		return nil, featureError{err}
 	}
 	if err := s.X.CheckFinite(); err != nil {
-		return nil, fmt.Errorf("dataset: %w", err)
+		return nil, featureError{err}
 	}
 	d := &Set{
 		shape:      slices.Clone(s.X.Shape[1:]),
@@ -147,7 +147,7 @@ func numbers(classes []string) map[string]int {
 // An error wraps feature.ErrShape or feature.ErrNotFinite.
 func (d *Set) Normalize(p feature.Pixels) (*Set, error) {
 	if err := p.Check(d.channels()); err != nil {
-		return nil, fmt.Errorf("dataset: %w", err)
+		return nil, featureError{err}
 	}
 	s := *d
 	s.pixels = feature.Pixels{Mean: slices.Clone(p.Mean), Std: slices.Clone(p.Std)}
@@ -218,7 +218,7 @@ func entry(list []string, i int) string {
 // Read copies sample index[i] into row i of x and its label into labels[i].
 func (d *Set) Read(index []int, x []float32, labels []int) error {
 	if err := feature.CheckRead(d, index, x, labels); err != nil {
-		return fmt.Errorf("dataset: %w", err)
+		return featureError{err}
 	}
 	for i, k := range index {
 		labels[i] = d.labels[k]

@@ -38,7 +38,7 @@ func ComputePixels(d feature.Dataset) (feature.Pixels, error) {
 		p.Std = append(p.Std, c.std())
 	}
 	if err := p.Check(len(m)); err != nil {
-		return p, fmt.Errorf("dataset: %w", err)
+		return p, featureError{err}
 	}
 	return p, nil
 }
