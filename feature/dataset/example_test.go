@@ -22,7 +22,7 @@ bob2.png,bob,10,retain
 cem1.png,cem,10,test
 `
 
-// writePack writes a metadata table and the images that it names, 4×4 grey.
+// writePack writes a metadata table and the images that it names, 4×4 gray.
 func writePack(dir string) error {
 	for i, name := range []string{"ann1", "ann2", "bob1", "bob2", "cem1"} {
 		m := image.NewGray(image.Rect(0, 0, 4, 4))
@@ -78,7 +78,7 @@ func ExampleCSV() {
 	// metadata.csv: row 3 (line 4): label out of range: "9" is not one of the classes ["10"]
 }
 
-// A set that is normalised by its own pixels and cut so that nobody is on both
+// A set that is normalized by its own pixels and cut so that nobody is on both
 // sides.
 func ExampleSplit() {
 	d, err := dataset.Memory(dataset.Samples{

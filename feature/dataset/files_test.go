@@ -260,7 +260,7 @@ func TestDecimal(t *testing.T) {
 	}
 }
 
-// A black, a grey and a white image are not the same image: imagehash 134. Nor
+// A black, a gray and a white image are not the same image: imagehash 134. Nor
 // are a white page with a dark top and one with a dark bottom.
 func TestFlatImagesAreNotDuplicates(t *testing.T) {
 	s := Samples{X: feature.NewTensor(6, 1, 16, 16), Labels: make([]int, 6)}
@@ -281,7 +281,7 @@ func TestFlatImagesAreNotDuplicates(t *testing.T) {
 	for i := range 6 {
 		want = append(want, Pair{i, i})
 	}
-	want = slices.Insert(want, 2, Pair{1, 5}) // nearly the same grey
+	want = slices.Insert(want, 2, Pair{1, 5}) // nearly the same gray
 	want = slices.Insert(want, 6, Pair{5, 1})
 	for _, maxBits := range []int{0, 64} {
 		equal(t, "pairs", must[[]Pair](t)(NearDuplicates(d, d, maxBits)), want)

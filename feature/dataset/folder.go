@@ -33,7 +33,7 @@ type FolderOptions struct {
 // depth, in the order of their paths. With o.Label it is a folder of one class.
 // o may be nil.
 //
-// No file is left out unsaid. Files with the extension of an image, in upper or
+// No file is skipped silently. Files with the extension of an image, in upper or
 // lower case, and files with another name and the content of an image are read,
 // by their content whatever the extension says. A file that cannot be read is an
 // error: broken, of an image format that is not read, without permission, a

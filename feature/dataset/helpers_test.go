@@ -19,7 +19,7 @@ import (
 	"golang.org/x/image/tiff"
 )
 
-// gradient is a colour image that differs with k everywhere.
+// gradient is a color image that differs with k everywhere.
 func gradient(k, h, w int) *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {

@@ -143,7 +143,7 @@ func TestIDXAllocatesWhatIsThere(t *testing.T) {
 	}
 }
 
-// A small compressed file that unfolds to more than its header says, or to more
+// A small compressed file that decompresses to more than its header says, or to more
 // labels than there are images, is refused before it takes memory.
 func TestIDXBombs(t *testing.T) {
 	dir := t.TempDir()
