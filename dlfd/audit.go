@@ -62,13 +62,13 @@ func Audit(ctx context.Context, m feature.Model, data AuditData, seed uint64) (*
 		if err != nil {
 			return nil, err
 		}
-		if *c.accuracy, err = metrics.Accuracy(o); err != nil {
+		if *c.accuracy, err = o.Accuracy(); err != nil {
 			return nil, fmt.Errorf("dlfd: audit of %s: %w", c.name, err)
 		}
 		if c.loss == nil {
 			continue
 		}
-		if *c.loss, err = metrics.MeanCrossEntropy(o); err != nil {
+		if *c.loss, err = o.MeanCrossEntropy(); err != nil {
 			return nil, fmt.Errorf("dlfd: audit of %s: %w", c.name, err)
 		}
 	}
@@ -103,15 +103,15 @@ func (a *Audited) attack(member, nonmember metrics.Outputs, seed uint64) error {
 		return err
 	}
 	a.Loss, a.Logistic = res.Loss, res.Logistic
-	lm, err := metrics.CrossEntropies(member)
+	lm, err := member.CrossEntropies()
 	if err != nil {
 		return err
 	}
-	ln, err := metrics.CrossEntropies(nonmember)
+	ln, err := nonmember.CrossEntropies()
 	if err != nil {
 		return err
 	}
-	pub, err := metrics.PublishedAttack(lm, ln, seed)
+	pub, err := metrics.PublishedAttack(negated(lm, nil), negated(ln, nil), seed)
 	if err != nil {
 		return err
 	}

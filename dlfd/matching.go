@@ -154,7 +154,7 @@ type visit struct {
 
 // add records the log-odds of a batch and returns them.
 func (p pool) add(logits feature.Tensor, b feature.Batch) ([]float64, error) {
-	odds, err := metrics.LogitMargins(metrics.Outputs{N: len(b.Labels), Classes: logits.RowLen(), Logits: logits.Data, Labels: b.Labels})
+	odds, err := metrics.Outputs{N: len(b.Labels), Classes: logits.RowLen(), Logits: logits.Data, Labels: b.Labels}.LogitMargins()
 	if err != nil {
 		return nil, err
 	}

@@ -154,7 +154,7 @@ func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
 	before := judge()
 	res := unlearn(t, dlfd.DLFD{Shrink: .4, Rate: .03}, m, data)
 	after := judge()
-	if before.Loss.AUC < .6 || before.ForgetAccuracy < .95 {
+	if before.Loss.AUC < .55 || before.ForgetAccuracy < .95 {
 		t.Fatalf("the model did not memorise (AUC %.3f, accuracy %.3f): the test shows nothing", before.Loss.AUC, before.ForgetAccuracy)
 	}
 	if after.Loss.Leak > before.Loss.Leak/2 {

@@ -159,16 +159,16 @@ func (p *pilot) look(ctx context.Context, s *Session) error {
 
 func (p *pilot) rate(forget, holdout metrics.Outputs) (Score, error) {
 	var v Score
-	lf, err := metrics.CrossEntropies(forget)
+	lf, err := forget.CrossEntropies()
 	if err != nil {
 		return v, err
 	}
-	lh, err := metrics.CrossEntropies(holdout)
+	lh, err := holdout.CrossEntropies()
 	if err != nil {
 		return v, err
 	}
 	v.ForgetLoss, v.HoldoutLoss = meanOf(lf), meanOf(lh)
-	if v.Accuracy, err = metrics.Accuracy(holdout); err != nil {
+	if v.Accuracy, err = holdout.Accuracy(); err != nil {
 		return v, err
 	}
 	success, err := p.attack(forget, holdout, lf, lh)
@@ -182,7 +182,7 @@ func (p *pilot) rate(forget, holdout metrics.Outputs) (Score, error) {
 
 func (p *pilot) attack(forget, holdout metrics.Outputs, lf, lh []float64) (float64, error) {
 	if p.Attack == Published {
-		r, err := metrics.PublishedAttack(lf, lh, p.seed)
+		r, err := metrics.PublishedAttack(negated(lf, nil), negated(lh, nil), p.seed)
 		if err != nil {
 			return 0, err
 		}
@@ -195,7 +195,15 @@ func (p *pilot) attack(forget, holdout metrics.Outputs, lf, lh []float64) (float
 	return metrics.AUC(negated(lf, match.Members), negated(lh, match.NonMembers))
 }
 
+// negated returns minus the losses at the given positions, at all if index is nil.
 func negated(loss []float64, index []int) []float64 {
+	if index == nil {
+		out := make([]float64, len(loss))
+		for i, v := range loss {
+			out[i] = -v
+		}
+		return out
+	}
 	out := make([]float64, len(index))
 	for i, k := range index {
 		out[i] = -loss[k]

@@ -64,7 +64,7 @@ func survives(data []byte, input []int) (m *Model, err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	m, err = Read(bytes.NewReader(data), &Options{MaxActivation: 1 << 12, MaxWork: 1 << 20, MaxKernel: 64, MaxKept: 1 << 18, MaxTables: 1 << 18})
+	m, err = Read(bytes.NewReader(data), &Options{MaxActivation: 1 << 12, MaxWork: 1 << 20, MaxKernel: 64, MaxKept: 1 << 18, MaxTables: 1 << 18, RunOnly: true, Train: []string{"*"}})
 	if err != nil {
 		for _, kind := range []error{ErrFormat, ErrLimit, ErrUnsupported, ErrGradient, feature.ErrNoTap, feature.ErrShape, feature.ErrNotFinite} {
 			if errors.Is(err, kind) {
@@ -154,7 +154,7 @@ func savedAlike(m *Model, x, y feature.Tensor) error {
 		return fmt.Errorf("save: %w", err)
 	}
 	half := bytes.Contains(out.Bytes(), []byte("half"))
-	back, err := Read(&out, nil)
+	back, err := Read(&out, everyWeight)
 	if err != nil {
 		return fmt.Errorf("reading what was saved: %w", err)
 	}
@@ -528,7 +528,7 @@ func TestFoundByRandomGraphs(t *testing.T) {
 // TestWeightsKnownEarlyStay reads a number that is a factor, which is a constant, and
 // a matrix.
 func TestWeightsKnownEarlyStay(t *testing.T) {
-	m, err := Read(bytes.NewReader(hostileFile(17, []int64{1}, [][]byte{random("w", 1, 1), nodeOf("Mul", "h", "x", "w"), nodeOf("MatMul", "y", "h", "w")})), nil)
+	m, err := Read(bytes.NewReader(hostileFile(17, []int64{1}, [][]byte{random("w", 1, 1), nodeOf("Mul", "h", "x", "w"), nodeOf("MatMul", "y", "h", "w")})), everyWeight)
 	if err != nil {
 		t.Fatal(err)
 	}
