@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
 // skipped returns the last elements of the paths of d.Skipped.
@@ -189,6 +190,9 @@ func TestCSVSkipsUnreadable(t *testing.T) {
 	if d.Skipped()[0].Path != "img/9.png" {
 		t.Error("the set changed with its answer")
 	}
+	large := encode(t, "a.png", randomImage(rng.Stream(1, "x"), 9, 9))
+	write(t, filepath.Dir(file), "img/9.png", large[:len(large)/2]) // its header must not decide for the others
+	equal(t, "labels", allLabels(t, must[*Set](t)(CSV(file, o))), []string{"b", "d"})
 	for i := range 4 {
 		write(t, filepath.Dir(file), "img/"+string(rune('0'+i))+".png", "")
 	}
@@ -256,7 +260,7 @@ func TestDecimal(t *testing.T) {
 	}
 }
 
-// A black, a grey and a white image are not the same image: imagehash 134. Nor
+// A black, a gray and a white image are not the same image: imagehash 134. Nor
 // are a white page with a dark top and one with a dark bottom.
 func TestFlatImagesAreNotDuplicates(t *testing.T) {
 	s := Samples{X: feature.NewTensor(6, 1, 16, 16), Labels: make([]int, 6)}
@@ -277,7 +281,7 @@ func TestFlatImagesAreNotDuplicates(t *testing.T) {
 	for i := range 6 {
 		want = append(want, Pair{i, i})
 	}
-	want = slices.Insert(want, 2, Pair{1, 5}) // nearly the same grey
+	want = slices.Insert(want, 2, Pair{1, 5}) // nearly the same gray
 	want = slices.Insert(want, 6, Pair{5, 1})
 	for _, maxBits := range []int{0, 64} {
 		equal(t, "pairs", must[[]Pair](t)(NearDuplicates(d, d, maxBits)), want)

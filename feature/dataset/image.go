@@ -21,11 +21,11 @@ type ImageOptions struct {
 	// images keep their size, and all must have the same.
 	Size [2]int
 
-	// Channels is 1 for grey or 3 for red, green, blue. If it is zero, images
+	// Channels is 1 for gray or 3 for red, green, blue. If it is zero, images
 	// keep what they have, and all must have the same.
 	Channels int
 
-	// Pixels normalises the pixels, which are in [0, 1] without. The zero value
+	// Pixels normalizes the pixels, which are in [0, 1] without. The zero value
 	// leaves them there.
 	Pixels feature.Pixels
 

@@ -100,7 +100,7 @@ func planes(dst, row []uint8, y int, shape []int) {
 	}
 }
 
-// luma is that of ITU-R BT.601 with weights to 16 bits, which sum to 2¹⁶: grey
+// luma is that of ITU-R BT.601 with weights to 16 bits, which sum to 2¹⁶: gray
 // stays as it is.
 func luma(r, g, b uint8) uint8 {
 	return uint8((19595*uint32(r) + 38470*uint32(g) + 7471*uint32(b) + 1<<15) >> 16)

@@ -66,11 +66,11 @@ func TestLosslessFormats(t *testing.T) {
 	}
 	gray16 := gray(2, 5, 7)
 	got, shape := one(t, "a.tiff", gray16, ImageOptions{})
-	equal(t, "grey", got, gray16.Pix)
+	equal(t, "gray", got, gray16.Pix)
 	equal(t, "shape", shape, []int{1, 5, 7})
 }
 
-// tiffFile is a grey TIFF with an orientation, as a camera writes it.
+// tiffFile is a gray TIFF with an orientation, as a camera writes it.
 func tiffFile(orientation, h, w int, pix []uint8) string {
 	tags := [][2]int{{256, w}, {257, h}, {258, 8}, {259, 1}, {262, 1}, {273, 8}, {orientTag, orientation}, {277, 1}, {278, h}, {279, w * h}}
 	b := binary.LittleEndian.AppendUint32([]byte("II*\x00"), uint32(8+len(pix)))
