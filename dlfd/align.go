@@ -37,6 +37,12 @@ type Align struct {
 	// below 1, and none is added where it is 1; Off adds none.
 	Perturb float64
 
+	// NoNorms leaves a model without batch norm as it is. By default a model that
+	// has no running statistics and can be given batch norm (see
+	// feature.NormInserter) has it from before part 1 until the end, when it is
+	// folded into the weights.
+	NoNorms bool
+
 	// Match is the weight of part 3. If it is zero, .1 is used where Shrink is
 	// below 1, and .3 where it is 1; Off leaves it out.
 	Match float64
@@ -53,6 +59,14 @@ type Align struct {
 	Schedule train.Schedule `json:"-"`
 }
 
+// insertNorms gives the model batch norm where part 1 is going to change weights.
+func (a Align) insertNorms(ctx context.Context, s *Session) (fold func() error, err error) {
+	if a.NoNorms || a.Shrink == 1 && a.Perturb <= 0 {
+		return func() error { return nil }, nil
+	}
+	return s.InsertNorms(ctx)
+}
+
 // Name implements Namer.
 func (Align) Name() string { return "Align" }
 
@@ -62,7 +76,11 @@ func (Align) Name() string { return "Align" }
 // is batch norm, 30 batches forward for its statistics; two scores.
 func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error) {
 	return Run(ctx, a.Name(), m, data, opt, Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *Session) error {
-		a, err := a.resolve(train.HasStatistics(m.Spec()), s.StepsPerEpoch(s.Data.Retain))
+		fold, err := a.insertNorms(ctx, s)
+		if err != nil {
+			return err
+		}
+		a, err := a.resolve(train.HasStatistics(s.Model.Spec()), s.StepsPerEpoch(s.Data.Retain))
 		if err != nil {
 			return err
 		}
@@ -78,6 +96,9 @@ func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt 
 			return nil
 		}
 		if err := a.run(ctx, s); err != nil {
+			return err
+		}
+		if err := fold(); err != nil {
 			return err
 		}
 		return score.take(ctx, s)

@@ -140,6 +140,9 @@ type Result struct {
 	Ledger Ledger  `json:"ledger"`
 	// Overlap lists the identities that stand both in Retain and in Forget.
 	Overlap []string `json:"overlap,omitempty"`
+	// Notes says what else a user should know, one sentence each: which layers
+	// could not be given batch norm.
+	Notes []string `json:"notes,omitempty"`
 	// Shared lists the samples that stand in two of the sets.
 	Shared []Shared `json:"shared,omitempty"`
 }
