@@ -2,6 +2,7 @@ package dlfd
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"sync/atomic"
 
@@ -99,6 +100,59 @@ func (c cloneMeter) Clone() (feature.Trainable, error) {
 	return newMeter(m, c.ledger), nil
 }
 
+// insertMeter inserts norms into a metered model. The model that it returns counts
+// into the same ledger, as do the passes that the insertion makes: one for every
+// sample that it reads.
+type insertMeter struct {
+	feature.NormInserter
+	ledger *Ledger
+}
+
+// InsertNorms implements feature.NormInserter.
+func (m insertMeter) InsertNorms(ctx context.Context, d feature.Dataset) (feature.Normed, error) {
+	n, err := m.NormInserter.InsertNorms(ctx, readMeter{d, m.ledger})
+	if err != nil {
+		return nil, err
+	}
+	switch t := newMeter(n, m.ledger).(type) {
+	case *modeMeter:
+		return normedMeter{t, n}, nil
+	case *modeUpdateMeter:
+		return normedUpdateMeter{t, n}, nil
+	}
+	return nil, fmt.Errorf("%w: the model with inserted norms has no training mode", feature.ErrMode)
+}
+
+// readMeter counts a forward pass for every sample that is read.
+type readMeter struct {
+	feature.Dataset
+	ledger *Ledger
+}
+
+// Read implements feature.Dataset.
+func (d readMeter) Read(index []int, x []float32, labels []int) error {
+	atomic.AddInt64(&d.ledger.Forward, int64(len(index)))
+	return d.Dataset.Read(index, x, labels)
+}
+
+// normedMeter and normedUpdateMeter are metered models with inserted norms.
+type (
+	normedMeter struct {
+		*modeMeter
+		folder
+	}
+	normedUpdateMeter struct {
+		*modeUpdateMeter
+		folder
+	}
+)
+
+// folder is what a feature.Normed has beside a model.
+type folder interface {
+	Fold() error
+	Notes() []string
+}
+
 // As implements the look-through of feature.As. An interface that this package
 // does not know is the model's own, and what passes through it is not counted.
 func (m *meter) As(target any) bool {
@@ -106,6 +160,13 @@ func (m *meter) As(target any) bool {
 		inner, ok := feature.As[feature.Cloner](m.Trainable)
 		if ok {
 			*c = cloneMeter{inner, m.ledger}
+		}
+		return ok
+	}
+	if n, ok := target.(*feature.NormInserter); ok {
+		inner, ok := feature.As[feature.NormInserter](m.Trainable)
+		if ok {
+			*n = insertMeter{inner, m.ledger}
 		}
 		return ok
 	}
