@@ -34,7 +34,7 @@ func (s *Session) check(needs Needs) error {
 	sets = slices.DeleteFunc(sets, namedSet.missing)
 	for i, a := range sets {
 		for _, b := range sets[:i] {
-			if err := feature.CheckClasses(a, b); err != nil {
+			if err := feature.CheckClasses(a.Dataset, b.Dataset); err != nil {
 				return fmt.Errorf("%s and %s: %w", a.name, b.name, err)
 			}
 		}

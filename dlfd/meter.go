@@ -135,6 +135,9 @@ func (d readMeter) Read(index []int, x []float32, labels []int) error {
 	return d.Dataset.Read(index, x, labels)
 }
 
+// As implements the look-through of feature.As.
+func (d readMeter) As(target any) bool { return lookThrough(d.Dataset, target) }
+
 // normedMeter and normedUpdateMeter are metered models with inserted norms.
 type (
 	normedMeter struct {
@@ -174,11 +177,17 @@ func (m *meter) As(target any) bool {
 	case *feature.ModeGrader, *feature.ParamUpdater:
 		return false // the concrete type has it, if the model does
 	}
-	to := reflect.ValueOf(target).Elem()
-	if inner := reflect.ValueOf(m.Trainable); inner.Type().AssignableTo(to.Type()) {
-		to.Set(inner)
+	return lookThrough(m.Trainable, target)
+}
+
+// lookThrough stores what v offers in *target, as feature.As does, for an
+// interface that is known at run time only.
+func lookThrough(v, target any) bool {
+	to, from := reflect.ValueOf(target).Elem(), reflect.ValueOf(v)
+	if from.Type().AssignableTo(to.Type()) {
+		to.Set(from)
 		return true
 	}
-	w, ok := m.Trainable.(interface{ As(target any) bool })
+	w, ok := v.(interface{ As(target any) bool })
 	return ok && w.As(target)
 }
