@@ -170,8 +170,11 @@ func Batches(s feature.Spec, d feature.Dataset, size int, src rand.Source) iter.
 	return feature.BatchesOf(d, size, least(s, size), src)
 }
 
-// BatchCount returns the number of Batches, 0 for an empty dataset.
+// BatchCount returns the number of Batches, 0 for an empty dataset or nil.
 func BatchCount(s feature.Spec, d feature.Dataset, size int) int {
+	if d == nil {
+		return 0
+	}
 	n := d.Len()
 	count := n / size
 	if rest := n % size; rest >= least(s, size) || count == 0 && rest > 0 {
