@@ -76,12 +76,12 @@ func (a *Audited) judge(ctx context.Context, m feature.Model, data AuditData, se
 			return fmt.Errorf("%w: %s", ErrEmpty, c.name)
 		}
 		for _, b := range sets[:i] {
-			if err := feature.CheckClasses(c, b); err != nil {
+			if err := feature.CheckClasses(c.Dataset, b.Dataset); err != nil {
 				return fmt.Errorf("%s and %s: %w", c.name, b.name, err)
 			}
 		}
 		var err error
-		if out[i], err = outputs(ctx, m, c); err != nil {
+		if out[i], err = outputs(ctx, m, c.Dataset); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}

@@ -76,7 +76,7 @@ func (s *Step) CrossEntropy(ctx context.Context, mode feature.Mode, x feature.Te
 		}
 		loss, err = feature.CrossEntropy(val[0], feature.Tensor{}, labels, 1)
 		if err == nil && !finite.Is(loss) {
-			err = fmt.Errorf("%w: the loss is %v", ErrDiverged, loss)
+			err = fmt.Errorf("train: %w: the loss is %v", ErrDiverged, loss)
 		}
 		return err
 	})
@@ -96,10 +96,10 @@ func (s *Step) ModeFor(b feature.Batch) feature.Mode {
 // ErrDiverged, and those of the model, the data and the functions.
 func (d Descent) Run(ctx context.Context, m feature.Trainable, data feature.Dataset) error {
 	if d.Epochs < 1 || d.BatchSize < 1 || d.BatchSize > MaxBatch || d.Optimizer == nil {
-		return fmt.Errorf("%w: Epochs %d, BatchSize %d (at most %d), Optimizer %v", ErrParameter, d.Epochs, d.BatchSize, MaxBatch, d.Optimizer)
+		return fmt.Errorf("train: %w: Epochs %d, BatchSize %d (at most %d), Optimizer %v", ErrParameter, d.Epochs, d.BatchSize, MaxBatch, d.Optimizer)
 	}
 	if data == nil || data.Len() == 0 {
-		return fmt.Errorf("%w: there is nothing to train on", feature.ErrEmpty)
+		return fmt.Errorf("train: %w: there is nothing to train on", feature.ErrEmpty)
 	}
 	spec := m.Spec()
 	s := &Step{
@@ -107,7 +107,7 @@ func (d Descent) Run(ctx context.Context, m feature.Trainable, data feature.Data
 		PerEpoch: BatchCount(spec, data, d.BatchSize),
 	}
 	if d.Epochs > math.MaxInt/s.PerEpoch {
-		return fmt.Errorf("%w: %d epochs of %d steps", ErrParameter, d.Epochs, s.PerEpoch)
+		return fmt.Errorf("train: %w: %d epochs of %d steps", ErrParameter, d.Epochs, s.PerEpoch)
 	}
 	s.Of = d.Epochs * s.PerEpoch
 	for s.Epoch = range d.Epochs {
@@ -170,8 +170,11 @@ func Batches(s feature.Spec, d feature.Dataset, size int, src rand.Source) iter.
 	return feature.BatchesOf(d, size, least(s, size), src)
 }
 
-// BatchCount returns the number of Batches, 0 for an empty dataset.
+// BatchCount returns the number of Batches, 0 for an empty dataset or nil.
 func BatchCount(s feature.Spec, d feature.Dataset, size int) int {
+	if d == nil {
+		return 0
+	}
 	n := d.Len()
 	count := n / size
 	if rest := n % size; rest >= least(s, size) || count == 0 && rest > 0 {

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -78,9 +77,6 @@ func Fit(ctx context.Context, m feature.Trainable, d feature.Dataset, opt *Optio
 			return nil
 		},
 	}.Run(ctx, m, d)
-	if err != nil {
-		err = fmt.Errorf("train: %w", err)
-	}
 	return history, err
 }
 

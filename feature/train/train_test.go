@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/feature"
@@ -231,6 +232,76 @@ func TestStepRestoresRunningStatistics(t *testing.T) {
 	for i, p := range m.Spec().Params {
 		if !slices.Equal(before[i], after[i]) {
 			t.Errorf("%s changed", p.Name)
+		}
+	}
+}
+
+// normed is a perceptron with batch norm over its one hidden layer.
+func normed(t *testing.T) *nn.Network {
+	t.Helper()
+	b := nn.NewBuilder(1, 4)
+	m, err := b.Build(b.Linear("fc2", b.ReLU(b.BatchNorm("bn", b.Linear("fc1", b.Input(), 5))), 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Train is asked about running statistics, too.
+func TestFitLeavesFrozenStatistics(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		train func(feature.Param) bool
+	}{
+		{"the last layer", func(p feature.Param) bool { return strings.HasPrefix(p.Name, "fc2.") }},
+		{"all but one statistic", func(p feature.Param) bool { return p.Name != "bn.running_mean" }},
+		{"one statistic", func(p feature.Param) bool { return p.Name == "bn.running_var" }},
+		{"everything", nil},
+	} {
+		m := normed(t)
+		before, _ := feature.Snapshot(m)
+		opt := &train.Options{Epochs: 1, BatchSize: 8, Train: c.train}
+		if _, err := train.Fit(context.Background(), m, featuretest.NewBlobs(32, 4, 3, .4, 7, 8), opt); err != nil {
+			t.Fatal(err)
+		}
+		after, _ := feature.Snapshot(m)
+		for i, p := range m.Spec().Params {
+			if changed := !slices.Equal(before[i], after[i]); changed != (c.train == nil || c.train(p)) {
+				t.Errorf("%s is trained: %s changed: %v", c.name, p.Name, changed)
+			}
+		}
+	}
+}
+
+// A last batch of one sample joins the one before; a set of one sample runs with
+// the statistics that the model has.
+func TestFitOnOneSampleMore(t *testing.T) {
+	for n, steps := range map[int]int{33: 1, 64: 2, 65: 2, 66: 3, 1: 1} {
+		got := 0
+		m := normed(t)
+		before, _ := feature.Snapshot(m)
+		history, err := train.Fit(context.Background(), m, featuretest.NewBlobs(n, 4, 3, .4, 7, 8), &train.Options{Epochs: 2, Observer: func(p train.Progress) { got = p.Steps }})
+		if err != nil || got != 2*steps || len(history) != 2 {
+			t.Errorf("%d samples: %d steps in two epochs, want %d; losses %v, %v", n, got, 2*steps, history, err)
+		}
+		after, _ := feature.Snapshot(m)
+		for i, p := range m.Spec().Params {
+			if p.Kind == feature.Statistic && slices.Equal(before[i], after[i]) != (n == 1) {
+				t.Errorf("%d samples: %s moved: %v", n, p.Name, n == 1)
+			}
+		}
+	}
+	plain := featuretest.NewMLP(4, 8, 3, 1) // no batch norm: as ever
+	if n := train.BatchCount(plain.Spec(), featuretest.NewBlobs(33, 4, 3, 1, 7, 8), 32); n != 2 {
+		t.Errorf("%d batches without batch norm, want 2", n)
+	}
+}
+
+func TestDescentRefusesSettings(t *testing.T) {
+	m, d := featuretest.NewMLP(4, 8, 3, 1), featuretest.NewBlobs(9, 4, 3, 1, 1, 1)
+	for _, o := range []train.Options{{Epochs: -1}, {BatchSize: -1}, {BatchSize: math.MaxInt}, {BatchSize: train.MaxBatch + 1}, {Epochs: math.MaxInt, BatchSize: 1}} {
+		if _, err := train.Fit(context.Background(), m, d, &o); !errors.Is(err, train.ErrParameter) || !errors.Is(err, feature.ErrParameter) {
+			t.Errorf("%+v: %v", o, err)
 		}
 	}
 }
