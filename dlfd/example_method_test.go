@@ -25,7 +25,7 @@ func (u Uncertain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.D
 		forget, stop := s.Cycle(s.Data.Forget, "forget order")
 		defer stop()
 		logits := []string{m.Spec().Logits}
-		return s.Descend(ctx, dlfd.Descent{Epochs: 2, Optimizer: &train.SGD{Rate: .01, Momentum: .9}, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
+		return s.Descend(ctx, dlfd.Descent{Epochs: 2, Optimizer: train.SGD{Rate: .01, Momentum: .9}, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
 			step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 			if err != nil {
 				return err

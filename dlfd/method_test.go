@@ -120,7 +120,7 @@ func memorised(t *testing.T) (*featuretest.MLP, dlfd.Data) {
 		t.Fatal(err)
 	}
 	m := featuretest.NewMLP(6, 64, 3, 1)
-	if _, err := train.Fit(context.Background(), m, all, &train.Options{Epochs: 150, Optimizer: &train.Adam{Rate: .01}}); err != nil {
+	if _, err := train.Fit(context.Background(), m, all, &train.Options{Epochs: 150, Optimizer: train.Adam{Rate: .01}}); err != nil {
 		t.Fatal(err)
 	}
 	return m, data

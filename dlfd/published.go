@@ -117,7 +117,7 @@ func (d DLFD) resolve(spec feature.Spec) (DLFD, error) {
 	return d, checkDescent(d.Epochs, d.Rate)
 }
 
-func sgd(rate float64) *train.SGD { return &train.SGD{Rate: rate, Momentum: .9, WeightDecay: 5e-4} }
+func sgd(rate float64) train.SGD { return train.SGD{Rate: rate, Momentum: .9, WeightDecay: 5e-4} }
 
 // descend takes the steps, with a score now and then.
 func (d DLFD) descend(ctx context.Context, s *Session, score *scorer) error {

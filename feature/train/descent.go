@@ -102,10 +102,11 @@ func (d Descent) Run(ctx context.Context, m feature.Trainable, data feature.Data
 		return fmt.Errorf("train: %w: there is nothing to train on", feature.ErrEmpty)
 	}
 	spec := m.Spec()
-	s := &Step{
-		Stepper: NewStepper(m, d.Optimizer, d.Train), logits: []string{spec.Logits},
-		PerEpoch: BatchCount(spec, data, d.BatchSize),
+	stepper, err := NewStepper(m, d.Optimizer, d.Train)
+	if err != nil {
+		return err
 	}
+	s := &Step{Stepper: stepper, logits: []string{spec.Logits}, PerEpoch: BatchCount(spec, data, d.BatchSize)}
 	if d.Epochs > math.MaxInt/s.PerEpoch {
 		return fmt.Errorf("train: %w: %d epochs of %d steps", ErrParameter, d.Epochs, s.PerEpoch)
 	}

@@ -92,7 +92,7 @@ func (opt *Options) resolve() (Options, error) {
 		o.BatchSize = 32
 	}
 	if o.Optimizer == nil {
-		o.Optimizer = &SGD{Rate: .05, Momentum: .9, WeightDecay: 5e-4}
+		o.Optimizer = SGD{Rate: .05, Momentum: .9, WeightDecay: 5e-4}
 	}
 	return o, nil
 }

@@ -30,9 +30,13 @@ func (s *scalar) SetParam(_ int, src []float32) error { copy(s.w, src); return n
 func walk(t *testing.T, o train.Optimizer, grads []float32) []float64 {
 	t.Helper()
 	m := &scalar{w: []float32{1}}
+	state, err := o.Start(m.Spec())
+	if err != nil {
+		t.Fatal(err)
+	}
 	var path []float64
 	for _, g := range grads {
-		if err := o.Step(m, [][]float32{{g}}, 1); err != nil {
+		if err := state.Step(m, [][]float32{{g}}, 1); err != nil {
 			t.Fatal(err)
 		}
 		path = append(path, float64(m.w[0]))
@@ -50,8 +54,8 @@ func TestOptimizersFollowPyTorch(t *testing.T) {
 		opt  train.Optimizer
 		want []float64
 	}{
-		{"sgd", &train.SGD{Rate: .1, Momentum: .9, WeightDecay: .01}, sgdPath},
-		{"adam", &train.Adam{Rate: .1, WeightDecay: .01}, adamPath},
+		{"sgd", train.SGD{Rate: .1, Momentum: .9, WeightDecay: .01}, sgdPath},
+		{"adam", train.Adam{Rate: .1, WeightDecay: .01}, adamPath},
 	} {
 		for i, v := range walk(t, c.opt, grads) {
 			if math.Abs(v-c.want[i]) > 2e-6 { // a few float32 roundings near 1
@@ -64,16 +68,53 @@ func TestOptimizersFollowPyTorch(t *testing.T) {
 func TestOptimizersRefuseBadSettings(t *testing.T) {
 	m := &scalar{w: []float32{1}}
 	for _, o := range []train.Optimizer{
-		&train.SGD{}, &train.SGD{Rate: -1}, &train.SGD{Rate: math.NaN()}, &train.SGD{Rate: .1, Momentum: 1}, &train.SGD{Rate: .1, WeightDecay: -1},
-		&train.SGD{Rate: .1, Momentum: math.NaN()}, &train.SGD{Rate: .1, WeightDecay: math.Inf(1)}, &train.Adam{Rate: .1, Beta1: math.NaN()},
-		&train.Adam{}, &train.Adam{Rate: .1, Beta1: 1}, &train.Adam{Rate: .1, Epsilon: -1},
+		train.SGD{}, train.SGD{Rate: -1}, train.SGD{Rate: math.NaN()}, train.SGD{Rate: .1, Momentum: 1}, train.SGD{Rate: .1, WeightDecay: -1},
+		train.SGD{Rate: .1, Momentum: math.NaN()}, train.SGD{Rate: .1, WeightDecay: math.Inf(1)}, train.Adam{Rate: .1, Beta1: math.NaN()},
+		train.Adam{}, train.Adam{Rate: .1, Beta1: 1}, train.Adam{Rate: .1, Epsilon: -1},
 	} {
-		if err := o.Step(m, [][]float32{{1}}, 1); !errors.Is(err, train.ErrParameter) || m.w[0] != 1 {
-			t.Errorf("%+v: error %v, w %v", o, err, m.w)
+		if _, err := o.Start(m.Spec()); !errors.Is(err, train.ErrParameter) {
+			t.Errorf("%+v: error %v", o, err)
 		}
 	}
-	if err := (&train.SGD{Rate: 1}).Step(m, [][]float32{{1, 2}}, 1); !errors.Is(err, feature.ErrShape) {
+	state, err := train.SGD{Rate: 1}.Start(m.Spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := state.Step(m, [][]float32{{1, 2}}, 1); !errors.Is(err, feature.ErrShape) || m.w[0] != 1 {
 		t.Errorf("long gradient: %v", err)
+	}
+	if err := state.Step(m, [][]float32{{1}}, math.NaN()); !errors.Is(err, train.ErrParameter) || m.w[0] != 1 {
+		t.Errorf("scale NaN: %v", err)
+	}
+}
+
+// A parameter that is unfrozen late takes its first step then: Adam's correction
+// of the moments counts the steps of each parameter.
+func TestAdamCountsStepsByParameter(t *testing.T) {
+	late := featuretest.NewMLP(2, 2, 2, 1)
+	state, err := train.Adam{Rate: .1}.Start(late.Spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	grads := feature.NewGradients(late.Spec())
+	for i := range grads[0] {
+		grads[0][i] = 1
+	}
+	other := slices.Clone(grads)
+	other[0] = nil
+	for range 5 {
+		if err := state.Step(late, other, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := slices.Clone(late.P[0])
+	if err := state.Step(late, grads, 1); err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range late.P[0] {
+		if moved := float64(before[i] - w); math.Abs(moved-.1) > 1e-6 { // a first step is Rate long
+			t.Errorf("weight %d moved by %v at its first step, want .1", i, moved)
+		}
 	}
 }
 
@@ -172,7 +213,10 @@ func TestFitErrors(t *testing.T) {
 func TestStepRefusesGradientsThatAreNotFinite(t *testing.T) {
 	m := featuretest.NewMLP(4, 8, 3, 1)
 	before, _ := feature.Snapshot(m)
-	s := train.NewStepper(m, &train.SGD{Rate: .1}, nil)
+	s, err := train.NewStepper(m, train.SGD{Rate: .1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	b, err := feature.ReadAll(featuretest.NewBlobs(6, 4, 3, 1, 1, 1))
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +261,10 @@ func TestStepRestoresRunningStatistics(t *testing.T) {
 	for i := range x.Data {
 		x.Data[i] = float32(i % 7)
 	}
-	s := train.NewStepper(m, &train.SGD{Rate: .1}, nil)
+	s, err := train.NewStepper(m, train.SGD{Rate: .1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	err = s.Step(context.Background(), feature.Mode{Train: true, Track: true}, x, []string{m.Spec().Logits}, func(_, cot []feature.Tensor) error {
 		cot[0].Data[0] = float32(math.Inf(1))
 		return nil
