@@ -114,6 +114,9 @@ func (d DLFD) resolve(spec feature.Spec) (DLFD, error) {
 	if d.Steering, err = d.Steering.resolve(); err != nil {
 		return d, err
 	}
+	if err := d.Synth.Check(spec); err != nil { // even if no batch comes to be perturbed
+		return d, err
+	}
 	return d, checkDescent(d.Epochs, d.Rate)
 }
 
