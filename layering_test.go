@@ -23,12 +23,13 @@ var mayImport = map[string][]string{
 	"internal/finite":     {},
 	"internal/graph":      {"internal/kernel", "internal/par", "internal/rng"},
 
-	"feature":             {"internal/..."},
-	"feature/featuretest": {"feature", "internal/..."},
-	"feature/train":       {"feature", "internal/..."},
-	"feature/nn":          {"feature", "feature/internal/...", "internal/..."},
-	"feature/dataset":     {"feature", "internal/..."},
-	"feature/onnx":        {"feature", "feature/internal/...", "internal/..."},
+	"feature":                 {"internal/..."},
+	"feature/featuretest":     {"feature", "internal/..."},
+	"feature/train":           {"feature", "internal/..."},
+	"feature/train/traintest": {"feature", "feature/train", "feature/featuretest", "internal/..."},
+	"feature/nn":              {"feature", "feature/internal/...", "internal/..."},
+	"feature/dataset":         {"feature", "internal/..."},
+	"feature/onnx":            {"feature", "feature/internal/...", "internal/..."},
 	// The one adapter from internal/graph to feature.Model.
 	"feature/internal/exec": {"feature", "internal/..."},
 	// The ONNX format, for everything that writes it.

@@ -26,6 +26,7 @@ type Workspace struct {
 	warm    map[warmKey][]float64
 	memos   map[warmKey]*memo
 	tables  map[draws][]float64
+	workers []*Workspace // for work on other goroutines
 }
 
 type mark struct{ floats, ints, singles position }
@@ -69,20 +70,28 @@ func (w *Workspace) Leave() {
 	w.singles.rewind(m.singles)
 }
 
-// account starts the statistics of one part of an Eval and returns those of
-// the parts before it, for settle.
-func (w *Workspace) account() (before Stats) {
+// beginPart starts the statistics of one part of an Eval and returns those of
+// the parts before it, for endPart.
+func (w *Workspace) beginPart() (before Stats) {
 	before, w.Stats = w.Stats, Stats{Converged: true}
 	return before
 }
 
-// settle adds the parts before to the statistics and returns those of the last
+// endPart adds the parts before to the statistics and returns those of the last
 // part alone.
-func (w *Workspace) settle(before Stats) (own Stats) {
+func (w *Workspace) endPart(before Stats) (own Stats) {
 	own = w.Stats
 	w.Stats = before
 	w.Stats.merge(own)
 	return own
+}
+
+// worker returns the workspace number i for work on other goroutines.
+func (w *Workspace) worker(i int) *Workspace {
+	for len(w.workers) <= i {
+		w.workers = append(w.workers, new(Workspace))
+	}
+	return w.workers[i]
 }
 
 // Floats returns n numbers of scratch memory with any content, for use until

@@ -20,8 +20,8 @@ type namedSet struct {
 
 // check returns an error unless the datasets that are needed are there, those
 // that are there fit the model and one another, every sample that is needed is
-// finite and has a label that the model knows, and no two sets share what they
-// must not. It reads each set once.
+// finite and has a label that the model knows, Retain has more than one class, and
+// no two sets share what they must not. It reads each set once.
 func (s *Session) check(needs Needs) error {
 	// Retain, the largest, comes last: the samples of the others are remembered.
 	sets := []namedSet{{"forget", s.Data.Forget, needs.Forget}, {"holdout", s.Data.Holdout, needs.Holdout}, {"retain", s.Data.Retain, needs.Retain}}
@@ -34,7 +34,7 @@ func (s *Session) check(needs Needs) error {
 	sets = slices.DeleteFunc(sets, namedSet.missing)
 	for i, a := range sets {
 		for _, b := range sets[:i] {
-			if err := feature.CheckClasses(a, b); err != nil {
+			if err := feature.CheckClasses(a.Dataset, b.Dataset); err != nil {
 				return fmt.Errorf("%s and %s: %w", a.name, b.name, err)
 			}
 		}
@@ -42,7 +42,7 @@ func (s *Session) check(needs Needs) error {
 	s.Result.Overlap = feature.SharedIdentities(s.Data.Retain, s.Data.Forget)
 	seen := make(samples)
 	for _, set := range sets {
-		shared, err := seen.read(set)
+		shared, err := seen.read(set, spec.Classes())
 		if err != nil {
 			return fmt.Errorf("%s: %w", set.name, err)
 		}
@@ -82,16 +82,21 @@ type place struct {
 // when, or if, a method comes across it. It returns the samples that stand in a
 // set that was read before, and remembers those of all sets but retain. Memory:
 // 16 bytes and a place a sample that is remembered.
-func (k samples) read(d namedSet) ([]Shared, error) {
+func (k samples) read(d namedSet, classes int) ([]Shared, error) {
 	var shared []Shared
 	var buf []byte
 	last := d.name == "retain"
+	first, several := -1, false // the first label; there is another
 	for b, err := range feature.Batches(d, 256, nil) {
 		if err != nil {
 			return nil, err
 		}
 		for i, label := range b.Labels {
 			row, index := b.X.Row(i), b.Index[i]
+			if first < 0 {
+				first = label
+			}
+			several = several || label != first
 			if err := d.checkSample(index, row, label); err != nil {
 				return nil, err
 			}
@@ -103,6 +108,10 @@ func (k samples) read(d namedSet) ([]Shared, error) {
 				k[id] = place{d.name, index}
 			}
 		}
+	}
+	if last && d.needed && !several {
+		return nil, fmt.Errorf("%w: all %d samples have label %d of %d classes; a descent on them would teach the model to say nothing else",
+			ErrParameter, d.Len(), first, classes)
 	}
 	return shared, nil
 }

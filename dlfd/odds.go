@@ -37,7 +37,7 @@ func (o *oddsByClass) class(label int) *classOdds {
 // visit records the log-odds of a batch, of forget samples for side 0 and of
 // holdout samples for side 1, and returns them.
 func (o *oddsByClass) visit(side int, logits feature.Tensor, b feature.Batch) ([]float64, error) {
-	odds, err := metrics.LogitMargins(metrics.Outputs{N: len(b.Labels), Classes: logits.RowLen(), Logits: logits.Data, Labels: b.Labels})
+	odds, err := metrics.Outputs{N: len(b.Labels), Classes: logits.RowLen(), Logits: logits.Data, Labels: b.Labels}.LogitMargins()
 	if err != nil {
 		return nil, err
 	}

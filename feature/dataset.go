@@ -19,7 +19,9 @@ type Dataset interface {
 	Classes() int // labels are in [0, Classes)
 
 	// Read copies sample index[i] into row i of x, which holds
-	// len(index)×size of a sample, and its label into labels[i].
+	// len(index)×size of a sample, and its label into labels[i]. Values are
+	// finite. It does not modify index and keeps no argument. Errors: what
+	// [CheckRead] returns, and those of the source of the data.
 	Read(index []int, x []float32, labels []int) error
 }
 

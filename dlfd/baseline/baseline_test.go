@@ -113,7 +113,7 @@ func TestRetrainStartsAfresh(t *testing.T) {
 // One optimizer for all runs would carry its momentum from one request to the next.
 func TestRetrainRepeats(t *testing.T) {
 	fresh := func(seed uint64) (feature.Trainable, error) { return featuretest.NewMLP(4, 6, 3, seed), nil }
-	u := baseline.Retrain{Fresh: fresh, Epochs: 2, NewOptimizer: func() train.Optimizer { return &train.Adam{Rate: .01} }}
+	u := baseline.Retrain{Fresh: fresh, Epochs: 2, Optimizer: train.Adam{Rate: .01}}
 	a, b := featuretest.NewMLP(4, 6, 3, 10), featuretest.NewMLP(4, 6, 3, 10)
 	unlearn(t, u, a, 8)
 	unlearn(t, u, b, 8)

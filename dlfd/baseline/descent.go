@@ -27,6 +27,6 @@ func (d Descent) resolve(epochs int, rate float64) (Descent, error) {
 	return d, nil
 }
 
-func (d Descent) optimizer() *train.SGD {
-	return &train.SGD{Rate: d.Rate, Momentum: .9, WeightDecay: 5e-4}
+func (d Descent) optimizer() train.SGD {
+	return train.SGD{Rate: d.Rate, Momentum: .9, WeightDecay: 5e-4}
 }

@@ -19,9 +19,9 @@ type Retrain struct {
 	// Epochs is the number of passes over the retain set. If it is zero, 30 is
 	// used.
 	Epochs int
-	// NewOptimizer makes the optimizer, which serves one run. If it is nil, that
-	// of train.Options is used.
-	NewOptimizer func() train.Optimizer `json:"-"`
+	// Optimizer moves the parameters. If it is nil, that of train.Options is
+	// used.
+	Optimizer train.Optimizer
 	// Schedule scales the learning rate. If it is nil, train.Constant is used.
 	Schedule train.Schedule `json:"-"`
 }
@@ -52,13 +52,10 @@ func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 		if err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
-		o := train.Options{Epochs: r.Epochs, Schedule: r.Schedule, BatchSize: s.BatchSize, Seed: s.Seed("train")}
+		o := train.Options{Epochs: r.Epochs, Optimizer: r.Optimizer, Schedule: r.Schedule, BatchSize: s.BatchSize, Seed: s.Seed("train")}
 		o.Observer = func(p train.Progress) {
 			s.Steps = p.Steps
 			s.Step(dlfd.Point{Loss: p.Loss})
-		}
-		if r.NewOptimizer != nil {
-			o.Optimizer = r.NewOptimizer()
 		}
 		_, err = train.Fit(ctx, s.Model, s.Data.Retain, &o)
 		return err

@@ -1,6 +1,7 @@
 // Package dlfdtest checks that an unlearning method keeps the laws of
-// dlfd.Unlearner: weights restored on every error, equal bits for equal
-// arguments, honest counting, and clear errors for bad requests.
+// dlfd.Unlearner: weights restored on every error and after every panic of user
+// code, equal bits for equal arguments and through wrappers, honest counting, and
+// clear errors for bad requests.
 //
 //	func TestMine(t *testing.T) { dlfdtest.Run(t, Mine{}) }
 package dlfdtest
@@ -53,7 +54,14 @@ func Run(t *testing.T, u dlfd.Unlearner) {
 		{"refuses empty sets", empty},
 		{"names the empty forget set", emptyForget},
 		{"takes nil options", nilOptions},
+		{"restores when the observer panics", panickyObserver},
+		{"restores when the model panics", panickyModel},
+		{"restores when a dataset panics", panickyData},
+		{"works through a wrapper of the model", wrappedModel},
+		{"works on subsets of whole sets", wrappedData},
 		{"refuses shared identities", overlap},
+		{"refuses shared samples", sharedSample},
+		{"refuses batch sizes out of range", batchSize},
 		{"refuses wrong shapes", wrongShape},
 	} {
 		t.Run(law.name, func(t *testing.T) {

@@ -63,7 +63,10 @@ func (r Method) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data
 			return err
 		}
 		s.Result.Settings = r.settings()
-		l := newLoop(r, s)
+		l, err := newLoop(r, s)
+		if err != nil {
+			return err
+		}
 		s.Steps = r.Epochs * s.StepsPerEpoch(s.Data.Retain)
 		if s.Spent() {
 			return nil
@@ -118,11 +121,12 @@ type loop struct {
 	seen  int // retain batches, skipped ones included
 }
 
-func newLoop(r Method, s *dlfd.Session) *loop {
-	return &loop{
-		Method: r, Session: s, score: newScorer(r.Cap, s),
-		step: train.NewStepper(s.Model, &train.SGD{Rate: r.Rate, Momentum: .9, WeightDecay: 5e-4}, nil),
+func newLoop(r Method, s *dlfd.Session) (*loop, error) {
+	step, err := train.NewStepper(s.Model, train.SGD{Rate: r.Rate, Momentum: .9, WeightDecay: 5e-4}, nil)
+	if err != nil {
+		return nil, err
 	}
+	return &loop{Method: r, Session: s, score: newScorer(r.Cap, s), step: step}, nil
 }
 
 func (l *loop) run(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/dlfd-go/unlearn/dlfd"
@@ -39,12 +40,15 @@ func (p *scorer) take(ctx context.Context, s *dlfd.Session) error {
 	if err != nil {
 		return fmt.Errorf("scoring holdout: %w", err)
 	}
+	v := dlfd.Score{ForgetLoss: stat.Mean(lf, nil), HoldoutLoss: stat.Mean(lh, nil)}
+	floats.Scale(-1, lf)
+	floats.Scale(-1, lh)
 	attack, err := metrics.PublishedAttack(lf, lh, p.seed)
 	if err != nil {
 		return fmt.Errorf("scoring forget (%d samples) against holdout (%d): %w", forget.N, holdout.N, err)
 	}
-	v := dlfd.Score{Forgetting: 2 * math.Abs(attack.Accuracy-.5), ForgetLoss: stat.Mean(lf, nil), HoldoutLoss: stat.Mean(lh, nil)}
-	if v.Accuracy, err = metrics.Accuracy(holdout); err != nil {
+	v.Forgetting = 2 * math.Abs(attack.Accuracy-.5)
+	if v.Accuracy, err = holdout.Accuracy(); err != nil {
 		return err
 	}
 	p.last, p.at = v.Forgetting, s.Result.Ledger.Steps
@@ -92,6 +96,6 @@ func losses(ctx context.Context, m feature.Model, d feature.Dataset) (metrics.Ou
 		return metrics.Outputs{}, nil, err
 	}
 	o := metrics.Outputs{N: len(labels), Classes: spec.Classes(), Logits: out[0].Data, Labels: labels}
-	l, err := metrics.CrossEntropies(o)
+	l, err := o.CrossEntropies()
 	return o, l, err
 }

@@ -156,9 +156,7 @@ func (t *trial) train(ctx context.Context, name string, fresh *nn.Network, d fea
 	recipe := baseline.Retrain{
 		Fresh:  func(seed uint64) (feature.Trainable, error) { return t.network(seed) },
 		Epochs: t.Epochs, Schedule: train.Cosine,
-		NewOptimizer: func() train.Optimizer {
-			return &train.SGD{Rate: t.Rate, Momentum: .9, WeightDecay: 5e-4}
-		},
+		Optimizer: train.SGD{Rate: t.Rate, Momentum: .9, WeightDecay: 5e-4},
 	}
 	return t.apply(ctx, name, recipe, fresh, dlfd.Data{Retain: d})
 }

@@ -14,10 +14,11 @@ import (
 
 // inspect lists what is in a file.
 func inspect(f flags, w io.Writer) error {
-	if err := onnx.Check(f.inspect); err != nil {
+	opt := &onnx.Options{Logits: f.logits}
+	if err := onnx.Check(f.inspect, opt); err != nil {
 		return err
 	}
-	m, err := onnx.Load(f.inspect, &onnx.Options{Logits: f.logits})
+	m, err := onnx.Load(f.inspect, opt)
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func fit(ctx context.Context, m *onnx.Model, d *data, f flags) error {
 	if err != nil {
 		return err
 	}
-	_, err = train.Fit(ctx, m, all, &train.Options{Epochs: f.fit, Optimizer: &train.Adam{Rate: 1e-3}})
+	_, err = train.Fit(ctx, m, all, &train.Options{Epochs: f.fit, Optimizer: train.Adam{Rate: 1e-3}})
 	return err
 }
 

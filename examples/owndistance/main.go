@@ -19,9 +19,13 @@ import (
 )
 
 // meanShift is the squared Euclidean distance between the means of two samples.
+// It refuses weights.
 func meanShift(_ *distance.Workspace, gx, gy []float64, x, y distance.Sample) (float64, error) {
 	if err := distance.Check(gx, gy, x, y); err != nil {
 		return 0, err
+	}
+	if x.W != nil || y.W != nil {
+		return 0, fmt.Errorf("%w: meanShift is uniform", distance.ErrWeights)
 	}
 	var sum float64
 	for k := range x.Dim {

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/internal/exec"
@@ -32,9 +33,11 @@ func (e *TensorError) Unwrap() error { return e.Err }
 
 // Bounds on what a file may ask for, checked before anything is allocated.
 const (
-	maxHeader = 1 << 24 // bytes
-	maxLayers = 1 << 14
-	maxWork   = 1 << 28 // elements of all activations of one sample
+	maxHeader  = 1 << 24 // bytes
+	maxTensors = 1 << 16
+	maxLayers  = 1 << 14
+	maxWork    = 1 << 28 // elements of all activations of one sample
+	maxPooled  = 1 << 36 // elements that all windows of poolings see, of one sample
 )
 
 // Load reads a network that Save wrote. It reads no more than the file holds
@@ -59,11 +62,14 @@ func decode(r io.Reader, size int64) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := rebuild(entries["__metadata__"])
+	if entries[metadataKey] == nil {
+		return nil, fmt.Errorf("nn: load: %w: the header has %d tensors but no metadata with an architecture: Load reads what Save wrote, not safetensors of other programs", ErrFormat, len(entries))
+	}
+	n, err := rebuild(entries[metadataKey])
 	if err != nil {
 		return nil, err
 	}
-	delete(entries, "__metadata__")
+	delete(entries, metadataKey)
 	order, err := match(n.Spec().Params, entries, data)
 	if err != nil {
 		return nil, err
@@ -94,17 +100,73 @@ func readHeader(r io.Reader, size int64) (map[string]json.RawMessage, int64, err
 	if _, err := io.ReadFull(r, header); err != nil {
 		return nil, 0, fmt.Errorf("nn: load: %w: header: %w", ErrFormat, err)
 	}
-	var entries map[string]json.RawMessage
-	if err := json.Unmarshal(header, &entries); err != nil {
+	entries, err := object(header)
+	if err != nil {
 		return nil, 0, fmt.Errorf("nn: load: %w: header: %w", ErrFormat, err)
 	}
 	return entries, size - 8 - int64(length), nil
 }
 
+// object returns the values of a JSON object by their keys, as they are spelled.
+// Package json alone takes the last of equal keys and does not mind upper case:
+// then two programs could read two networks from one file.
+func object(text []byte) (map[string]json.RawMessage, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	t, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	if t != json.Delim('{') {
+		return nil, fmt.Errorf("%v instead of a JSON object", t)
+	}
+	entries := map[string]json.RawMessage{}
+	for dec.More() {
+		if t, err = dec.Token(); err != nil {
+			return nil, err
+		}
+		key, _ := t.(string) // a key is one, or Token fails
+		if entries[key] != nil {
+			return nil, fmt.Errorf("%q is there twice", key)
+		}
+		if len(entries) == maxTensors {
+			return nil, fmt.Errorf("more than %d entries", maxTensors)
+		}
+		var v json.RawMessage
+		if err := dec.Decode(&v); err != nil {
+			return nil, err
+		}
+		entries[key] = v
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, err
+	}
+	if rest := text[dec.InputOffset():]; len(bytes.TrimSpace(rest)) > 0 {
+		return nil, fmt.Errorf("%d bytes behind the object", len(rest))
+	}
+	return entries, nil
+}
+
+// decodeObject decodes a JSON object that has these keys at most, each once, and
+// maybe others if more is set.
+func decodeObject(text []byte, v any, more bool, keys ...string) error {
+	entries, err := object(text)
+	if err != nil {
+		return err
+	}
+	for key := range entries {
+		spelled := slices.Contains(keys, key)
+		alike := slices.ContainsFunc(keys, func(k string) bool { return strings.EqualFold(k, key) })
+		if !spelled && (!more || alike) {
+			return fmt.Errorf("unknown key %q", key)
+		}
+	}
+	return json.Unmarshal(text, v)
+}
+
 // rebuild makes the network that the metadata describe, without weights.
 func rebuild(raw json.RawMessage) (*Network, error) {
 	var meta metadata
-	if err := json.Unmarshal(raw, &meta); err != nil {
+	if err := decodeObject(raw, &meta, true, "format", "unlearn.architecture"); err != nil {
 		return nil, fmt.Errorf("nn: load: %w: metadata: %w", ErrFormat, err)
 	}
 	if meta.Format != fileFormat {
@@ -125,11 +187,17 @@ func rebuild(raw json.RawMessage) (*Network, error) {
 // replay calls the builder as the architecture says.
 func replay(arch architecture) (*Network, error) {
 	b := NewBuilder(0, arch.Input...)
-	work := 0
+	work, pooled := 0, 0.0
 	for _, l := range arch.Layers {
 		out := b.apply(l)
 		if b.err != nil {
 			break
+		}
+		if l.Op == "maxpool" || l.Op == "avgpool" { // their windows need no bytes of the file
+			pooled += float64(b.g.Size(b.values[out])) * float64(l.Kernel) * float64(l.Kernel)
+		}
+		if pooled > maxPooled {
+			return nil, fmt.Errorf("nn: load: %w: poolings over windows of more than %d elements in all", ErrFormat, maxPooled)
 		}
 		if work += b.g.Size(b.values[out]); work > maxWork {
 			return nil, fmt.Errorf("nn: load: %w: activations of more than %d elements", ErrFormat, maxWork)
@@ -185,7 +253,7 @@ func matchOne(p feature.Param, entries map[string]json.RawMessage) (int64, error
 		return 0, errors.New("missing")
 	}
 	var t tensorInfo
-	if err := json.Unmarshal(raw, &t); err != nil {
+	if err := decodeObject(raw, &t, false, "dtype", "shape", "data_offsets"); err != nil {
 		return 0, err
 	}
 	if t.Dtype != "F32" || !slices.Equal(t.Shape, p.Shape) {

@@ -18,6 +18,9 @@ type metadata struct {
 	Architecture string `json:"unlearn.architecture"` // JSON
 }
 
+// metadataKey is the entry of the header that is no tensor.
+const metadataKey = "__metadata__"
+
 // fileFormat is the value of metadata.Format.
 const fileFormat = "unlearn/nn 1"
 
@@ -70,7 +73,7 @@ func (n *Network) header() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := map[string]any{"__metadata__": metadata{fileFormat, string(arch)}}
+	entries := map[string]any{metadataKey: metadata{fileFormat, string(arch)}}
 	var at int64
 	for _, p := range n.Spec().Params {
 		end := at + 4*int64(feature.Size(p.Shape))

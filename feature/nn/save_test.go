@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +95,10 @@ func TestLoadRefusesWhatDoesNotFit(t *testing.T) {
 		{replace(`\"op\":\"relu\"`, `\"op\":\"rely\"`), ErrArchitecture, ""},
 		{replace(`\"out\":9`, `\"out\":90000`), ErrFormat, "fc1.weight"},
 		{replace(`\"logits\":`, `\"logits\":9`), ErrFormat, ""},
+		{replace(`"fc1.weight":`, `"fc1.bias":`), ErrFormat, ""}, // twice
+		{replace(`"dtype":"F32"`, `"dtype":"F32","DTYPE":"F16"`), ErrFormat, "fc1.bias"},
+		{replace(`"format":`, `"format":"unlearn/nn 1","format":`), ErrFormat, ""},
+		{slices.Concat(binary.LittleEndian.AppendUint64(nil, 2), []byte("[]"), good), ErrFormat, ""},
 	} {
 		_, err := decode(bytes.NewReader(c.file), int64(len(c.file)))
 		if !errors.Is(err, c.want) {
@@ -136,4 +142,37 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("cannot load what was saved: %v", err)
 		}
 	})
+}
+
+// TestForeignFiles wants the cause named of files that are valid safetensors, but
+// not of this package.
+func TestForeignFiles(t *testing.T) {
+	header := `{"fc.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`
+	file := slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), []byte(header), make([]byte, 4))
+	_, err := decode(bytes.NewReader(file), int64(len(file)))
+	if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "no metadata with an architecture") {
+		t.Errorf("without metadata: %v", err)
+	}
+}
+
+// TestHostileHeaders measures what a small file can ask for.
+func TestHostileHeaders(t *testing.T) {
+	pool := `{"input":[1,512,512],"layers":[{"op":"maxpool","in":[0],"kernel":512,"stride":1,"pad":256}],"taps":[],"logits":1}`
+	header, err := json.Marshal(map[string]any{metadataKey: metadata{fileFormat, pool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := []byte("{" + strings.Repeat(`"a":0,`, 1<<21) + `"b":0}`)
+	deep := []byte(`{"a":` + strings.Repeat("[", 1<<20))
+	for name, header := range map[string][]byte{"pooling": header, "many": many, "deep": deep} {
+		file := slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := decode(bytes.NewReader(file), int64(len(file)))
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; !errors.Is(err, ErrFormat) && !errors.Is(err, ErrArchitecture) || used > 64<<20 {
+			t.Errorf("%s: %v, with %d bytes", name, err, used)
+		}
+		t.Log(name, err)
+	}
 }

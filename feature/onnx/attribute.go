@@ -59,6 +59,18 @@ func (n *node) small(name string, count, otherwise int) ([]int, error) {
 	return out, nil
 }
 
+// flags are attributes that are 0 or 1. Runtimes disagree about other numbers.
+var flags = []string{"keepdims", "noop_with_empty_axes", "ceil_mode", "count_include_pad", "transA", "transB", "allowzero", "exclude_outside", "antialias", "fmod", "spatial"}
+
+func (n *node) checkFlags() error {
+	for _, name := range flags {
+		if v := n.int(name, 0); v != 0 && v != 1 {
+			return fmt.Errorf("%w: %s is %d, want 0 or 1", ErrFormat, name, v)
+		}
+	}
+	return nil
+}
+
 // axis returns an attribute that counts axes, made non-negative.
 func (n *node) axis(name string, otherwise int64, rank int) (int, error) {
 	return wrapAxis(n.int(name, otherwise), rank)

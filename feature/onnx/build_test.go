@@ -1,6 +1,8 @@
 package onnx
 
 import (
+	"math"
+
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
@@ -66,4 +68,24 @@ func tensorOf(shape []int) feature.Tensor {
 		x.Data[i] = float32(i%7)/7 - .5
 	}
 	return x
+}
+
+func sumOf(v []float32) (s float64) {
+	for _, x := range v {
+		s += float64(x)
+	}
+	return s
+}
+
+// softmax turns logits into probabilities.
+func softmax(v []float32) {
+	total := 0.0
+	for i, x := range v {
+		e := math.Exp(float64(x))
+		v[i] = float32(e)
+		total += e
+	}
+	for i := range v {
+		v[i] = float32(float64(v[i]) / total)
+	}
 }

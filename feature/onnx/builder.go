@@ -10,13 +10,16 @@ import (
 
 // builder turns the nodes of a file into an operator graph.
 type builder struct {
-	f      *file
-	opt    Options
-	folder string // of the file, for external data
-	g      *graph.Graph
-	needed []bool // by node
+	f       *file
+	opt     Options
+	folder  string // of the file, for external data
+	skimmed bool   // large tensors have no values: see Check
+	g       *graph.Graph
+	needed  []bool // by node
 
 	values  map[string]value
+	shared  map[*tensor]*weight // by what holds it
+	origin  map[graph.Value]origin
 	weights []*weight // in the order of the graph's parameters
 	fixed   int       // batch size that the file insists on, or 0
 	taps    []tapped
@@ -40,6 +43,8 @@ type value struct {
 // weight is a parameter of the graph: an initializer, or a hidden constant.
 type weight struct {
 	t         *tensor // nil: hidden
+	name      string
+	constant  bool // of a Constant node
 	data      []float32
 	v         graph.Value
 	made      bool
@@ -47,13 +52,50 @@ type weight struct {
 	statistic bool     // of batch norm
 	names     []string // under which it is read
 	known     bool     // its numbers were used when the file was read
+	layer     bool     // a layer multiplies by it or adds it: no mask, no table
+	early     bool     // acts on the input before the first layer
+	compared  bool     // comparisons read it, which have no gradient
+	computed  bool     // other operators read it
 }
 
-// param is an initializer as a name sees it: reshaped, or a matrix transposed.
+// param is an initializer as a name sees it: reshaped, or its axes in another
+// order: axis i of shape is axis perm[i] of what is stored.
 type param struct {
 	w     *weight
 	shape []int
-	trans bool
+	perm  []int // nil: as stored
+}
+
+// moved tells whether the axes are in another order than stored.
+func (p *param) moved() bool { return p.perm != nil }
+
+// stored returns the shape before the axes were moved.
+func (p *param) stored() []int {
+	if p.perm == nil {
+		return p.shape
+	}
+	shape := make([]int, len(p.shape))
+	for i, a := range p.perm {
+		shape[a] = p.shape[i]
+	}
+	return shape
+}
+
+// transposed moves the axes of p.
+func (p *param) transposed(perm []int) *param {
+	q := &param{w: p.w, shape: make([]int, len(perm)), perm: make([]int, len(perm))}
+	same := true
+	for i, a := range perm {
+		q.shape[i], q.perm[i] = p.shape[a], a
+		if p.perm != nil {
+			q.perm[i] = p.perm[a]
+		}
+		same = same && q.perm[i] == i
+	}
+	if same {
+		q.perm = nil
+	}
+	return q
 }
 
 // dyn is a value that the graph computes. Its ONNX shape is view, but for the
@@ -162,6 +204,9 @@ func (b *builder) compute(n *node) ([]value, error) {
 	if err := spec.checkInputs(n); err != nil {
 		return nil, err
 	}
+	if err := n.checkFlags(); err != nil {
+		return nil, err
+	}
 	if in, ok := b.constants(n, spec.elementwise); ok {
 		if fold := folds[n.op]; fold != nil && len(in) > 0 {
 			out, err := fold(b, n, in)
@@ -199,7 +244,7 @@ func (b *builder) constants(n *node, elementwise bool) ([]*konst, bool) {
 	in := make([]*konst, len(n.in))
 	for _, name := range n.in { // before any is read, which has an effect
 		v := b.values[name]
-		if name != "" && v.k == nil && !(elementwise && v.p != nil && v.p.w.t != nil && v.p.w.t.size == 1) {
+		if name != "" && v.k == nil && !b.foldable(n, v.p, elementwise) {
 			return nil, false
 		}
 	}
@@ -216,6 +261,25 @@ func (b *builder) constants(n *node, elementwise bool) ([]*konst, bool) {
 	return in, true
 }
 
+// statisticKnown is the error of a weight that batch norm moves, while other
+// operators need its numbers when the file is read.
+func statisticKnown(w *weight) error {
+	return fmt.Errorf("%w: %q is a statistic of batch norm, and other operators need its numbers when the file is read", ErrUnsupported, w.name)
+}
+
+// foldable tells whether a weight counts as a constant of node n: those of
+// Constant nodes do, except where a node only brings them into shape for a layer,
+// and so do single numbers of elementwise operators.
+func (b *builder) foldable(n *node, p *param, elementwise bool) bool {
+	if p == nil || p.w.t == nil {
+		return false
+	}
+	return elementwise && p.w.t.size == 1 || p.w.constant && !slices.Contains(shaping, n.op)
+}
+
+// shaping are operators that leave numbers alone.
+var shaping = []string{"Identity", "Cast", "CastLike", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Shape", "Size"}
+
 // constant returns input i, which must be known when the file is read.
 func (b *builder) constant(n *node, i int) (konst, error) {
 	if !n.has(i) {
@@ -224,10 +288,18 @@ func (b *builder) constant(n *node, i int) (konst, error) {
 	switch v := b.values[n.in[i]]; {
 	case v.k != nil:
 		return *v.k, nil
-	case v.p != nil && !v.p.trans:
+	case v.p != nil && v.p.w.t != nil:
 		k, err := b.read(v.p.w.t)
-		k.shape, v.p.w.known = v.p.shape, true
-		return k, err
+		if err != nil {
+			return k, err
+		}
+		if k.shape, v.p.w.known = v.p.stored(), true; v.p.w.statistic {
+			return k, statisticKnown(v.p.w)
+		}
+		if v.p.moved() {
+			return b.permuted(k, v.p.perm)
+		}
+		return k, nil
 	}
 	return konst{}, fmt.Errorf("%w: input %d (%q) is computed from activations, want a constant", ErrUnsupported, i, n.in[i])
 }

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,11 +12,16 @@ import (
 	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
-// Check tells whether the operators of a file are supported, without reading its
-// weights: an *UnsupportedError lists all that are not. Other errors are those of
-// Load. A file that passes may still be refused by Load, for attributes or
-// shapes.
-func Check(path string) error {
+// Check tells whether Load with the same options would accept a file, without
+// reading its weights: large tensors are left out, and so are the values of external
+// data. opt may be nil. An *UnsupportedError lists all operators that are not
+// supported; other errors are those of Load. What a large tensor alone can tell,
+// such as a weight that is not a number, only Load sees.
+func Check(path string, opt *Options) error {
+	o, err := resolved(opt)
+	if err != nil {
+		return err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("onnx: %w", err)
@@ -27,7 +33,7 @@ func Check(path string) error {
 	}
 	data, err := skim(f, info.Size())
 	if err == nil {
-		err = check(data)
+		err = check(data, o)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -35,7 +41,7 @@ func Check(path string) error {
 	return nil
 }
 
-func check(data []byte) error {
+func check(data []byte, opt Options) error {
 	f, err := parse(data)
 	if err != nil {
 		return err
@@ -43,12 +49,14 @@ func check(data []byte) error {
 	if err := f.link(); err != nil {
 		return err
 	}
-	name, err := f.logits("")
-	if err != nil {
-		return err
+	if _, _, err = build(f, opt, "", true); errors.Is(err, errLeftOut) {
+		return nil
 	}
-	return f.checkOperators(f.ancestors(name))
+	return err
 }
+
+// errLeftOut means that a tensor's values are needed which Check has not read.
+var errLeftOut = errors.New("its values have not been read")
 
 // skimmer walks through a file and leaves weights out.
 type skimmer struct {
@@ -56,17 +64,27 @@ type skimmer struct {
 	buf  *bufio.Reader
 	at   int64 // position in the file
 	size int64
+	elem uint64 // element type of the tensor that is being read
+	kept int64  // bytes of tensors' values so far
 }
 
-// maxKept bounds the fields that skim copies, other than graphs.
-const maxKept = 1 << 24
+// Limits in bytes of what skim copies.
+const (
+	maxKept   = 1 << 24 // a field, other than graphs and values
+	maxFloats = 1 << 16 // values of a tensor of floating point: weights, or constants if few
+	maxInts64 = 1 << 22 // values of another tensor: shapes, positions, masks
+	maxValues = 1 << 26 // values of all tensors
+)
 
 // skim returns the model without the data of its initializers.
 func skim(src io.ReadSeeker, size int64) ([]byte, error) {
 	s := &skimmer{src: src, buf: bufio.NewReader(src), size: size}
 	return s.message(size, func(num protowire.Number) part {
-		if num == onnxfile.ModelGraph {
+		switch num {
+		case onnxfile.ModelGraph:
 			return part{inside: inGraph}
+		case onnxfile.ModelFunction:
+			return part{inside: inFunction}
 		}
 		return part{keep: num <= onnxfile.ModelOpset}
 	})
@@ -75,6 +93,8 @@ func skim(src io.ReadSeeker, size int64) ([]byte, error) {
 // part says what becomes of a field: it is dropped, kept, or searched.
 type part struct {
 	keep   bool
+	values bool // of a tensor: kept if they are few
+	elem   bool // says the tensor's type
 	inside func(num protowire.Number) part
 }
 
@@ -82,7 +102,9 @@ func inGraph(num protowire.Number) part {
 	switch num {
 	case onnxfile.GraphInitializer:
 		return part{inside: inTensor}
-	case onnxfile.GraphNode, onnxfile.GraphName, onnxfile.GraphInput, onnxfile.GraphOutput, onnxfile.GraphSparse:
+	case onnxfile.GraphNode:
+		return part{inside: inNode}
+	case onnxfile.GraphName, onnxfile.GraphInput, onnxfile.GraphOutput, onnxfile.GraphSparse:
 		return part{keep: true}
 	}
 	return part{}
@@ -90,10 +112,51 @@ func inGraph(num protowire.Number) part {
 
 func inTensor(num protowire.Number) part {
 	switch num {
-	case onnxfile.TensorDims, onnxfile.TensorType, onnxfile.TensorName, onnxfile.TensorExternal, onnxfile.TensorLocation:
+	case onnxfile.TensorType:
+		return part{keep: true, elem: true}
+	case onnxfile.TensorDims, onnxfile.TensorName, onnxfile.TensorExternal, onnxfile.TensorLocation:
 		return part{keep: true}
+	case onnxfile.TensorRaw, onnxfile.TensorFloats, onnxfile.TensorInt32s, onnxfile.TensorInt64s, onnxfile.TensorDoubles, onnxfile.TensorUint64s:
+		return part{values: true}
 	}
 	return part{}
+}
+
+func inNode(num protowire.Number) part {
+	if num == onnxfile.NodeAttribute {
+		return part{inside: inAttribute}
+	}
+	return part{keep: true}
+}
+
+func inAttribute(num protowire.Number) part {
+	switch num {
+	case onnxfile.AttrTensor:
+		return part{inside: inTensor}
+	case onnxfile.AttrGraph:
+		return part{inside: inGraph}
+	}
+	return part{keep: true}
+}
+
+func inFunction(num protowire.Number) part {
+	if num == onnxfile.FunctionNode {
+		return part{inside: inNode}
+	}
+	return part{keep: true}
+}
+
+// wanted decides on values of n bytes.
+func (s *skimmer) wanted(n int64) bool {
+	limit := int64(maxInts64)
+	if isFloat(int64(s.elem)) || s.elem == 0 {
+		limit = maxFloats
+	}
+	if n > limit || n > maxValues-s.kept {
+		return false
+	}
+	s.kept += n
+	return true
 }
 
 // message copies the wanted fields up to an end.
@@ -107,7 +170,7 @@ func (s *skimmer) message(end int64, want func(num protowire.Number) part) ([]by
 		num, typ := protowire.DecodeTag(tag)
 		p := want(num)
 		if typ != protowire.BytesType {
-			if out, err = s.number(out, tag, typ); err != nil {
+			if out, err = s.number(out, tag, typ, p.elem); err != nil {
 				return nil, err
 			}
 			continue
@@ -119,8 +182,10 @@ func (s *skimmer) message(end int64, want func(num protowire.Number) part) ([]by
 		var data []byte
 		switch {
 		case p.inside != nil:
+			s.elem = 0
 			data, err = s.message(s.at+int64(n), p.inside)
-		case p.keep:
+		case p.keep || p.values && s.wanted(int64(n)):
+			p.keep = true
 			data, err = s.bytes(int64(n))
 		default:
 			err = s.skip(int64(n))
@@ -139,11 +204,14 @@ func (s *skimmer) message(end int64, want func(num protowire.Number) part) ([]by
 }
 
 // number copies a field that is a number.
-func (s *skimmer) number(out []byte, tag uint64, typ protowire.Type) ([]byte, error) {
+func (s *skimmer) number(out []byte, tag uint64, typ protowire.Type, elem bool) ([]byte, error) {
 	out = protowire.AppendVarint(out, tag)
 	switch typ {
 	case protowire.VarintType:
 		v, err := s.varint()
+		if elem {
+			s.elem = v
+		}
 		return protowire.AppendVarint(out, v), err
 	case protowire.Fixed32Type, protowire.Fixed64Type:
 		n := int64(4)

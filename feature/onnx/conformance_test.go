@@ -167,7 +167,8 @@ func (c *conformance) try(axis int) error {
 	if err != nil {
 		return err
 	}
-	b := &builder{f: f, opt: opt, values: map[string]value{}, named: map[string]bool{}, needed: slices.Repeat([]bool{true}, len(f.graph.nodes))}
+	b := newBuilder(f, opt, "")
+	b.needed = slices.Repeat([]bool{true}, len(f.graph.nodes))
 	x, err := c.bind(b, first, axis)
 	if err != nil {
 		return err
@@ -212,7 +213,7 @@ func (c *conformance) bind(b *builder, first, axis int) (x []float32, err error)
 		b.values[b.f.graph.inputs[first].name] = value{d: &dyn{v: b.g.Input(), view: view, axis: axis}}
 	}
 	for _, t := range b.f.graph.tensors {
-		v := value{p: &param{w: &weight{t: t, trainable: true}, shape: t.dims}}
+		v := value{p: &param{w: b.weightFor(t, t.name), shape: t.dims}}
 		if !isFloat(t.typ) {
 			k, err := b.read(t)
 			if err != nil {
@@ -239,7 +240,7 @@ func compare(b *builder, v value, x []float32, want *tensor) error {
 	case v.p != nil:
 		got, err = v.p.w.t.floats()
 		shape = v.p.shape
-		if v.p.trans {
+		if v.p.moved() {
 			return fmt.Errorf("%w: a transposed weight as output", ErrUnsupported)
 		}
 	default:

@@ -43,8 +43,16 @@ func (b *builder) newKonst(typ int64, shape []int) (konst, error) {
 	return konst{typ: typ, shape: slices.Clone(shape), v: make([]term, n)}, nil
 }
 
+// leftOut tells whether Check has not read a tensor's values.
+func (b *builder) leftOut(t *tensor) bool {
+	return b.skimmed && t.size > 0 && t.raw == nil && len(t.typed) == 0
+}
+
 // read decodes a tensor of the file as a constant.
 func (b *builder) read(t *tensor) (konst, error) {
+	if b.leftOut(t) {
+		return konst{}, fmt.Errorf("%s: %w", t.where, errLeftOut)
+	}
 	if err := t.check(); err != nil {
 		return konst{}, err
 	}

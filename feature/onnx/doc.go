@@ -9,7 +9,7 @@
 //
 // # What is read
 //
-// IR versions 3 to 10 and operator sets 7 to 21 of the default domain. The
+// IR versions 3 to 13 and operator sets 7 to 25 of the default domain. The
 // first graph input that has no initializer is the model's input; its first axis is
 // the batch. The logits are the first graph output, or the input of the
 // Softmax or LogSoftmax that makes it. Every float initializer that takes part is

@@ -33,6 +33,15 @@ func init() {
 			s, err := t.compare(u)
 			return s < 0, err
 		}),
+		"GreaterOrEqual": comparison(func(t, u term) (bool, error) {
+			s, err := t.compare(u)
+			return s >= 0, err
+		}),
+		"LessOrEqual": comparison(func(t, u term) (bool, error) {
+			s, err := t.compare(u)
+			return s <= 0, err
+		}),
+		"Xor": comparison(func(t, u term) (bool, error) { return (t.c != 0) != (u.c != 0), nil }),
 		"And": comparison(func(t, u term) (bool, error) { return t.c != 0 && u.c != 0, nil }),
 		"Or":  comparison(func(t, u term) (bool, error) { return t.c != 0 || u.c != 0, nil }),
 		"Not": unary(func(v float64) float64 { return truth(v == 0) }), "Floor": unary(math.Floor), "Ceil": unary(math.Ceil),
@@ -57,6 +66,9 @@ func init() {
 		"Range":           foldRange,
 		"ReduceProd":      foldReduceProd,
 		"Transpose":       foldTranspose,
+		"ScatterND":       foldScatterND,
+		"Flatten":         foldFlatten,
+		"Tile":            foldTile,
 	}
 }
 
@@ -253,15 +265,15 @@ func foldGather(b *builder, n *node, in []*konst) ([]konst, error) {
 // wrapped returns indices into an axis, negative ones counted from the end.
 func wrapped(k konst, length int) ([]int, error) {
 	index, err := k.ints()
+	if err != nil {
+		return nil, err
+	}
 	for i, v := range index {
-		if v < 0 {
-			index[i] += length
-		}
-		if index[i] < 0 || index[i] >= length {
-			return nil, fmt.Errorf("%w: index %d into an axis of length %d", ErrFormat, v, length)
+		if index[i], err = wrapIndex(v, length); err != nil {
+			return nil, err
 		}
 	}
-	return index, err
+	return index, nil
 }
 
 func foldReduceProd(b *builder, n *node, in []*konst) ([]konst, error) {

@@ -162,25 +162,75 @@ func foldUnsqueeze(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{{typ: in[0].typ, shape: shape, v: in[0].v}}, err
 }
 
+func foldFlatten(_ *builder, n *node, in []*konst) ([]konst, error) {
+	shape := in[0].shape
+	a := int(max(-maxRank, min(n.int("axis", 1), maxRank)))
+	if a < 0 {
+		a += len(shape)
+	}
+	if a < 0 || a > len(shape) {
+		return nil, fmt.Errorf("%w: axis %d of %d", ErrFormat, a, len(shape))
+	}
+	return []konst{{typ: in[0].typ, shape: []int{sizeOf(shape[:a]), sizeOf(shape[a:])}, v: in[0].v}}, nil
+}
+
+func foldTile(b *builder, n *node, in []*konst) ([]konst, error) {
+	if err := inputs(in, 2, 2); err != nil {
+		return nil, err
+	}
+	times, err := in[1].ints()
+	if err == nil && len(times) != len(in[0].shape) {
+		err = fmt.Errorf("%w: shape %v is repeated by %v", ErrFormat, in[0].shape, times)
+	}
+	if err != nil {
+		return nil, err
+	}
+	shape := slices.Clone(in[0].shape)
+	for i, m := range times {
+		if m < 0 || m > maxAxis {
+			return nil, fmt.Errorf("%w: an axis is repeated by %d", ErrFormat, m)
+		}
+		shape[i] *= m
+	}
+	out, err := b.newKonst(in[0].typ, shape)
+	if err != nil || len(out.v) == 0 {
+		return []konst{out}, err
+	}
+	offs := make([][]int32, len(shape))
+	for i, s := range stride(in[0].shape) {
+		offs[i] = slices.Repeat(steps(in[0].shape[i], s), times[i])
+	}
+	index, err := b.cross(offs)
+	for i, at := range index {
+		out.v[i] = in[0].v[at]
+	}
+	return []konst{out}, err
+}
+
 func foldTranspose(b *builder, n *node, in []*konst) ([]konst, error) {
 	perm, err := n.perm(len(in[0].shape))
 	if err != nil {
 		return nil, err
 	}
+	return one(b.permuted(*in[0], perm))
+}
+
+// permuted returns a constant with its axes in another order.
+func (b *builder) permuted(k konst, perm []int) (konst, error) {
 	shape, offs := make([]int, len(perm)), make([][]int32, len(perm))
-	s := stride(in[0].shape)
+	s := stride(k.shape)
 	for i, p := range perm {
-		shape[i], offs[i] = in[0].shape[p], steps(in[0].shape[p], s[p])
+		shape[i], offs[i] = k.shape[p], steps(k.shape[p], s[p])
 	}
-	out, err := b.newKonst(in[0].typ, shape)
+	out, err := b.newKonst(k.typ, shape)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	index, err := b.cross(offs)
-	for i, k := range index {
-		out.v[i] = in[0].v[k]
+	for i, at := range index {
+		out.v[i] = k.v[at]
 	}
-	return []konst{out}, err
+	return out, err
 }
 
 // foldSlice slices constants along their axes.

@@ -268,7 +268,7 @@ func TestCheckAcceptsModels(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, path := range files {
-		if err := Check(path); err != nil {
+		if err := Check(path, nil); err != nil {
 			t.Error(err)
 		}
 	}

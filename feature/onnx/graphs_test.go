@@ -47,7 +47,7 @@ func TestRandomGraphs(t *testing.T) {
 		}
 		if m != nil {
 			loaded++
-			dump(t, m, data, input, seed)
+			dump(t, data, input, seed)
 		}
 	}
 	t.Logf("%d of %d graphs load", loaded, *graphCount)
@@ -64,7 +64,7 @@ func survives(data []byte, input []int) (m *Model, err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	m, err = Read(bytes.NewReader(data), &Options{MaxActivation: 1 << 12, MaxWork: 1 << 20, MaxKernel: 64, MaxKept: 1 << 18, MaxTables: 1 << 18})
+	m, err = Read(bytes.NewReader(data), &Options{MaxActivation: 1 << 12, MaxWork: 1 << 20, MaxKernel: 64, MaxKept: 1 << 18, MaxTables: 1 << 18, RunOnly: true, Train: []string{"*"}})
 	if err != nil {
 		for _, kind := range []error{ErrFormat, ErrLimit, ErrUnsupported, ErrGradient, feature.ErrNoTap, feature.ErrShape, feature.ErrNotFinite} {
 			if errors.Is(err, kind) {
@@ -154,7 +154,7 @@ func savedAlike(m *Model, x, y feature.Tensor) error {
 		return fmt.Errorf("save: %w", err)
 	}
 	half := bytes.Contains(out.Bytes(), []byte("half"))
-	back, err := Read(&out, nil)
+	back, err := Read(&out, everyWeight)
 	if err != nil {
 		return fmt.Errorf("reading what was saved: %w", err)
 	}
@@ -172,9 +172,13 @@ func savedAlike(m *Model, x, y feature.Tensor) error {
 
 // dump writes a model that loads, with an input and its logits, if -graphdump is
 // given.
-func dump(t *testing.T, m *Model, data []byte, input []int, seed uint64) {
+func dump(t *testing.T, data []byte, input []int, seed uint64) {
 	if *graphDump == "" {
 		return
+	}
+	m, err := Read(bytes.NewReader(data), everyWeight) // as the file says, without a step
+	if err != nil {
+		t.Fatal(err)
 	}
 	x := tensorOf(append([]int{2}, input...))
 	y := feature.NewTensor(2, m.Spec().Classes())
@@ -233,7 +237,11 @@ func randomGraph(seed uint64) ([]byte, []int) {
 	for _, d := range g.shape {
 		shape = append(shape, int(d))
 	}
-	return versioned(8, g.opset, g.parts...), shape
+	data := versioned(8, g.opset, g.parts...)
+	if g.IntN(10) == 0 {
+		data = append(data, g.function()...)
+	}
+	return data, shape
 }
 
 func (g *gen) dim() int64 { return []int64{1, 1, 2, 2, 3, 4, 4, 6, 8}[g.IntN(9)] }
@@ -424,7 +432,7 @@ var attributeNames = map[string][]string{
 	"Gemm": {"transA", "transB", "alpha", "beta"}, "Transpose": {"perm"}, "Concat": {"axis"}, "Split": {"axis", "split", "num_outputs"}, "Gather": {"axis"},
 	"Squeeze": {"axes"}, "Unsqueeze": {"axes"}, "Flatten": {"axis"}, "Softmax": {"axis"}, "LogSoftmax": {"axis"}, "Pad": {"pads", "mode", "value"},
 	"Slice": {"starts", "ends", "axes"}, "Cast": {"to"}, "Resize": {"mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a", "exclude_outside"},
-	"Upsample": {"scales", "mode"}, "LRN": {"size", "alpha", "beta", "bias"}, "DepthToSpace": {"blocksize", "mode"}, "SpaceToDepth": {"blocksize"},
+	"Upsample": {"scales", "mode"}, "Einsum": {"equation"}, "If": {"then_branch", "else_branch"}, "LRN": {"size", "alpha", "beta", "bias"}, "DepthToSpace": {"blocksize", "mode"}, "SpaceToDepth": {"blocksize"},
 	"GroupNormalization": {"num_groups", "epsilon"}, "LayerNormalization": {"axis", "epsilon"}, "BatchNormalization": {"epsilon", "momentum", "spatial"},
 	"Constant": {"value_int", "value_ints", "value_float", "value_floats", "value"}, "ConstantOfShape": {"value"}, "Clip": {"min", "max"}, "Dropout": {"ratio"},
 	"Shape": {"start", "end"}, "Mod": {"fmod"}, "Reshape": {"allowzero"}, "Elu": {"alpha"}, "LeakyRelu": {"alpha"}, "Gelu": {"approximate"},
@@ -463,16 +471,49 @@ func (g *gen) attribute(name string) []byte {
 			m = append(m, onnxfile.Real(onnxfile.AttrFloats, []float32{1, 2, .5, 0, -1, 1e9}[g.IntN(6)])...)
 		}
 		return m
+	case "equation":
+		all := []string{"bi,io->bo", "bi,oi->bo", "bij,bjk->bik", "bij,bkj->bik", "bc,cd->bd", "bhid,bhjd->bhij", "bijk,kl->bijl", "bij,jk", "ab,bc->ac", "bij,bij->b", "bcij,cd->bdij"}
+		return textAttr(name, all[g.IntN(len(all))])
+	case "then_branch", "else_branch":
+		return g.branch(name)
 	case "value":
 		t := sub(5, initializer("", []int64{typeInt64, typeFloat, typeBool}[g.IntN(3)], nil, sub(9, make([]byte, 1+g.IntN(9))))[2:])
 		return msg(text(1, name), t)
 	case "kernel_shape", "strides", "pads", "dilations", "output_padding", "output_shape", "axes", "split", "perm", "starts", "ends", "value_ints":
 		return g.intsAttribute(name)
 	}
+	if slices.Contains(flags, name) && g.IntN(20) > 0 {
+		return intAttr(name, int64(g.IntN(2)))
+	}
 	if name == "to" {
 		return intAttr(name, []int64{typeFloat, typeFloat, typeFloat16, typeDouble, typeInt64, typeBool, 99}[g.IntN(7)])
 	}
 	return intAttr(name, g.number())
+}
+
+// function takes the place of an operator of the standard, in its domain, and may
+// call itself.
+func (g *gen) function() []byte {
+	name := operatorNames()[g.IntN(len(operatorNames()))]
+	var m []byte
+	for i := range g.IntN(3) + 1 {
+		op := []string{"Relu", "Tanh", "Add", name}[g.IntN(4)]
+		in := []string{[]string{"a", "b", "f0"}[g.IntN(3)], "a"}[:1+g.IntN(2)]
+		m = append(m, onnxfile.Message(onnxfile.FunctionNode, onnxfile.NodeBody(op, "", in, []string{fmt.Sprintf("f%d", i)}))...)
+	}
+	return onnxfile.Message(onnxfile.ModelFunction, text(onnxfile.FunctionName, name), text(onnxfile.FunctionDomain, ""), text(onnxfile.FunctionInput, "a"),
+		text(onnxfile.FunctionInput, "b"), text(onnxfile.FunctionOutput, []string{"f0", "a", "z"}[g.IntN(3)]), m)
+}
+
+// branch is a graph of one node, that reads what is around it.
+func (g *gen) branch(name string) []byte {
+	op := []string{"Identity", "Relu", "Squeeze", "Neg", "Shape", "Add", "MatMul"}[g.IntN(7)]
+	out := fmt.Sprintf("n%d.%s", g.count, name)
+	in := []string{g.pick()}
+	if op == "Add" || op == "MatMul" {
+		in = append(in, g.pick())
+	}
+	return onnxfile.GraphAttr(name, onnxfile.Node(op, "", in, []string{out}), onnxfile.Output[int](out))
 }
 
 // intsAttribute is a list that has the right length in most cases.
@@ -528,7 +569,7 @@ func TestFoundByRandomGraphs(t *testing.T) {
 // TestWeightsKnownEarlyStay reads a number that is a factor, which is a constant, and
 // a matrix.
 func TestWeightsKnownEarlyStay(t *testing.T) {
-	m, err := Read(bytes.NewReader(hostileFile(17, []int64{1}, [][]byte{random("w", 1, 1), nodeOf("Mul", "h", "x", "w"), nodeOf("MatMul", "y", "h", "w")})), nil)
+	m, err := Read(bytes.NewReader(hostileFile(17, []int64{1}, [][]byte{random("w", 1, 1), nodeOf("Mul", "h", "x", "w"), nodeOf("MatMul", "y", "h", "w")})), everyWeight)
 	if err != nil {
 		t.Fatal(err)
 	}

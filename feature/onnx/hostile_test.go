@@ -160,7 +160,7 @@ func TestHostileCases(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "node") {
 			t.Errorf("%s: %v", path, err)
 		}
-		if err := Check(path); err != nil && strings.Contains(err.Error(), "panic") {
+		if err := Check(path, nil); err != nil && strings.Contains(err.Error(), "panic") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -61,7 +61,7 @@ func result(d dyn, err error) ([]value, error) {
 
 // weightOf returns the graph's parameter behind p, in p's shape.
 func (b *builder) weightOf(p *param) (graph.Value, error) {
-	if p.trans {
+	if p.moved() {
 		return 0, fmt.Errorf("%w: a transposed weight is used as something else than a matrix", ErrUnsupported)
 	}
 	return b.weightAs(p.w, p.shape)
@@ -73,8 +73,8 @@ func (b *builder) weightAs(w *weight, shape []int) (graph.Value, error) {
 		if err := b.fetch(w); err != nil {
 			return 0, err
 		}
-		if sizeOf(shape) != len(w.data) {
-			return 0, fmt.Errorf("%w: a weight of %d elements is read in shape %v", ErrFormat, len(w.data), shape)
+		if n := w.size(); sizeOf(shape) != n {
+			return 0, fmt.Errorf("%w: a weight of %d elements is read in shape %v", ErrFormat, n, shape)
 		}
 		v, err := b.g.Param(shape...)
 		if err != nil {
@@ -82,6 +82,7 @@ func (b *builder) weightAs(w *weight, shape []int) (graph.Value, error) {
 		}
 		w.v, w.made = v, true
 		b.weights = append(b.weights, w)
+		b.origin[v] = origin{weights: []*weight{w}}
 		return v, nil
 	}
 	if slices.Equal(b.g.Shape(w.v), shape) {
@@ -91,6 +92,7 @@ func (b *builder) weightAs(w *weight, shape []int) (graph.Value, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
+	b.origin[v] = origin{weights: []*weight{w}}
 	return v, nil
 }
 
@@ -98,6 +100,13 @@ func (b *builder) weightAs(w *weight, shape []int) (graph.Value, error) {
 func (b *builder) fetch(w *weight) error {
 	if w.t == nil {
 		return nil
+	}
+	if b.leftOut(w.t) {
+		if w.t.external == nil {
+			return nil
+		}
+		_, _, _, err := w.t.location()
+		return err
 	}
 	if err := w.t.check(); err != nil {
 		return err
@@ -108,6 +117,14 @@ func (b *builder) fetch(w *weight) error {
 	var err error
 	w.data, err = w.t.floats()
 	return err
+}
+
+// size returns the number of elements.
+func (w *weight) size() int {
+	if w.t != nil {
+		return w.t.size
+	}
+	return len(w.data)
 }
 
 // hidden returns a constant as a weight that is no parameter of the model.
@@ -130,7 +147,7 @@ func (b *builder) param(n *node, i int, shape ...int) (graph.Value, error) {
 	if err != nil {
 		return 0, err
 	}
-	if sizeOf(p.shape) != sizeOf(shape) || p.trans {
+	if sizeOf(p.shape) != sizeOf(shape) || p.moved() {
 		return 0, fmt.Errorf("%w: input %d (%q) has shape %v, want %v", ErrFormat, i, n.in[i], p.shape, shape)
 	}
 	return b.weightAs(p.w, shape)
@@ -181,10 +198,7 @@ func (b *builder) rowwise(n *node, i int) (dyn, error) {
 
 // lift makes an activation out of a weight.
 func (b *builder) lift(n *node, p *param) (dyn, error) {
-	shape, s := p.shape, stride(p.shape)
-	if p.trans {
-		shape, s = []int{p.shape[1], p.shape[0]}, []int{1, p.shape[0]} // as it is stored
-	}
+	shape := p.stored()
 	if err := b.room(p.shape); err != nil {
 		return dyn{}, err
 	}
@@ -193,8 +207,13 @@ func (b *builder) lift(n *node, p *param) (dyn, error) {
 		return dyn{}, err
 	}
 	offs := make([][]int32, len(p.shape))
+	s := stride(shape)
 	for k, d := range p.shape {
-		offs[k] = steps(d, s[k])
+		at := k
+		if p.moved() {
+			at = p.perm[k]
+		}
+		offs[k] = steps(d, s[at])
 	}
 	return b.table(n, v, offs, p.shape, -1, 0)
 }
@@ -358,7 +377,7 @@ func (b *builder) operand(n *node, i int, c common, lift bool) (graph.Value, err
 		if err != nil {
 			return 0, err
 		}
-		if !p.trans {
+		if !p.moved() {
 			return b.weightOf(p)
 		}
 	}

@@ -16,6 +16,13 @@ var (
 	ErrExternal    = errors.New("external data")
 )
 
+// Versions that are read. Since operator set 21, the operators of this package
+// have gained element types, and nothing else.
+const (
+	minIR, maxIR       = 3, 13
+	minOpset, maxOpset = 7, 25
+)
+
 // Limits of what a file may hold, so that memory follows the file's size. They
 // are far above those of real models. Limits of what a model may cost to run are
 // in Options.
@@ -76,6 +83,7 @@ func (b *builder) add(name string, op graph.Op, in ...graph.Value) (graph.Value,
 	if b.kept > float64(b.opt.MaxKept) {
 		return 0, fmt.Errorf("%w: the activations of one sample take more than %d bytes (Options.MaxKept)", ErrLimit, b.opt.MaxKept)
 	}
+	b.trace(op, in, v)
 	return v, nil
 }
 

@@ -9,6 +9,9 @@ import (
 // link indexes the graph, checks that names are unique, and puts the nodes into
 // an order of computation.
 func (f *file) link() error {
+	if err := f.expand(); err != nil {
+		return err
+	}
 	g := &f.graph
 	f.producers, f.readers = map[string]int{}, map[string][]int{}
 	known := map[string]string{}
@@ -78,7 +81,7 @@ func (f *file) order() error {
 		for _, name := range n.out {
 			f.producers[name] = i
 		}
-		for _, name := range n.in {
+		for _, name := range n.reads() {
 			f.readers[name] = append(f.readers[name], i)
 		}
 	}
@@ -103,7 +106,7 @@ func (f *file) visit(sorted []*node, state []visit, i int) ([]*node, error) {
 	}
 	n := f.graph.nodes[i]
 	state[i] = open
-	for _, name := range n.in {
+	for _, name := range n.reads() {
 		at, made := f.producers[name]
 		if !made || state[at] == done {
 			continue
@@ -135,39 +138,6 @@ func (f *file) input() (valueInfo, error) {
 	return found[0], nil
 }
 
-// logits returns the tensor that is meant by a name, which may be a node's or
-// empty.
-func (f *file) logits(name string) (string, error) {
-	if name == "" {
-		if len(f.graph.outputs) == 0 {
-			return "", fmt.Errorf("onnx: %w: the graph has no outputs", ErrFormat)
-		}
-		name = f.graph.outputs[0].name
-		if at, ok := f.producers[name]; ok {
-			n := f.graph.nodes[at]
-			if _, made := f.producers[n.in0()]; made && (n.op == "Softmax" || n.op == "LogSoftmax") {
-				name = n.in0()
-			}
-		}
-	}
-	if _, ok := f.producers[name]; ok {
-		return name, nil
-	}
-	for _, n := range f.graph.nodes {
-		if n.name == name && name != "" && len(n.out) > 0 {
-			return n.out[0], nil
-		}
-	}
-	return "", fmt.Errorf("onnx: %w: no node computes the output %q", ErrFormat, name)
-}
-
-func (n *node) in0() string {
-	if len(n.in) == 0 {
-		return ""
-	}
-	return n.in[0]
-}
-
 // ancestors marks the nodes that a tensor depends on.
 func (f *file) ancestors(name string) []bool {
 	needed := make([]bool, len(f.graph.nodes))
@@ -178,7 +148,7 @@ func (f *file) ancestors(name string) []bool {
 		if !needed[i] {
 			continue
 		}
-		for _, in := range f.graph.nodes[i].in {
+		for _, in := range f.graph.nodes[i].reads() {
 			if at, ok := f.producers[in]; ok {
 				needed[at] = true
 			}
@@ -217,7 +187,23 @@ func (e *UnsupportedError) Error() string {
 		}
 		parts = append(parts, fmt.Sprintf("%s (%s%s)", name, strings.Join(op.Nodes[:min(3, len(op.Nodes))], ", "), more))
 	}
-	return fmt.Sprintf("onnx: operators not supported: %s", strings.Join(parts, "; "))
+	return fmt.Sprintf("onnx: operators not supported: %s%s", strings.Join(parts, "; "), e.advice())
+}
+
+// advice says what else to do about the operators.
+func (e *UnsupportedError) advice() string {
+	has := func(f func(o UnsupportedOperator) bool) bool { return slices.ContainsFunc(e.Operators, f) }
+	switch {
+	case has(func(o UnsupportedOperator) bool {
+		return strings.Contains(o.Name, "QuantizeLinear") || strings.HasPrefix(o.Name, "QLinear") || strings.HasSuffix(o.Name, "Integer")
+	}):
+		return "; a quantized model: use the float model"
+	case has(func(o UnsupportedOperator) bool { return o.Domain == "com.microsoft" }):
+		return "; a model that onnxruntime has optimized: use the one it was made from"
+	case has(func(o UnsupportedOperator) bool { return o.Name == "LSTM" || o.Name == "GRU" || o.Name == "RNN" }):
+		return "; recurrent networks are not supported"
+	}
+	return ""
 }
 
 // checkOperators returns an UnsupportedError if a needed node cannot be built.

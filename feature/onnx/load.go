@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +24,16 @@ type Options struct {
 	// is empty, the first input of the last Gemm or MatMul before the logits is
 	// used, or the logits where there is none.
 	Features string
+	// Freeze names weights that are not to be trained, by patterns in which *
+	// stands for anything. They are Params with Trainable false; a batch norm
+	// whose scale and shift are frozen keeps its statistics.
+	Freeze []string
+	// Train names weights that are to be trained although they look like something
+	// else: what acts on the input before the first layer (mean and deviation),
+	// masks, and tables that count up are not trained otherwise.
+	Train []string
+	// RunOnly accepts models without any weight that can be trained.
+	RunOnly bool
 	// Input is the shape of one sample. If it is nil, the file's is used, whose
 	// axes must then be numbers.
 	Input []int
@@ -76,7 +87,7 @@ func resolved(opt *Options) (Options, error) {
 	if m := min(o.MaxBytes, int64(o.MaxWork), int64(o.MaxKernel), int64(o.MaxKept), int64(o.MaxTables)); m < 1 {
 		return o, fmt.Errorf("onnx: a limit of Options is %d, want 1 or more, or 0 for the default", m)
 	}
-	o.Input = slices.Clone(o.Input)
+	o.Input, o.Freeze, o.Train = slices.Clone(o.Input), slices.Clone(o.Freeze), slices.Clone(o.Train)
 	return o, nil
 }
 
@@ -125,16 +136,45 @@ func read(r io.Reader, folder string, opt Options) (*Model, error) {
 	if err := f.link(); err != nil {
 		return nil, err
 	}
-	b := &builder{f: f, opt: opt, folder: folder, values: map[string]value{}, named: map[string]bool{}}
-	return b.model(data)
-}
-
-// model builds the graph and wraps it.
-func (b *builder) model(data []byte) (*Model, error) {
-	var err error
-	if b.opt.Logits, err = b.f.logits(b.opt.Logits); err != nil {
+	b, spec, err := build(f, opt, folder, false)
+	if err != nil {
 		return nil, err
 	}
+	return b.model(spec, data), nil
+}
+
+// build builds the graph of a file. Where shapes have a batch size as a number
+// although the input says that it varies, it is built again as a file of that
+// batch size: then it must be shown that samples stay apart.
+func build(f *file, opt Options, folder string, skimmed bool) (*builder, *feature.Spec, error) {
+	b := newBuilder(f, opt, folder)
+	b.skimmed = skimmed
+	spec, err := b.build()
+	var baked *bakedError
+	if !errors.As(err, &baked) || b.fixed > 0 || errors.Is(err, errLeftOut) {
+		return b, spec, err
+	}
+	again := newBuilder(f, opt, folder)
+	again.skimmed, again.fixed = skimmed, baked.size
+	if spec, err := again.build(); err == nil {
+		return again, spec, nil
+	}
+	return b, nil, err
+}
+
+func newBuilder(f *file, opt Options, folder string) *builder {
+	return &builder{f: f, opt: opt, folder: folder, values: map[string]value{}, named: map[string]bool{},
+		shared: map[*tensor]*weight{}, origin: map[graph.Value]origin{}}
+}
+
+// build makes the graph that the logits need.
+func (b *builder) build() (*feature.Spec, error) {
+	h, err := b.f.findHead(b.opt.Logits)
+	if err != nil {
+		return nil, err
+	}
+	b.opt.Logits = h.logits
+	b.notes = append(b.notes, h.notes...)
 	b.needed = b.f.ancestors(b.opt.Logits)
 	if err := b.f.checkOperators(b.needed); err != nil {
 		return nil, err
@@ -145,13 +185,28 @@ func (b *builder) model(data []byte) (*Model, error) {
 	if err := b.nodes(); err != nil {
 		return nil, err
 	}
-	if err := b.freezeKnown(); err != nil {
+	if err := b.finishHead(h); err != nil {
 		return nil, err
 	}
-	spec := feature.Spec{Input: b.opt.Input}
-	var taps []graph.Value
+	if err := b.chooseTrained(); err != nil {
+		return nil, err
+	}
+	spec := &feature.Spec{Input: b.opt.Input}
 	for _, t := range b.taps {
 		spec.Taps = append(spec.Taps, feature.Tap{Name: t.name, Shape: slices.Clone(t.view)})
+	}
+	for _, w := range b.weights {
+		if w.t != nil {
+			spec.Params = append(spec.Params, feature.Param{Name: w.name, Shape: slices.Clone(w.t.dims), Trainable: w.trainable})
+		}
+	}
+	return spec, b.nameTaps(spec)
+}
+
+// model wraps what was built.
+func (b *builder) model(spec *feature.Spec, data []byte) *Model {
+	var taps []graph.Value
+	for _, t := range b.taps {
 		taps = append(taps, t.v)
 	}
 	exposed := []int{}
@@ -160,15 +215,11 @@ func (b *builder) model(data []byte) (*Model, error) {
 		data32 = append(data32, w.data)
 		if w.t != nil {
 			exposed = append(exposed, i)
-			spec.Params = append(spec.Params, feature.Param{Name: w.t.name, Shape: slices.Clone(w.t.dims), Trainable: w.trainable})
 		}
 	}
-	if err := b.nameTaps(&spec); err != nil {
-		return nil, err
-	}
-	run := exec.New(exec.Config{Package: "onnx", Graph: b.g, Spec: spec, Taps: taps, Exposed: exposed})
+	run := exec.New(exec.Config{Package: "onnx", Graph: b.g, Spec: *spec, Taps: taps, Exposed: exposed})
 	exec.SetWeights(run, data32)
-	return &Model{executor: run, notes: b.allNotes(), operators: b.f.countOperators(b.needed), data: data, folder: b.folder, weights: b.weights, data32: data32}, nil
+	return &Model{executor: run, notes: b.allNotes(), operators: b.f.countOperators(b.needed), data: data, folder: b.folder, weights: b.weights, data32: data32}
 }
 
 // start makes the graph with its input and the initializers.
@@ -187,22 +238,29 @@ func (b *builder) start() error {
 	if err := b.room(view); err != nil {
 		return fmt.Errorf("onnx: input %q: %w", in.name, err)
 	}
+	b.origin[b.g.Input()] = origin{input: true}
 	b.values[in.name] = value{d: &dyn{v: b.g.Input(), view: view}}
 	for _, t := range b.f.graph.tensors {
-		v := value{p: &param{w: &weight{t: t, trainable: true}, shape: t.dims}}
-		if !isFloat(t.typ) {
-			if !b.readsTensor(t.name) {
-				continue
-			}
-			k, err := b.read(t)
-			if err != nil {
-				return fmt.Errorf("onnx: %w", err)
-			}
-			v = value{k: &k}
+		if !isFloat(t.typ) && !b.readsTensor(t.name) {
+			continue
+		}
+		v, err := b.initializer(t)
+		if err != nil {
+			return fmt.Errorf("onnx: %w", err)
 		}
 		b.values[t.name] = v
 	}
 	return nil
+}
+
+// initializer returns the value of an initializer: a weight, which is not read yet,
+// or a constant if it has integers.
+func (b *builder) initializer(t *tensor) (value, error) {
+	if isFloat(t.typ) {
+		return value{p: &param{w: b.weightFor(t, t.name), shape: t.dims}}, nil
+	}
+	k, err := b.read(t)
+	return value{k: &k}, err
 }
 
 // readsTensor tells whether a needed node reads a name.
@@ -218,7 +276,7 @@ func (b *builder) readsTensor(name string) bool {
 // inputShape sets the shape of a sample and the fixed batch size.
 func (b *builder) inputShape(in valueInfo) error {
 	if !isFloat(in.elem) {
-		return fmt.Errorf("onnx: %w: input %q is %s, want floating point", ErrUnsupported, in.name, typeName(in.elem))
+		return fmt.Errorf("onnx: %w: input %q is %s, want floating point: models of text, whose input are numbers of words, are not supported", ErrUnsupported, in.name, typeName(in.elem))
 	}
 	if !in.ranked && b.opt.Input == nil || in.ranked && len(in.dims) < 2 {
 		return fmt.Errorf("onnx: %w: input %q has shape %v, want a batch axis and more", ErrUnsupported, in.name, in.dims)
@@ -245,10 +303,7 @@ func (b *builder) inputShape(in valueInfo) error {
 func (b *builder) nameTaps(spec *feature.Spec) error {
 	spec.Logits = b.opt.Logits
 	if _, err := spec.Tap(spec.Logits); err != nil {
-		return fmt.Errorf("onnx: %w: logits %q do not depend on the input", ErrUnsupported, spec.Logits)
-	}
-	if d := b.values[spec.Logits].d; !d.apart() {
-		return fmt.Errorf("onnx: %w: logits %q have their batch on axis %d", ErrUnsupported, spec.Logits, d.axis)
+		return fmt.Errorf("onnx: logits: %w", err)
 	}
 	if b.opt.Features != "" {
 		spec.Features = b.opt.Features
@@ -271,22 +326,6 @@ func (b *builder) nameTaps(spec *feature.Spec) error {
 	return nil
 }
 
-// freezeKnown makes weights untrainable whose numbers the graph has as constants
-// too: training would change one of the two, and the file would say another
-// thing than the model. Statistics move by themselves, so they are refused.
-func (b *builder) freezeKnown() error {
-	for _, w := range b.weights {
-		if w.t != nil && w.known && w.statistic {
-			return fmt.Errorf("onnx: %w: %q is a statistic of batch norm, and other operators need its numbers when the file is read", ErrUnsupported, w.t.name)
-		}
-		if w.t != nil && w.known && w.trainable {
-			w.trainable = false
-			b.notes = append(b.notes, fmt.Sprintf("%q is not trained: some operators need its numbers when the file is read", w.t.name))
-		}
-	}
-	return nil
-}
-
 // allNotes tells what a user should know about the model.
 func (b *builder) allNotes() []string {
 	tied := 0
@@ -298,9 +337,6 @@ func (b *builder) allNotes() []string {
 	}
 	if b.fixed > 0 {
 		b.notes = append(b.notes, fmt.Sprintf("the file fixes the batch size to %d; its samples do not see one another, so any batch size gives the same results", b.fixed))
-	}
-	if !slices.ContainsFunc(b.weights, func(w *weight) bool { return w.t != nil && w.trainable }) {
-		b.notes = append(b.notes, "no parameter is trainable")
 	}
 	return b.notes
 }

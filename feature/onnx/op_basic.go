@@ -18,6 +18,11 @@ func buildConstant(b *builder, n *node) ([]value, error) {
 			if a.t == nil {
 				return nil, fmt.Errorf("%w: no value", ErrFormat)
 			}
+			if isFloat(a.t.typ) && a.t.size > 1 {
+				w := b.weightFor(a.t, n.out[0])
+				w.constant = true
+				return []value{{p: &param{w: w, shape: a.t.dims}}}, nil
+			}
 			var err error
 			if k, err = b.read(a.t); err != nil {
 				return nil, err
@@ -86,7 +91,11 @@ func buildDropout(b *builder, n *node) ([]value, error) {
 }
 
 func buildCast(b *builder, n *node) ([]value, error) {
-	if to := n.int("to", 0); !isFloat(to) {
+	to := n.int("to", 0)
+	if to == typeBool && b.values[n.in[0]].d != nil {
+		return b.compareWithZero(n, graph.Or) // x or nothing
+	}
+	if !isFloat(to) {
 		return nil, fmt.Errorf("%w: activations are cast to %s", ErrGradient, typeName(to))
 	}
 	return buildIdentity(b, n)

@@ -67,7 +67,7 @@ func (b *builder) gemmMatrix(n *node) (*param, error) {
 		return nil, fmt.Errorf("%w: second input of shape %v, want a matrix", ErrFormat, p.shape)
 	}
 	if n.int("transB", 0) != 0 {
-		p = &param{p.w, []int{p.shape[1], p.shape[0]}, !p.trans}
+		p = p.transposed([]int{1, 0})
 	}
 	return p, nil
 }
@@ -75,7 +75,7 @@ func (b *builder) gemmMatrix(n *node) (*param, error) {
 // isBias tells whether input 2 is a weight with one number an output.
 func (b *builder) isBias(n *node, m int) bool {
 	v := b.values[n.in[2]]
-	if v.d != nil || v.p != nil && v.p.trans {
+	if v.d != nil || v.p != nil && v.p.moved() {
 		return false
 	}
 	view, _ := b.shapeOf(n, 2)
@@ -84,12 +84,8 @@ func (b *builder) isBias(n *node, m int) bool {
 
 // matrix returns the graph's parameter for p and whether it is transposed.
 func (b *builder) matrix(p *param) (v graph.Value, trans bool, err error) {
-	shape := p.shape
-	if p.trans {
-		shape = []int{shape[1], shape[0]}
-	}
-	v, err = b.weightAs(p.w, shape)
-	return v, p.trans, err
+	v, err = b.weightAs(p.w, p.stored())
+	return v, p.moved(), err
 }
 
 func (b *builder) linear(n *node, x dyn, w *param, alpha, beta float64) ([]value, error) {
@@ -162,20 +158,26 @@ func (b *builder) addBias(n *node, y dyn, alpha, beta float64) ([]value, error) 
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("\x00%d", n.number) // no tensor has this name
-	b.values[name] = value{d: &y}
-	c, err := b.align(&node{op: n.op, name: n.name, in: []string{name, n.in[2]}, out: n.out, number: n.number}, false, 0, 1)
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Equal(c.view, y.view) {
-		return nil, fmt.Errorf("%w: third input does not broadcast to %v", ErrFormat, y.view)
-	}
-	z, err := b.aligned(n, graph.Add{}, c, c.in...)
+	z, err := b.combine(n, graph.Add{}, y, b.values[n.in[2]])
 	if err != nil {
 		return nil, err
 	}
 	return result(b.scale(n, z, beta))
+}
+
+// combine applies a binary operator to d and a value that broadcasts to its shape.
+func (b *builder) combine(n *node, op graph.Op, d dyn, v value) (dyn, error) {
+	// Names that no tensor has.
+	x, y := fmt.Sprintf("\x00%d.x", n.number), fmt.Sprintf("\x00%d.y", n.number)
+	b.values[x], b.values[y] = value{d: &dyn{d.v, d.view, d.axis, d.outer}}, v
+	c, err := b.align(&node{name: n.name, op: n.op, in: []string{x, y}, out: n.out, number: n.number}, false, 0, 1)
+	if err != nil {
+		return d, err
+	}
+	if !slices.Equal(c.view, d.view) {
+		return d, fmt.Errorf("%w: shape %v changes when it is joined with another input", ErrFormat, d.view)
+	}
+	return b.aligned(n, op, c, c.in...)
 }
 
 func buildMatMul(b *builder, n *node) ([]value, error) {

@@ -23,7 +23,9 @@ func buildBatchNorm(b *builder, n *node) ([]value, error) {
 			return nil, err
 		}
 		if i >= 3 {
-			p.w.trainable, p.w.statistic = false, true
+			if p.w.trainable, p.w.statistic = false, true; p.w.known {
+				return nil, statisticKnown(p.w)
+			}
 			if p.w.t == nil { // nothing would save it if it moved
 				momentum = 1
 			}
@@ -72,19 +74,10 @@ func (b *builder) affine(n *node, d dyn, i int, shape []int) ([]value, error) {
 		if want == nil {
 			want = p.shape
 		}
-		if sizeOf(want) != sizeOf(p.shape) || p.trans {
+		if sizeOf(want) != sizeOf(p.shape) || p.moved() {
 			return nil, fmt.Errorf("%w: input %d has shape %v, want %v", ErrFormat, i+k, p.shape, want)
 		}
-		x, y := fmt.Sprintf("\x00%d.x", n.number), fmt.Sprintf("\x00%d.y", n.number) // no tensor has such a name
-		b.values[x], b.values[y] = value{d: &dyn{d.v, d.view, d.axis, d.outer}}, value{p: &param{p.w, want, false}}
-		c, err := b.align(&node{name: n.name, op: n.op, in: []string{x, y}, out: n.out, number: n.number}, false, 0, 1)
-		if err != nil {
-			return nil, err
-		}
-		if !slices.Equal(c.view, d.view) {
-			return nil, fmt.Errorf("%w: input %d of shape %v for %v", ErrFormat, i+k, want, d.view)
-		}
-		if d, err = b.aligned(n, op, c, c.in...); err != nil {
+		if d, err = b.combine(n, op, d, value{p: &param{w: p.w, shape: want}}); err != nil {
 			return nil, err
 		}
 	}

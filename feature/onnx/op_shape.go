@@ -31,11 +31,8 @@ func buildTranspose(b *builder, n *node) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p := b.values[n.in[0]].p; p != nil && len(view) == 2 {
-		if perm[0] == 0 {
-			return []value{{p: p}}, nil
-		}
-		return []value{{p: &param{p.w, []int{view[1], view[0]}, !p.trans}}}, nil
+	if p := b.values[n.in[0]].p; p != nil {
+		return []value{{p: p.transposed(perm)}}, nil
 	}
 	d, err := b.dyn(n, 0)
 	if err != nil {
@@ -78,11 +75,11 @@ func outerOf(before int, view []int, axis int) int {
 // reviewed gives input 0 another view of the same layout of samples: view[axis]
 // is the batch axis. A weight stays one.
 func (b *builder) reviewed(n *node, view []int, axis int) ([]value, error) {
-	if p := b.values[n.in[0]].p; p != nil && !p.trans {
+	if p := b.values[n.in[0]].p; p != nil && !p.moved() {
 		if sizeOf(view) != sizeOf(p.shape) {
 			return nil, fmt.Errorf("%w: a weight of shape %v is reshaped to %v", ErrFormat, p.shape, view)
 		}
-		return []value{{p: &param{p.w, view, false}}}, nil
+		return []value{{p: &param{w: p.w, shape: view}}}, nil
 	}
 	d, err := b.rowwise(n, 0)
 	if err != nil {
@@ -179,11 +176,28 @@ func resolveTerms(d dyn, target []term, allowZero bool) ([]int, int, error) {
 			axis = open
 		}
 	}
+	if axis < 0 && d.axis >= 0 && rest%sizeOf(d.view) == 0 {
+		return nil, 0, &bakedError{rest / sizeOf(d.view), to}
+	}
 	if (axis < 0) != (d.axis < 0) {
 		return nil, 0, fmt.Errorf("%w: the target shape %v fixes the batch size; export the model with a dynamic batch axis", ErrUnsupported, to)
 	}
 	return to, axis, nil
 }
+
+// bakedError is the error of a target shape that has the batch size as a number,
+// because the exporter was not told that it varies.
+type bakedError struct {
+	size int
+	to   []int
+}
+
+func (e *bakedError) Error() string {
+	return fmt.Sprintf("%v: the target shape %v fixes the batch size; export the model with a dynamic batch axis", ErrUnsupported, e.to)
+}
+
+// Unwrap returns ErrUnsupported.
+func (e *bakedError) Unwrap() error { return ErrUnsupported }
 
 func buildFlatten(b *builder, n *node) ([]value, error) {
 	view, batch := b.shapeOf(n, 0)
@@ -375,33 +389,4 @@ func buildTile(b *builder, n *node) ([]value, error) {
 		return nil, err
 	}
 	return b.expand(n, k.v, true)
-}
-
-func buildWhere(b *builder, n *node) ([]value, error) {
-	cond, err := b.constant(n, 0)
-	if err != nil {
-		return nil, err
-	}
-	c, err := b.commonView(n, []int{0, 1, 2})
-	if err == nil {
-		c, err = b.alignTo(n, c, true, 1, 2)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if cond, err = b.spread(cond, c.view); err != nil {
-		return nil, err
-	}
-	if err := b.memory(len(cond.v)); err != nil {
-		return nil, err
-	}
-	v, err := cond.plain()
-	first := make([]bool, len(v))
-	for i, x := range v {
-		first[i] = x != 0
-	}
-	if err != nil {
-		return nil, err
-	}
-	return result(b.aligned(n, graph.Select{First: first}, c, c.in...))
 }

@@ -134,7 +134,7 @@ func (b *builder) kernels(n *node, d dyn) (graph.Value, window, error) {
 	if err != nil {
 		return 0, window{}, err
 	}
-	if len(d.view) < 3 || len(p.shape) != len(d.view) || p.trans {
+	if len(d.view) < 3 || len(p.shape) != len(d.view) || p.moved() {
 		return 0, window{}, fmt.Errorf("%w: weight of shape %v for input of shape %v", ErrUnsupported, p.shape, d.view)
 	}
 	w, err := b.window(n, d, p.shape[2:])
@@ -149,6 +149,9 @@ func buildConv(b *builder, n *node) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {
 		return nil, err
+	}
+	if v := b.values[n.in[1]]; v.d != nil || v.p != nil && v.p.moved() {
+		return b.convComputed(n, d)
 	}
 	weight, w, err := b.kernels(n, d)
 	if err != nil {

@@ -22,6 +22,7 @@ func init() {
 		"Constant": {build: buildConstant},
 		"Identity": {build: buildIdentity, min: 1}, "Dropout": {build: buildDropout, min: 1, optional: true}, "Cast": {build: buildCast, min: 1},
 		"CastLike": {build: buildIdentity, min: 2, since: 15},
+		"If":       {build: buildIf, min: 1},
 		"Shape":    {build: buildShape, min: 1}, "Size": {build: buildSize, min: 1},
 
 		"Gemm": {build: buildGemm, min: 2, optional: true}, "MatMul": {build: buildMatMul, min: 2},
@@ -37,7 +38,7 @@ func init() {
 		"Unsqueeze": {build: buildUnsqueeze, min: 1}, "Transpose": {build: buildTranspose, min: 1}, "Concat": {build: buildConcat, min: 1},
 		"Split": {build: buildSplit, min: 1, optional: true}, "Slice": {build: buildSlice, min: 1, optional: true}, "Gather": {build: buildGather, min: 2},
 		"Expand": {build: buildExpand, min: 2, since: 8}, "Tile": {build: buildTile, min: 2}, "Pad": {build: buildPad, min: 1, optional: true},
-		"Where": {build: buildWhere, min: 3, since: 9}, "DepthToSpace": {build: buildDepthToSpace, min: 1}, "SpaceToDepth": {build: buildDepthToSpace, min: 1},
+		"Where": {build: buildWhere, min: 3, since: 9}, "Not": {build: buildNot, min: 1}, "Einsum": {build: buildEinsum, min: 1, since: 12}, "DepthToSpace": {build: buildDepthToSpace, min: 1}, "SpaceToDepth": {build: buildDepthToSpace, min: 1},
 		"Upsample": {build: buildResize, min: 1, optional: true, until: 9}, "Resize": {build: buildResize, min: 1, optional: true, since: 10},
 	}
 	for name := range maps {
@@ -45,6 +46,9 @@ func init() {
 	}
 	for name := range pairs {
 		operators[name] = operator{build: buildPair, min: 1, elementwise: true}
+	}
+	for name := range comparisons {
+		operators[name] = operator{build: buildComparison, min: 2, elementwise: true}
 	}
 	operators["PRelu"] = operator{build: buildPRelu, min: 2}
 	for name := range reductions {

@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -11,27 +12,31 @@ import (
 
 // file is a parsed ModelProto.
 type file struct {
-	ir       int64
-	producer string
-	opset    int // of the default domain
-	domains  map[string]int64
-	graph    graphProto
-	spent    int // bytes of memory that parsing took, about
+	ir        int64
+	producer  string
+	opset     int // of the default domain
+	domains   map[string]int64
+	graph     graphProto
+	spent     int                  // bytes of memory that parsing took, about
+	open      []span               // fields that are being parsed
+	count     int                  // nodes in all graphs and functions
+	deep      int                  // graphs inside of one another
+	functions map[string]*function // by domain and name; see expand
 
 	// Set by link:
 	initial   map[string]*tensor
 	producers map[string]int   // node by output
 	readers   map[string][]int // nodes by input
+	varying   map[string]bool  // tensors that depend on the input; see varies
 }
 
 type graphProto struct {
-	name       string
-	nodes      []*node
-	tensors    []*tensor // initializers
-	inputs     []valueInfo
-	outputs    []valueInfo
-	values     []valueInfo // value_info: shapes of activations, where the exporter wrote them
-	lo, at, hi int         // of the field in the file: its tag, contents and end
+	name    string
+	nodes   []*node
+	tensors []*tensor // initializers
+	inputs  []valueInfo
+	outputs []valueInfo
+	values  []valueInfo // value_info: shapes of activations, where the exporter wrote them
 }
 
 // node is a NodeProto.
@@ -39,7 +44,16 @@ type node struct {
 	name, op, domain string
 	in, out          []string
 	attrs            map[string]*attribute
-	number           int // in the graph
+	captured         []string // names that subgraphs read from around them
+	number           int      // in the file's graph
+}
+
+// reads returns every name that a node reads.
+func (n *node) reads() []string {
+	if len(n.captured) == 0 {
+		return n.in
+	}
+	return slices.Concat(n.in, n.captured)
 }
 
 // label names a node in errors.
@@ -63,7 +77,8 @@ type attribute struct {
 	floats []float32
 	ints   []int64
 	texts  []string
-	graph  bool // holds a subgraph, or something else that is not read
+	graph  *graphProto
+	ref    string // the attribute of the function around that it stands for
 }
 
 // valueInfo is a graph input or output. A dim is -1 where it is not a number.
@@ -98,9 +113,11 @@ func parseModel(data []byte) (*file, error) {
 			if graphs++; graphs > 1 {
 				return fmt.Errorf("onnx: %w: a second graph at byte %d", ErrFormat, fd.lo)
 			}
-			err = f.parseGraph(fd)
+			err = f.parseGraph(&f.graph, fd)
+		case onnxfile.ModelFunction:
+			err = f.parseFunction(fd)
 		case onnxfile.ModelOpset:
-			err = f.parseOpset(fd)
+			err = f.parseOpset(fd, f.domains)
 		}
 		return err
 	})
@@ -119,21 +136,21 @@ func (f *file) spend(bytes int, where string) error {
 }
 
 func (f *file) checkVersions() error {
-	if f.ir < 3 || f.ir > 10 {
-		return fmt.Errorf("onnx: %w: IR version %d, want 3 to 10", ErrUnsupported, f.ir)
+	if f.ir < minIR || f.ir > maxIR {
+		return fmt.Errorf("onnx: %w: IR version %d, want %d to %d", ErrUnsupported, f.ir, minIR, maxIR)
 	}
 	v, ok := f.domains[""]
 	if !ok {
 		v, ok = f.domains["ai.onnx"]
 	}
-	if !ok || v < 7 || v > 21 {
-		return fmt.Errorf("onnx: %w: operator set %d, want 7 to 21", ErrUnsupported, v)
+	if !ok || v < minOpset || v > maxOpset {
+		return fmt.Errorf("onnx: %w: operator set %d, want %d to %d", ErrUnsupported, v, minOpset, maxOpset)
 	}
 	f.opset = int(v)
 	return nil
 }
 
-func (f *file) parseOpset(fd field) error {
+func (f *file) parseOpset(fd field, domains map[string]int64) error {
 	m, err := fd.sub("operator set")
 	if err != nil {
 		return err
@@ -148,24 +165,30 @@ func (f *file) parseOpset(fd field) error {
 		}
 		return err
 	})
-	if _, twice := f.domains[domain]; twice && err == nil {
+	if _, twice := domains[domain]; twice && err == nil {
 		return fmt.Errorf("onnx: %w: operator set %q is given twice", ErrFormat, domain)
 	}
-	f.domains[domain] = version
+	domains[domain] = version
 	return err
 }
 
-func (f *file) parseGraph(fd field) error {
+// maxDepth bounds graphs inside of graphs, and functions inside of functions.
+const maxDepth = 16
+
+func (f *file) parseGraph(g *graphProto, fd field) error {
 	m, err := fd.sub("graph")
 	if err != nil {
 		return err
 	}
-	g := &f.graph
-	g.lo, g.at, g.hi = fd.lo, fd.at, fd.hi
+	if f.deep++; f.deep > maxDepth {
+		return fmt.Errorf("onnx: %w: more than %d graphs inside of one another", ErrLimit, maxDepth)
+	}
+	defer func() { f.deep-- }()
+	defer f.enter(fd)()
 	return m.each(func(fd field) (err error) {
 		switch fd.num {
 		case onnxfile.GraphNode:
-			err = f.parseNode(fd)
+			g.nodes, err = f.parseNode(g.nodes, fd)
 		case onnxfile.GraphName:
 			g.name, err = fd.text("graph name")
 		case onnxfile.GraphInitializer:
@@ -190,21 +213,22 @@ func (f *file) parseGraph(fd field) error {
 	})
 }
 
-func (f *file) parseNode(fd field) error {
-	n := &node{number: len(f.graph.nodes), attrs: map[string]*attribute{}}
+// parseNode appends a node to list.
+func (f *file) parseNode(list []*node, fd field) ([]*node, error) {
+	n := &node{number: len(list), attrs: map[string]*attribute{}}
 	where := fmt.Sprintf("node %d", n.number)
 	m, err := fd.sub(where)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if n.number == maxNodes {
-		return fmt.Errorf("onnx: %w: more than %d nodes", ErrLimit, maxNodes)
+	if err := f.countNode(); err != nil {
+		return nil, err
 	}
-	f.graph.nodes = append(f.graph.nodes, n)
+	defer f.enter(fd)()
 	if err := f.spend(512, where); err != nil {
-		return err
+		return nil, err
 	}
-	return m.each(func(fd field) (err error) {
+	err = m.each(func(fd field) (err error) {
 		switch fd.num {
 		case onnxfile.NodeInput:
 			n.in, err = f.port(fd, n.in, where+" input")
@@ -221,6 +245,22 @@ func (f *file) parseNode(fd field) error {
 		}
 		return err
 	})
+	n.capture()
+	return append(list, n), err
+}
+
+// countNode counts nodes, also those that come of functions.
+func (f *file) countNode() error {
+	if f.count++; f.count > maxNodes {
+		return fmt.Errorf("onnx: %w: more than %d nodes", ErrLimit, maxNodes)
+	}
+	return nil
+}
+
+// enter notes that a field is being parsed, until the returned function is called.
+func (f *file) enter(fd field) func() {
+	f.open = append(f.open, spanOf(fd))
+	return func() { f.open = f.open[:len(f.open)-1] }
 }
 
 func (f *file) port(fd field, list []string, where string) ([]string, error) {
@@ -239,6 +279,7 @@ func (f *file) parseAttribute(n *node, fd field, where string) error {
 	if err := f.spend(512, where); err != nil {
 		return err
 	}
+	defer f.enter(fd)()
 	a, name := &attribute{}, ""
 	err = m.each(func(fd field) (err error) {
 		if fd.num == onnxfile.AttrName {
@@ -264,8 +305,11 @@ func (f *file) parseAttributeField(a *attribute, fd field, where string) (err er
 		a.s, err = fd.text(where)
 	case onnxfile.AttrTensor:
 		a.t, err = f.parseTensor(fd, where)
-	case onnxfile.AttrGraph, onnxfile.AttrTensors, onnxfile.AttrGraphs, onnxfile.AttrSparse, onnxfile.AttrSparses:
-		a.graph = true
+	case onnxfile.AttrGraph:
+		a.graph = &graphProto{}
+		err = f.parseGraph(a.graph, fd)
+	case onnxfile.AttrRef:
+		a.ref, err = fd.text(where)
 	case onnxfile.AttrFloats:
 		err = a.parseFloats(fd, where)
 	case onnxfile.AttrInts:

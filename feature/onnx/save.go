@@ -86,6 +86,7 @@ func replaceFile(path string, data []byte) error {
 func (m *Model) patched() ([]byte, error) {
 	out := slices.Clone(m.data)
 	var edits []edit
+	var spans []span
 	for i, w := range m.weights {
 		if w.t == nil || w.t.external != nil {
 			continue
@@ -108,9 +109,9 @@ func (m *Model) patched() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		edits = append(edits, e...)
+		edits, spans = append(edits, e...), append(spans, w.t.spans...)
 	}
-	return m.splice(out, edits)
+	return splice(out, edits, spans), nil
 }
 
 // changed tells which weights are not those of the file, or returns nil if all
@@ -223,33 +224,25 @@ func (t *tensor) rewritten(fd field, now []float32, changed []bool) ([]byte, err
 	return protowire.AppendBytes(tag, body), nil
 }
 
-// splice applies edits that change lengths, with the lengths of the tensors and
-// of the graph around them.
-func (m *Model) splice(out []byte, edits []edit) ([]byte, error) {
+// splice applies edits, and gives the fields around them their new lengths. spans
+// has these fields.
+func splice(out []byte, edits []edit, spans []span) []byte {
 	if len(edits) == 0 {
-		return out, nil
+		return out
 	}
-	f, err := parse(m.data)
-	if err != nil {
-		return nil, err
-	}
-	total := 0
-	for _, t := range f.graph.tensors {
+	// Inner fields start behind outer ones: they are done first, and their
+	// lengths count in the outer ones.
+	slices.SortFunc(spans, func(a, b span) int { return b.lo - a.lo })
+	for _, s := range slices.Compact(spans) {
 		grown := 0
 		for _, e := range edits {
-			if e.lo >= t.at && e.hi <= t.hi {
+			if e.lo >= s.at && e.hi <= s.hi {
 				grown += len(e.data) - (e.hi - e.lo)
 			}
 		}
 		if grown != 0 {
-			e := prefix(m.data, t.lo, t.at, t.hi-t.at+grown)
-			total += grown + len(e.data) - (e.hi - e.lo)
-			edits = append(edits, e)
+			edits = append(edits, prefix(out, s, grown))
 		}
-	}
-	if total != 0 {
-		g := f.graph
-		edits = append(edits, prefix(m.data, g.lo, g.at, g.hi-g.at+total))
 	}
 	slices.SortFunc(edits, func(a, b edit) int { return a.lo - b.lo })
 	var spliced []byte
@@ -258,13 +251,13 @@ func (m *Model) splice(out []byte, edits []edit) ([]byte, error) {
 		spliced = append(append(spliced, out[at:e.lo]...), e.data...)
 		at = e.hi
 	}
-	return append(spliced, out[at:]...), nil
+	return append(spliced, out[at:]...)
 }
 
-// prefix returns the edit of a field's tag and length.
-func prefix(data []byte, lo, at, size int) edit {
-	tag, _ := protowire.ConsumeVarint(data[lo:])
-	return edit{lo, at, protowire.AppendVarint(protowire.AppendVarint(nil, tag), uint64(size))}
+// prefix returns the edit of the tag and length of a field that has grown.
+func prefix(data []byte, s span, grown int) edit {
+	tag, _ := protowire.ConsumeVarint(data[s.lo:])
+	return edit{s.lo, s.at, protowire.AppendVarint(protowire.AppendVarint(nil, tag), uint64(s.hi-s.at+grown))}
 }
 
 // saveExternal copies the files of external data into a folder, changed.
@@ -299,11 +292,23 @@ func (m *Model) saveExternal(folder string) error {
 
 // allTensors returns the initializers and the tensors of attributes.
 func (f *file) allTensors() []*tensor {
-	all := slices.Clone(f.graph.tensors)
-	for _, n := range f.graph.nodes {
+	all := f.graph.allTensors(nil)
+	for _, fn := range f.functions {
+		all = (&graphProto{nodes: fn.nodes}).allTensors(all)
+	}
+	return all
+}
+
+// allTensors appends the tensors of a graph and of those in it.
+func (g *graphProto) allTensors(all []*tensor) []*tensor {
+	all = append(all, g.tensors...)
+	for _, n := range g.nodes {
 		for _, a := range n.attrs {
 			if a.t != nil {
 				all = append(all, a.t)
+			}
+			if a.graph != nil {
+				all = a.graph.allTensors(all)
 			}
 		}
 	}

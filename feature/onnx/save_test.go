@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
 // TestUntouchedFileIsIdentical also covers a clone and a weight that was
@@ -129,26 +130,34 @@ func TestEveryEncodingIsPatched(t *testing.T) {
 	old, now := []float32{1, 0, -.5}, []float32{1, 3.75, 0}
 	after := encodings(now)
 	for name, w := range encodings(old) {
-		build := func(w []byte) []byte {
+		everyEncoding(t, name, w, after[name], now, func(w []byte) []byte {
 			return modelBytes(nodeOf("MatMul", "y", "x", "w"), w, rawFloats("unused", []int64{1}, 7), inputOf("x", -1, 3), outputOf("y"))
-		}
-		m, err := Read(bytes.NewReader(build(w)), nil)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		x := feature.Tensor{Shape: []int{1, 3}, Data: []float32{1, 2, 4}}
-		if y := logits(t, m, x); y.Data[0] != -1 {
-			t.Errorf("%s: %v, want -1", name, y.Data)
-		}
-		if !bytes.Equal(written(t, m), build(w)) {
-			t.Errorf("%s: an untouched model is written in other bytes", name)
-		}
-		if err := m.SetParam(0, now); err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(written(t, m), build(after[name])) {
-			t.Errorf("%s: a changed model is not what it should be", name)
-		}
+		})
+		everyEncoding(t, name+", Constant", w, after[name], now, func(w []byte) []byte { // the field of a tensor has the same number there
+			value := msg(text(onnxfile.AttrName, "value"), w, num(onnxfile.AttrType, onnxfile.KindTensor))
+			return modelBytes(opOf("Constant", "c", nil, value), nodeOf("MatMul", "y", "x", "c"), inputOf("x", -1, 3), outputOf("y"))
+		})
+	}
+}
+
+func everyEncoding(t *testing.T, name string, w, after []byte, now []float32, build func(w []byte) []byte) {
+	t.Helper()
+	m, err := Read(bytes.NewReader(build(w)), nil)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	x := feature.Tensor{Shape: []int{1, 3}, Data: []float32{1, 2, 4}}
+	if y := logits(t, m, x); y.Data[0] != -1 {
+		t.Errorf("%s: %v, want -1", name, y.Data)
+	}
+	if !bytes.Equal(written(t, m), build(w)) {
+		t.Errorf("%s: an untouched model is written in other bytes", name)
+	}
+	if err := m.SetParam(0, now); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(written(t, m), build(after)) {
+		t.Errorf("%s: a changed model is not what it should be", name)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -54,7 +55,7 @@ type tensor struct {
 	size  int // elements
 	where string
 
-	lo, at, hi int // of the field in the file: its tag, contents and end
+	spans []span // in the file: the graph, whatever is between, and the tensor itself
 
 	raw      *field
 	typed    []field // of the field that the element type uses
@@ -62,6 +63,11 @@ type tensor struct {
 	outside  []byte // contents of the external file's part, once read
 	offset   int64  // of outside in its file
 }
+
+// span is where a field of the file has its tag, its contents and its end.
+type span struct{ lo, at, hi int }
+
+func spanOf(fd field) span { return span{fd.lo, fd.at, fd.hi} }
 
 // typedField is the field of TensorProto that holds elements of a type.
 func typedField(typ int64) protowire.Number {
@@ -79,7 +85,7 @@ func typedField(typ int64) protowire.Number {
 }
 
 func (f *file) parseTensor(fd field, where string) (*tensor, error) {
-	t := &tensor{lo: fd.lo, at: fd.at, hi: fd.hi, where: where}
+	t := &tensor{where: where, spans: append(slices.Clone(f.open), spanOf(fd))}
 	m, err := fd.sub(where)
 	if err != nil {
 		return nil, err

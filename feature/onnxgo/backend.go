@@ -191,7 +191,7 @@ func (b *Backend) Model() (*onnx.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := onnx.Read(data, nil)
+	m, err := onnx.Read(data, &onnx.Options{RunOnly: true})
 	if err != nil {
 		return nil, fmt.Errorf("onnxgo: %w: %w", ErrDecode, err)
 	}

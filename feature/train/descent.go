@@ -34,6 +34,10 @@ type Descent struct {
 	// Order shuffles the samples of an epoch. If it is nil, or returns nil, the
 	// order is that of the dataset.
 	Order func(epoch int) rand.Source
+	// Visit, where not nil, returns the positions of the samples that an epoch
+	// passes over; nil stands for all. Epochs then counts work, not passes: there
+	// are as many steps as Epochs passes over all samples have.
+	Visit func(epoch int) []int
 	// Seed returns the seed of a step's dropout masks. If it is nil, zero is.
 	Seed func(step int) uint64
 
@@ -50,7 +54,8 @@ type Descent struct {
 // Step is one step of a Descent. It is valid until the next.
 type Step struct {
 	*Stepper
-	// Batch has the samples of the step, and Mode is the mode for them: training,
+	// Batch has the samples of the step, with their positions in the whole of the
+	// data, and Mode is the mode for them: training,
 	// with statistics that move.
 	Batch feature.Batch
 	Mode  feature.Mode
@@ -76,7 +81,7 @@ func (s *Step) CrossEntropy(ctx context.Context, mode feature.Mode, x feature.Te
 		}
 		loss, err = feature.CrossEntropy(val[0], feature.Tensor{}, labels, 1)
 		if err == nil && !finite.Is(loss) {
-			err = fmt.Errorf("%w: the loss is %v", ErrDiverged, loss)
+			err = fmt.Errorf("train: %w: the loss is %v", ErrDiverged, loss)
 		}
 		return err
 	})
@@ -96,21 +101,22 @@ func (s *Step) ModeFor(b feature.Batch) feature.Mode {
 // ErrDiverged, and those of the model, the data and the functions.
 func (d Descent) Run(ctx context.Context, m feature.Trainable, data feature.Dataset) error {
 	if d.Epochs < 1 || d.BatchSize < 1 || d.BatchSize > MaxBatch || d.Optimizer == nil {
-		return fmt.Errorf("%w: Epochs %d, BatchSize %d (at most %d), Optimizer %v", ErrParameter, d.Epochs, d.BatchSize, MaxBatch, d.Optimizer)
+		return fmt.Errorf("train: %w: Epochs %d, BatchSize %d (at most %d), Optimizer %v", ErrParameter, d.Epochs, d.BatchSize, MaxBatch, d.Optimizer)
 	}
 	if data == nil || data.Len() == 0 {
-		return fmt.Errorf("%w: there is nothing to train on", feature.ErrEmpty)
+		return fmt.Errorf("train: %w: there is nothing to train on", feature.ErrEmpty)
 	}
 	spec := m.Spec()
-	s := &Step{
-		Stepper: NewStepper(m, d.Optimizer, d.Train), logits: []string{spec.Logits},
-		PerEpoch: BatchCount(spec, data, d.BatchSize),
+	stepper, err := NewStepper(m, d.Optimizer, d.Train)
+	if err != nil {
+		return err
 	}
+	s := &Step{Stepper: stepper, logits: []string{spec.Logits}, PerEpoch: BatchCount(spec, data, d.BatchSize)}
 	if d.Epochs > math.MaxInt/s.PerEpoch {
-		return fmt.Errorf("%w: %d epochs of %d steps", ErrParameter, d.Epochs, s.PerEpoch)
+		return fmt.Errorf("train: %w: %d epochs of %d steps", ErrParameter, d.Epochs, s.PerEpoch)
 	}
 	s.Of = d.Epochs * s.PerEpoch
-	for s.Epoch = range d.Epochs {
+	for s.Epoch = 0; s.Number < s.Of; s.Epoch++ {
 		more, err := d.epoch(ctx, s, data)
 		if err != nil || !more {
 			return err
@@ -125,12 +131,19 @@ func (d Descent) epoch(ctx context.Context, s *Step, data feature.Dataset) (bool
 	if d.Order != nil {
 		order = d.Order(s.Epoch)
 	}
+	data, positions, err := d.visited(s.Epoch, data)
+	if err != nil {
+		return false, err
+	}
 	for b, err := range Batches(s.Model.Spec(), data, d.BatchSize, order) {
 		if err != nil {
 			return false, err
 		}
-		if d.Before != nil && !d.Before() {
+		if s.Number == s.Of || d.Before != nil && !d.Before() {
 			return false, nil
+		}
+		if positions != nil {
+			b.Index = translate(b.Index, positions)
 		}
 		s.Batch, s.Loss = b, 0
 		if err := d.step(ctx, s); err != nil {
@@ -139,6 +152,32 @@ func (d Descent) epoch(ctx context.Context, s *Step, data feature.Dataset) (bool
 		s.Number++
 	}
 	return true, nil
+}
+
+// visited returns the samples of an epoch and, where they are not all, their
+// positions.
+func (d Descent) visited(epoch int, data feature.Dataset) (feature.Dataset, []int, error) {
+	if d.Visit == nil {
+		return data, nil, nil
+	}
+	positions := d.Visit(epoch)
+	if positions == nil {
+		return data, nil, nil
+	}
+	if len(positions) == 0 {
+		return nil, nil, fmt.Errorf("%w: epoch %d visits no sample", feature.ErrEmpty, epoch)
+	}
+	part, err := feature.Subset(data, positions)
+	return part, positions, err
+}
+
+// translate returns the positions of the samples index of a subset.
+func translate(index, positions []int) []int {
+	out := make([]int, len(index))
+	for i, k := range index {
+		out[i] = positions[k]
+	}
+	return out
 }
 
 func (d Descent) step(ctx context.Context, s *Step) error {
@@ -170,8 +209,11 @@ func Batches(s feature.Spec, d feature.Dataset, size int, src rand.Source) iter.
 	return feature.BatchesOf(d, size, least(s, size), src)
 }
 
-// BatchCount returns the number of Batches, 0 for an empty dataset.
+// BatchCount returns the number of Batches, 0 for an empty dataset or nil.
 func BatchCount(s feature.Spec, d feature.Dataset, size int) int {
+	if d == nil {
+		return 0
+	}
 	n := d.Len()
 	count := n / size
 	if rest := n % size; rest >= least(s, size) || count == 0 && rest > 0 {

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -78,9 +77,6 @@ func Fit(ctx context.Context, m feature.Trainable, d feature.Dataset, opt *Optio
 			return nil
 		},
 	}.Run(ctx, m, d)
-	if err != nil {
-		err = fmt.Errorf("train: %w", err)
-	}
 	return history, err
 }
 
@@ -96,7 +92,7 @@ func (opt *Options) resolve() (Options, error) {
 		o.BatchSize = 32
 	}
 	if o.Optimizer == nil {
-		o.Optimizer = &SGD{Rate: .05, Momentum: .9, WeightDecay: 5e-4}
+		o.Optimizer = SGD{Rate: .05, Momentum: .9, WeightDecay: 5e-4}
 	}
 	return o, nil
 }

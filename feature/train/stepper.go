@@ -16,7 +16,7 @@ import (
 // buffers.
 type Stepper struct {
 	Model     feature.Trainable
-	Optimizer Optimizer
+	optimizer OptimizerState
 	grads     [][]float32
 	keep      []bool      // by parameter: a statistic that does not move
 	still     bool        // there are statistics, and none moves
@@ -28,11 +28,16 @@ type Stepper struct {
 
 // NewStepper returns a Stepper that changes the parameters for which train
 // returns true, or every one if train is nil: trainable ones along the gradient,
-// statistics by passes with Mode.Track. All others stay as they are.
-func NewStepper(m feature.Trainable, o Optimizer, train func(feature.Param) bool) *Stepper {
+// statistics by passes with Mode.Track. All others stay as they are. An error is
+// that of o.Start.
+func NewStepper(m feature.Trainable, o Optimizer, train func(feature.Param) bool) (*Stepper, error) {
+	state, err := o.Start(m.Spec())
+	if err != nil {
+		return nil, err
+	}
 	params := m.Spec().Params
 	asked := func(p feature.Param) bool { return train == nil || train(p) }
-	s := &Stepper{Model: m, Optimizer: o, grads: feature.NewGradients(m.Spec()), keep: make([]bool, len(params)), stats: make([][]float32, len(params))}
+	s := &Stepper{Model: m, optimizer: state, grads: feature.NewGradients(m.Spec()), keep: make([]bool, len(params)), stats: make([][]float32, len(params))}
 	for i, p := range params {
 		if !asked(p) {
 			s.grads[i] = nil
@@ -46,7 +51,7 @@ func NewStepper(m feature.Trainable, o Optimizer, train func(feature.Param) bool
 	s.finite = make([]bool, len(s.grads))
 	s.check = func(_, i int) { s.finite[i] = finite.Is(kernel.Sum32(s.grads[i])) }
 	s.clear = func(_, i int) { clear(s.grads[i]) }
-	return s
+	return s, nil
 }
 
 // Step runs x forward in the given mode, lets loss fill the cotangents of the
@@ -141,7 +146,7 @@ func (s *Stepper) Apply(scale float64) error {
 			return fmt.Errorf("train: %w: gradient of %q is not finite", ErrDiverged, s.Model.Spec().Params[i].Name)
 		}
 	}
-	return s.Optimizer.Step(s.Model, s.grads, scale)
+	return s.optimizer.Step(s.Model, s.grads, scale)
 }
 
 // Discard clears the accumulated gradient.
