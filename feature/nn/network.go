@@ -6,8 +6,9 @@ import (
 )
 
 // Network is a trainable network. It implements feature.Trainable, ModeGrader,
-// ParamUpdater, Cloner, Saver and Sharer: Forward, Grad and GradMode may run on
-// several goroutines at once while no parameter is written and no Mode tracks.
+// ParamUpdater, Cloner, Saver, NormInserter and Sharer: Forward, Grad and GradMode
+// may run on several goroutines at once while no parameter is written and no Mode
+// tracks.
 // With Mode.Train, a batch norm over samples without spatial extent needs two
 // samples at least, else the error of GradMode wraps feature.ErrShape.
 //
@@ -35,6 +36,7 @@ var (
 	_ feature.ParamUpdater = (*Network)(nil)
 	_ feature.Cloner       = (*Network)(nil)
 	_ feature.Saver        = (*Network)(nil)
+	_ feature.NormInserter = (*Network)(nil)
 	_ feature.Sharer       = (*Network)(nil)
 )
 

@@ -9,8 +9,9 @@ import (
 )
 
 // Model is a model read from a file. It implements feature.Trainable, ModeGrader,
-// ParamUpdater, Cloner, Saver and Sharer: Forward, Grad and GradMode may run on
-// several goroutines at once while no parameter is written and no Mode tracks.
+// ParamUpdater, Cloner, Saver, NormInserter and Sharer: Forward, Grad and GradMode
+// may run on several goroutines at once while no parameter is written and no Mode
+// tracks.
 // With Mode.Train, a batch norm over samples without spatial extent needs two
 // samples at least, else the error of GradMode wraps feature.ErrShape.
 //
@@ -36,6 +37,7 @@ var (
 	_ feature.ModeGrader   = (*Model)(nil)
 	_ feature.ParamUpdater = (*Model)(nil)
 	_ feature.Cloner       = (*Model)(nil)
+	_ feature.NormInserter = (*Model)(nil)
 	_ feature.Sharer       = (*Model)(nil)
 )
 

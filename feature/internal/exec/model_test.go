@@ -88,7 +88,10 @@ func inputs(rows int, seed uint64, shape ...int) feature.Tensor {
 	return x
 }
 
-func TestLaws(t *testing.T) { featuretest.Run(t, network(false), nil) }
+func TestLaws(t *testing.T) {
+	featuretest.Run(t, network(false), nil)
+	featuretest.Run(t, network(true), nil)
+}
 
 func TestKinds(t *testing.T) {
 	want := map[string]feature.ParamKind{
