@@ -199,7 +199,7 @@ func identity(v, epsilon float64) (scale, variance float32) {
 // gives 1. Behind a norm the length of the weights does not matter for what a
 // layer computes, but for how much a given noise and a given step change it: with
 // the folded weights as they are, unlearning leaves more of what was memorized.
-const normLength = 2.2
+const normLength = 2
 
 // exponents returns for each output channel of a layer the power of two that
 // brings its weights nearest to normLength.
