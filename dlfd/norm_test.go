@@ -11,7 +11,9 @@ import (
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
 	"github.com/dlfd-go/unlearn/feature/nn"
+	"github.com/dlfd-go/unlearn/feature/train"
 )
 
 // plainNet returns a network with a shortcut and no batch norm, or with norms
@@ -67,11 +69,11 @@ func TestInsertedNormsAreRealOnes(t *testing.T) {
 	if err := w.Restore(real); err != nil {
 		t.Fatal(err)
 	}
-	res := unlearn(t, dlfd.Align{}, m, data)
-	if s := res.Settings.(dlfd.Align); s.Shrink != .4 || s.Rate != .03 {
-		t.Errorf("settings %+v are not those of a model with batch norm", s)
+	res := unlearn(t, dlfd.Align{Always: true}, m, data)
+	if s := res.Settings.(dlfd.Align); s.Shrink != .4 || s.Rate != .03 || res.Ledger.Steps == 0 {
+		t.Errorf("%d steps with the settings %+v, want some, with those of a model with batch norm", res.Ledger.Steps, s)
 	}
-	unlearn(t, dlfd.Align{}, real, data)
+	unlearn(t, dlfd.Align{Always: true}, real, data)
 	a, b := logitsOf(t, m, data.Holdout), logitsOf(t, real, data.Holdout)
 	var top, apart float64
 	for i, v := range a {
@@ -89,7 +91,7 @@ func TestNormsLeaveNothingBehind(t *testing.T) {
 	before := weights(t, m)
 	run := func(ctx context.Context, opt dlfd.Options) (*dlfd.Result, error) {
 		opt.Seed, opt.BatchSize = 1, 8
-		return dlfd.Align{}.Unlearn(ctx, m, imageData(), &opt)
+		return dlfd.Align{Always: true}.Unlearn(ctx, m, imageData(), &opt)
 	}
 	res, err := run(context.Background(), dlfd.Options{Budget: dlfd.Budget{Passes: 1}})
 	if err != nil || res.Stop != dlfd.BudgetSpent || res.Ledger.Steps != 0 {
@@ -125,7 +127,7 @@ func TestNormsLeaveNothingBehind(t *testing.T) {
 
 // TestNormsAreCountedAndCanBeLeftOut compares the work with norms and without.
 func TestNormsAreCountedAndCanBeLeftOut(t *testing.T) {
-	align := dlfd.Align{Shrink: .9, Rate: .01, Epochs: 1}
+	align := dlfd.Align{Always: true, Shrink: .9, Rate: .01, Epochs: 1}
 	bare := align
 	bare.NoNorms = true
 	a, b := unlearn(t, align, plainNet(t, false, true), imageData()), unlearn(t, bare, plainNet(t, false, true), imageData())
@@ -135,7 +137,7 @@ func TestNormsAreCountedAndCanBeLeftOut(t *testing.T) {
 		t.Errorf("ledger %+v with norms, %+v without", a.Ledger, b.Ledger)
 	}
 	c, d := plainNet(t, false, true), plainNet(t, false, true)
-	keep := dlfd.Align{Shrink: 1, Perturb: dlfd.Off}
+	keep := dlfd.Align{Always: true, Shrink: 1, Perturb: dlfd.Off}
 	unlearn(t, keep, c, imageData())
 	keep.NoNorms = true
 	unlearn(t, keep, d, imageData())
@@ -146,11 +148,11 @@ func TestNormsAreCountedAndCanBeLeftOut(t *testing.T) {
 
 // TestNotesOnLayersWithoutNorm: a layer that cannot have a norm is named.
 func TestNotesOnLayersWithoutNorm(t *testing.T) {
-	res := unlearn(t, dlfd.Align{}, plainNet(t, false, false), imageData())
+	res := unlearn(t, dlfd.Align{Always: true}, plainNet(t, false, false), imageData())
 	if len(res.Notes) != 1 || !strings.HasPrefix(res.Notes[0], "one has no norm") {
 		t.Errorf("notes are %q", res.Notes)
 	}
-	if res = unlearn(t, dlfd.Align{}, conv(t), imageData()); len(res.Notes) != 0 {
+	if res = unlearn(t, dlfd.Align{Always: true}, conv(t), imageData()); len(res.Notes) != 0 {
 		t.Errorf("notes on a model with batch norm: %q", res.Notes)
 	}
 }
@@ -161,11 +163,54 @@ func TestBitsWithNorms(t *testing.T) {
 	for _, threads := range []int{1, 2, 4} {
 		runtime.GOMAXPROCS(threads)
 		m := plainNet(t, false, true)
-		unlearn(t, dlfd.Align{}, m, imageData())
+		unlearn(t, dlfd.Align{Always: true}, m, imageData())
 		if w := weights(t, m); first == nil {
 			first = w
 		} else if !slices.Equal(first, w) {
 			t.Errorf("other bits on %d threads", threads)
 		}
+	}
+}
+
+// TestDeepModelWithoutNormForgets: the zero value forgets what a network of four
+// hidden layers without batch norm knows by heart, and keeps the task.
+func TestDeepModelWithoutNormForgets(t *testing.T) {
+	_, data := memorised(t)
+	all, err := feature.Concat(data.Retain, data.Forget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := nn.MLP(nn.MLPConfig{Input: []int{6}, Hidden: []int{32, 32, 32, 32}, Classes: 3, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.Fit(context.Background(), m, all, &train.Options{Epochs: 80, Optimizer: train.Adam{Rate: .003}}); err != nil {
+		t.Fatal(err)
+	}
+	fresh := featuretest.NewBlobs(400, 6, 3, 1.2, 7, 4)
+	accuracy := func(d feature.Dataset) float64 {
+		labels, err := feature.Labels(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		right, z := 0., logitsOf(t, m, d)
+		for i, l := range labels {
+			if row := z[3*i : 3*i+3]; row[l] == slices.Max(row) {
+				right++
+			}
+		}
+		return right / float64(len(labels))
+	}
+	judge := func() (forget, test float64) { return accuracy(data.Forget), accuracy(fresh) }
+	forgetBefore, testBefore := judge()
+	unlearn(t, dlfd.Align{}, m, data)
+	forget, test := judge()
+	if forgetBefore < .95 {
+		t.Fatalf("the model did not memorise (accuracy %.3f on forget): the test shows nothing", forgetBefore)
+	}
+	// .06 is the deviation of an accuracy of 60 samples.
+	t.Logf("accuracy on forget and test: %.3f, %.3f before, %.3f, %.3f after", forgetBefore, testBefore, forget, test)
+	if gap := forget - test; gap > (forgetBefore-testBefore)/3 || gap < -.12 || test < testBefore-.02 {
+		t.Errorf("accuracy on forget and test went from %.3f, %.3f to %.3f, %.3f", forgetBefore, testBefore, forget, test)
 	}
 }
