@@ -172,6 +172,23 @@ func TestBitsWithNorms(t *testing.T) {
 	}
 }
 
+// TestShallowModelsGetNoNorm: two hidden layers are unlearned as they are.
+func TestShallowModelsGetNoNorm(t *testing.T) {
+	_, data := memorised(t)
+	var got [2][]float32
+	for i, none := range []bool{false, true} {
+		m, err := nn.MLP(nn.MLPConfig{Input: []int{6}, Hidden: []int{8, 8}, Classes: 3, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		unlearn(t, dlfd.Align{Always: true, NoNorms: none}, m, data)
+		got[i] = weights(t, m)
+	}
+	if !slices.Equal(got[0], got[1]) {
+		t.Error("a network of three layers was given norms")
+	}
+}
+
 // TestDeepModelWithoutNormForgets: the zero value forgets what a network of four
 // hidden layers without batch norm knows by heart, and keeps the task.
 func TestDeepModelWithoutNormForgets(t *testing.T) {
