@@ -75,6 +75,10 @@ type Align struct {
 	Always bool
 }
 
+// alignSample is the most samples of either side that Align scores. Intervals of
+// the AUC are then about .04 wide.
+const alignSample = 2048
+
 // insertNorms gives the model batch norm where part 1 is going to change weights
 // and there are enough layers for signals to fade, and reports whether it did.
 func (a Align) insertNorms(ctx context.Context, s *Session) (inserted bool, fold func() error, err error) {
@@ -105,7 +109,7 @@ func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt 
 			return err
 		}
 		s.Result.Settings = a
-		score, err := newScorer(s, defaultSteering())
+		score, err := newScorer(s, Steering{Sample: alignSample})
 		if err != nil {
 			return err
 		}

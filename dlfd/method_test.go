@@ -161,11 +161,12 @@ func TestLedgerOfTheDefault(t *testing.T) {
 	m := featuretest.NewMLP(6, 8, 3, 1)
 	data := dlfd.Data{Retain: featuretest.NewBlobs(40, 6, 3, 1, 7, 1), Forget: featuretest.NewBlobs(18, 6, 3, 1, 7, 2), Holdout: featuretest.NewBlobs(21, 6, 3, 1, 7, 3)}
 	res := unlearn(t, dlfd.Align{Epochs: 2}, m, data)
-	// Ten steps of 8 retain samples; beside the five of an epoch the three batches
-	// of one pass over forget, and as many of holdout. Scores take half of forget
-	// and all of holdout twice.
-	forget, holdout := int64(2*18), int64(2*21)
-	want := dlfd.Ledger{Forward: 80 + forget + holdout + 2*(9+21), Backward: 80 + forget, Steps: 10}
+	// Ten steps: five over all 40 retain samples, four over the 28 that are
+	// revisited, one of 8 from the next such pass. Beside every five, the three
+	// batches of one pass over forget, and as many of holdout. Scores take half of
+	// forget and all of holdout twice.
+	retain, forget, holdout := int64(40+28+8), int64(2*18), int64(2*21)
+	want := dlfd.Ledger{Forward: retain + forget + holdout + 2*(9+21), Backward: retain + forget, Steps: 10}
 	if res.Ledger != want {
 		t.Errorf("ledger is %+v, want %+v", res.Ledger, want)
 	}

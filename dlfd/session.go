@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dlfd-go/unlearn/feature"
@@ -64,12 +65,16 @@ func run(ctx context.Context, name string, m feature.Trainable, data Data, opt *
 	if err == nil {
 		err = ctx.Err()
 	}
+	var changed bool
 	if err == nil {
-		err = checkWeights(m)
+		changed, err = checkWeights(m, old)
 	}
 	returned = true
 	if err != nil {
 		return nil, errors.Join(err, old.Restore(m))
+	}
+	if s.Result.Stop == Completed && !changed {
+		s.Result.Stop = NothingDone
 	}
 	s.Result.Ledger = s.ledger()
 	return s.Result, nil
@@ -100,19 +105,21 @@ func newSession(name string, m feature.Trainable, data Data, opt *Options) (*Ses
 	return s, nil
 }
 
-// checkWeights returns an error wrapping ErrDiverged and feature.ErrNotFinite if
-// a parameter of m is NaN or infinite.
-func checkWeights(m feature.Trainable) error {
+// checkWeights reports whether a parameter of m is another than in old, and
+// returns an error wrapping ErrDiverged and feature.ErrNotFinite if one is NaN or
+// infinite.
+func checkWeights(m feature.Trainable, old feature.Weights) (changed bool, err error) {
 	w, err := feature.Snapshot(m)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for i, p := range m.Spec().Params {
 		if j := finite.First(w[i]); j >= 0 {
-			return fmt.Errorf("%w: %w: element %d of parameter %q is %v", ErrDiverged, feature.ErrNotFinite, j, p.Name, w[i][j])
+			return false, fmt.Errorf("%w: %w: element %d of parameter %q is %v", ErrDiverged, feature.ErrNotFinite, j, p.Name, w[i][j])
 		}
+		changed = changed || !slices.Equal(w[i], old[i])
 	}
-	return nil
+	return changed, nil
 }
 
 // Seed returns the seed of the random stream for a purpose and a position, such

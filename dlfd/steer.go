@@ -31,11 +31,6 @@ type Steering struct {
 	Cap float64
 }
 
-func defaultSteering() Steering {
-	o, _ := Steering{}.resolve()
-	return o
-}
-
 func (o Steering) resolve() (Steering, error) {
 	o.Every, o.Sample = cmp.Or(o.Every, 4), cmp.Or(o.Sample, 256)
 	o.Threshold, o.Cap = cmp.Or(o.Threshold, .15), cmp.Or(o.Cap, .09)

@@ -1,0 +1,112 @@
+package dlfd_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/dlfd/baseline"
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
+	"github.com/dlfd-go/unlearn/feature/train"
+)
+
+// counting counts how often each sample is read.
+type counting struct {
+	*featuretest.Blobs
+	reads []int
+}
+
+func (c counting) Read(index []int, x []float32, labels []int) error {
+	for _, i := range index {
+		c.reads[i]++
+	}
+	return c.Blobs.Read(index, x, labels)
+}
+
+// The later passes go over the samples that are got wrong more often than over
+// the others, and over some of the others too.
+func TestLaterPassesRevisitWhatIsNotKnown(t *testing.T) {
+	const n = 200
+	reads := func(share float64) []int {
+		retain := counting{featuretest.NewBlobs(n, 6, 3, 1, 7, 1), make([]int, n)}
+		for i := range n / 10 {
+			retain.Labels[i] = (retain.Labels[i] + 1) % 3 // wrong labels have large losses
+		}
+		m := featuretest.NewMLP(6, 8, 3, 1)
+		unlearn(t, dlfd.Align{Epochs: 8, Rate: .02, Revisit: share}, m, dlfd.Data{
+			Retain: retain, Forget: featuretest.NewBlobs(30, 6, 3, 1, 7, 2), Holdout: featuretest.NewBlobs(30, 6, 3, 1, 7, 3)})
+		return retain.reads
+	}
+	mean := func(v []int) float64 {
+		sum := 0
+		for _, k := range v {
+			sum += k
+		}
+		return float64(sum) / float64(len(v))
+	}
+	r := reads(.5)
+	if wrong, others := mean(r[:n/10]), mean(r[n/10:]); wrong < 1.3*others {
+		t.Errorf("samples with wrong labels were read %.1f times, others %.1f times", wrong, others)
+	}
+	if seen := slices.Min(r); seen < 2 { // the check of the samples and the first pass
+		t.Errorf("a sample was read %d times only", seen)
+	}
+	if all := reads(1); slices.Min(all) != slices.Max(all) {
+		t.Errorf("with Revisit 1 samples are read %d to %d times", slices.Min(all), slices.Max(all))
+	}
+}
+
+// Where forget and held-out samples are alike by a narrow interval, nothing is
+// done, unless it is asked for; where few samples leave that open, it is done.
+func TestNothingToForget(t *testing.T) {
+	for _, c := range []struct {
+		n      int
+		always bool
+		want   dlfd.Stop
+	}{{6000, false, dlfd.NothingToForget}, {6000, true, dlfd.Completed}, {60, false, dlfd.Completed}} {
+		m := featuretest.NewMLP(6, 8, 3, 1)
+		before := weights(t, m)
+		data := dlfd.Data{Retain: featuretest.NewBlobs(100, 6, 3, 1, 7, 1), Forget: featuretest.NewBlobs(c.n, 6, 3, 1, 7, 2), Holdout: featuretest.NewBlobs(c.n, 6, 3, 1, 7, 3)}
+		res := unlearn(t, dlfd.Align{Epochs: 1, Always: c.always}, m, data)
+		if same := slices.Equal(before, weights(t, m)); res.Stop != c.want || same != (c.want == dlfd.NothingToForget) {
+			t.Errorf("%d samples, always %v: stop %q, weights unchanged %v; %+v", c.n, c.always, res.Stop, same, res.Scores)
+		}
+		if v := res.Scores[0]; !v.Interval.Contains(v.AUC) {
+			t.Errorf("AUC %v is not in %v", v.AUC, v.Interval)
+		}
+	}
+}
+
+// A model that still knows the forget set by heart at the end was not made to
+// forget, and one that has not changed at all was left alone; the result says so.
+func TestNotForgotten(t *testing.T) {
+	data := dlfd.Data{Retain: featuretest.NewBlobs(200, 40, 3, 5, 7, 1), Forget: featuretest.NewBlobs(200, 40, 3, 5, 7, 2), Holdout: featuretest.NewBlobs(400, 40, 3, 5, 7, 3)}
+	all, err := feature.Concat(data.Retain, data.Forget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := featuretest.NewMLP(40, 64, 3, 1)
+	if _, err := train.Fit(context.Background(), m, all, &train.Options{Epochs: 60, Optimizer: train.Adam{Rate: .01}}); err != nil {
+		t.Fatal(err)
+	}
+	timid := dlfd.Align{Shrink: 1, Perturb: dlfd.Off, Match: dlfd.Off, Epochs: 1, Rate: 1e-6}
+	if res := unlearn(t, timid, m, data); res.Stop != dlfd.NotForgotten {
+		t.Errorf("timid: stop is %q, scores %+v", res.Stop, res.Scores)
+	}
+	if res := unlearn(t, timid, stubborn{m}, data); res.Stop != dlfd.NotForgotten && res.Stop != dlfd.NothingDone {
+		t.Errorf("stubborn: stop is %q", res.Stop)
+	}
+	if res := unlearn(t, baseline.FineTune{}, stubborn{m}, data); res.Stop != dlfd.NothingDone {
+		t.Errorf("fine-tuning of a stubborn model: stop is %q", res.Stop)
+	}
+	if res := unlearn(t, dlfd.Align{}, m, data); res.Stop != dlfd.Completed {
+		t.Errorf("default: stop is %q, scores %+v", res.Stop, res.Scores)
+	}
+}
+
+// stubborn is a model whose weights do not move.
+type stubborn struct{ *featuretest.MLP }
+
+func (stubborn) SetParam(int, []float32) error { return nil }
