@@ -20,8 +20,9 @@ type builder struct {
 	values  map[string]value
 	shared  map[*tensor]*weight // by what holds it
 	origin  map[graph.Value]origin
-	weights []*weight // in the order of the graph's parameters
-	fixed   int       // batch size that the file insists on, or 0
+	masks   map[string]bool // tensors that only mask others; see masksOnly
+	weights []*weight       // in the order of the graph's parameters
+	fixed   int             // batch size that the file insists on, or 0
 	taps    []tapped
 	named   map[string]bool // names of nodes among them
 	notes   []string

@@ -165,3 +165,30 @@ func TestHostileCases(t *testing.T) {
 		}
 	}
 }
+
+// TestLongChainsTakeLinearTime reads graphs whose nodes ask about all that come
+// after them, or before.
+func TestLongChainsTakeLinearTime(t *testing.T) {
+	const n = 20000
+	name := func(i int) string { return fmt.Sprintf("t%d", i) }
+	layer := [][]byte{random("w", 4, 4), nodeOf("MatMul", "h", "x", "w"), rawFloats("k", []int64{4}, 0, 0, 0, 0)}
+	masks := append(slices.Clone(layer), nodeOf("Greater", "t0", "h", "k"))
+	shapes := append(slices.Clone(layer), nodeOf("Relu", "t0", "h"))
+	for i := range n {
+		masks = append(masks, nodeOf("Not", name(i+1), name(i)))
+		shapes = append(shapes, nodeOf("Shape", fmt.Sprintf("s%d", i), name(i)), nodeOf("Reshape", name(i+1), name(i), fmt.Sprintf("s%d", i)))
+	}
+	for name, parts := range map[string][][]byte{
+		"masks":  append(masks, nodeOf("Where", "y", name(n), "h", "k")),
+		"shapes": append(shapes, nodeOf("Tanh", "y", name(n))),
+	} {
+		start := time.Now()
+		if _, err := Read(bytes.NewReader(hostileFile(17, []int64{4}, parts)), nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		// Half a second on an idle machine; minutes where it is quadratic.
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%s: %v", name, took)
+		}
+	}
+}

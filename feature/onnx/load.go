@@ -164,7 +164,7 @@ func build(f *file, opt Options, folder string, skimmed bool) (*builder, *featur
 
 func newBuilder(f *file, opt Options, folder string) *builder {
 	return &builder{f: f, opt: opt, folder: folder, values: map[string]value{}, named: map[string]bool{},
-		shared: map[*tensor]*weight{}, origin: map[graph.Value]origin{}}
+		shared: map[*tensor]*weight{}, origin: map[graph.Value]origin{}, masks: map[string]bool{}}
 }
 
 // build makes the graph that the logits need.
