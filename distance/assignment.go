@@ -4,12 +4,14 @@ import "math"
 
 // assign solves the assignment problem for the n×n costs c: it writes the
 // column of each row into col and optimal duals into u and v, such that
-// u[i]+v[j] ≤ c[i,j], with equality where col[i] is j. It takes O(n³) at worst.
+// u[i]+v[j] ≤ c[i,j], with equality where col[i] is j. It takes O(n³) at worst,
+// and reports false where it has relaxed handOver·n² arcs without an end: on
+// such problems, mostly of points in few dimensions, the simplex is faster.
 //
 // The method is the shortest augmenting path of Jonker and Volgenant, A
 // shortest augmenting path algorithm for dense and sparse linear assignment
 // problems (1987), with their column reduction and augmenting row reduction.
-func assign(ws *Workspace, col []int, u, v, c []float64) {
+func assign(ws *Workspace, col []int, u, v, c []float64) bool {
 	ws = ws.Enter()
 	defer ws.Leave()
 	n := len(col)
@@ -22,15 +24,23 @@ func assign(ws *Workspace, col []int, u, v, c []float64) {
 		s.bid()
 	}
 	for i := range n {
-		if col[i] < 0 {
-			s.augment(i)
+		if col[i] >= 0 {
+			continue
 		}
+		if s.relaxed > handOver*n*n {
+			return false
+		}
+		s.augment(i)
 	}
 	// The prices of the rows follow from those of the columns.
 	for i, j := range col {
 		u[i] = c[i*n+j] - v[j]
 	}
+	return true
 }
+
+// handOver is how many times n² arcs are relaxed before assign gives up.
+const handOver = 30
 
 type assignment struct {
 	n        int
@@ -39,6 +49,7 @@ type assignment struct {
 	prev     []int // row from which the shortest path enters a column
 	todo     []int // columns not yet final
 	dist     []float64
+	relaxed  int // arcs so far
 }
 
 // reduce sets each price to the least cost of its column and gives each row
@@ -158,6 +169,7 @@ func (s *assignment) augment(start int) {
 // returns the place in todo of the nearest, preferring a free one.
 func (s *assignment) relax(row []float64, h float64, i, left int) (at int) {
 	best := math.Inf(1)
+	s.relaxed += left
 	for k, j := range s.todo[:left] {
 		d := s.dist[j]
 		if r := h + row[j] - s.v[j]; r < d {

@@ -110,7 +110,7 @@ func TestSimplex(t *testing.T) {
 			want += big[i*total+j] / float64(total)
 		}
 		got := matching{n: n, m: m, a: share(x, n), b: share(y, m), c: c, u: make([]float64, n), v: make([]float64, m), plan: make([]float64, n*m)}
-		got.ship(new(Workspace).Enter())
+		got.ship(new(Workspace).Enter(), false)
 		value, gap := got.certify()
 		if math.Abs(value-want) > 1e-12 || gap > 1e-12 {
 			t.Errorf("round %d, %d×%d: cost %v, want %v; gap %v", round, n, m, value, want, gap)
@@ -173,7 +173,7 @@ func TestSimplexCertificate(t *testing.T) {
 			}
 		}
 		ws := new(Workspace).Enter()
-		p.ship(ws)
+		p.ship(ws, false)
 		if _, gap := p.certify(); gap > 1e-12 || !ws.Stats.Converged {
 			t.Errorf("%d×%d: gap %v", n, m, gap)
 		}

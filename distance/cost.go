@@ -29,8 +29,9 @@ type Euclidean struct{}
 // coordinate: above it, the product form loses at most 7 of 16 digits.
 const near = 1e-7
 
-// centred returns the rows of x and y less their common mean, which the
-// Euclidean costs do not see, so that a common offset costs no digits.
+// centred returns the rows of x and y less a common centre, which the Euclidean
+// costs do not see, so that a common offset costs no digits. It is their mean,
+// or a median where a few far points draw the mean away from the others.
 func centred(ws *Workspace, x, y Sample) (xc, yc []float64) {
 	d := x.Dim
 	mean := ws.Floats(d)
@@ -48,7 +49,55 @@ func centred(ws *Workspace, x, y Sample) (xc, yc []float64) {
 			kernel.Axpy(scale, mean, z[i:i+d])
 		}
 	}
+	if c := median(ws, x, y, xc, yc); c != nil {
+		subtract(xc, x, c)
+		subtract(yc, y, c)
+	}
 	return xc, yc
+}
+
+// Medians are taken over medianRows rows at equal spacing. The mean is away
+// from the others if half of these are drawn out to drawn times their distance
+// from the median: it then costs them two digits or more.
+const (
+	medianRows = 17
+	drawn      = 64
+)
+
+// median returns the median of each coordinate if the mean, which has come off
+// xc and yc, is away from most points, and nil otherwise.
+func median(ws *Workspace, x, y Sample, xc, yc []float64) []float64 {
+	d, total := x.Dim, x.N+y.N
+	n := min(total, medianRows)
+	centre, column := ws.Floats(d), ws.Floats(n)
+	fromMean, fromMedian := ws.Floats(n), ws.Floats(n)
+	clear(fromMedian)
+	row := func(k int) (raw, less []float64) {
+		i := k * total / n
+		if i < x.N {
+			return x.Row(i), xc[i*d : i*d+d]
+		}
+		i -= x.N
+		return y.Row(i), yc[i*d : i*d+d]
+	}
+	for j := range d {
+		for k := range column {
+			raw, _ := row(k)
+			column[k] = raw[j]
+		}
+		centre[j] = quickselect(column, n/2)
+	}
+	for k := range fromMean {
+		raw, less := row(k)
+		fromMean[k] = largestAbs(less)
+		for j, v := range raw {
+			fromMedian[k] = max(fromMedian[k], math.Abs(v-centre[j]))
+		}
+	}
+	if quickselect(fromMean, n/2) > drawn*quickselect(fromMedian, n/2) {
+		return centre
+	}
+	return nil
 }
 
 func subtract(dst []float64, x Sample, base []float64) {
@@ -85,7 +134,7 @@ func (SqEuclidean) Matrix(ws *Workspace, dst []float64, x, y Sample) {
 		for j, s := range row {
 			t := nx + ny[j]
 			if s += t; s < near*t {
-				s = sqDiff(xi, yc[j*d:j*d+d])
+				s = sqDiff(x.Row(i), y.Row(j))
 			}
 			row[j] = s
 		}

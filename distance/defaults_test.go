@@ -2,7 +2,9 @@ package distance_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"testing"
 
@@ -62,10 +64,28 @@ func TestGradientAccuracy(t *testing.T) {
 }
 
 // TestSameBits: the number of processors does not matter, not even to streamed
-// problems, which use them.
+// problems and large MMDs, which use them.
 func TestSameBits(t *testing.T) {
 	x, y := features(1, 70, 6, 0), features(2, 50, 6, .3)
-	d := distance.Sinkhorn{Debiased: true, Epsilon: .3, MaxEntries: 1}
+	large, other := features(3, 300, 6, 0), features(4, 230, 6, .3)
+	for name, tt := range map[string]struct {
+		d    distance.Distance
+		x, y distance.Sample
+	}{
+		"streamed": {distance.Sinkhorn{Debiased: true, Epsilon: .3, MaxEntries: 1}, x, y},
+		"MMD":      {distance.MMD{}, large, other},
+		"unbiased": {distance.MMD{Unbiased: true}, large, other},
+		"energy":   {distance.MMD{Kernel: distance.Energy{}}, large, other},
+		"sliced":   {distance.SlicedWasserstein{}, large, other},
+		"EMD":      {distance.EMD{}, x, y},
+		"Bures":    {distance.Bures{}, large, other},
+	} {
+		sameBits(t, name, tt.d, tt.x, tt.y)
+	}
+}
+
+func sameBits(t *testing.T, name string, d distance.Distance, x, y distance.Sample) {
+	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	var want uint64
 	for i, procs := range []int{1, 2, 4} {
@@ -79,9 +99,74 @@ func TestSameBits(t *testing.T) {
 			want = bits
 		}
 		if bits != want {
-			t.Errorf("GOMAXPROCS %d gives other bits", procs)
+			t.Errorf("%s: GOMAXPROCS %d gives other bits", name, procs)
 		}
 	}
+}
+
+// TestLargeMMD compares the blocks of many processors with sums over pairs, and
+// their gradients with differences.
+func TestLargeMMD(t *testing.T) {
+	x, y := features(3, 290, 5, 0), features(4, 301, 5, .3)
+	for _, k := range []distance.Kernel{distance.Gaussian{Sigma: 2}, distance.Energy{}, distance.Laplacian{Sigma: 2, L1: true}, distance.Polynomial{}} {
+		for _, unbiased := range []bool{false, true} {
+			d := distance.MMD{Kernel: k, Unbiased: unbiased}
+			relx, rely, err := distancetest.GradientError(d, few(x, 60), few(y, 50))
+			if err != nil || max(relx, rely) > 1e-5 {
+				t.Errorf("%T, small: %v, %v, %v", k, relx, rely, err)
+			}
+			v, gx, gy := evalAll(t, d, x, y)
+			within(t, fmt.Sprintf("%T", k), v, plainMMD(t, k, unbiased, x, y), 1e-9*(1+math.Abs(v)))
+			along := func(g []float64, s distance.Sample, at func(distance.Sample) float64) {
+				dir, want := moved(distance.Sample{N: s.N, Dim: s.Dim, X: make([]float64, len(s.X))}, 1, rand.New(rand.NewPCG(5, 6))), 0.
+				for i, v := range dir.X {
+					want += v * g[i]
+				}
+				const h = 1e-5
+				up, down := moved(s, 0, rand.New(rand.NewPCG(1, 1))), moved(s, 0, rand.New(rand.NewPCG(1, 1)))
+				for i, v := range dir.X {
+					up.X[i] += h * v
+					down.X[i] -= h * v
+				}
+				within(t, fmt.Sprintf("%T: slope", k), (at(up)-at(down))/(2*h), want, 1e-5*(1+math.Abs(want)))
+			}
+			along(gx, x, func(z distance.Sample) float64 { return value(t, d, z, y) })
+			along(gy, y, func(z distance.Sample) float64 { return value(t, d, x, z) })
+		}
+	}
+}
+
+func few(s distance.Sample, n int) distance.Sample {
+	return distance.Sample{N: n, Dim: s.Dim, X: s.X[:n*s.Dim]}
+}
+
+// plainMMD sums the kernel pair by pair.
+func plainMMD(t *testing.T, k distance.Kernel, unbiased bool, x, y distance.Sample) float64 {
+	t.Helper()
+	mean := func(x, y distance.Sample, same bool) float64 {
+		b, err := k.Bandwidth(new(distance.Workspace), x, y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sum, v float64
+		count := 0
+		at := []float64{0}
+		for i := range x.N {
+			for j := range y.N {
+				if same && unbiased && i == j {
+					continue
+				}
+				k.Argument().Matrix(new(distance.Workspace), at, few(distance.Sample{Dim: x.Dim, X: x.Row(i)}, 1), few(distance.Sample{Dim: x.Dim, X: y.Row(j)}, 1))
+				out := []float64{0}
+				k.Map(out, nil, at, b)
+				v = out[0]
+				sum += v
+				count++
+			}
+		}
+		return sum / float64(count)
+	}
+	return mean(x, x, true) + mean(y, y, true) - 2*mean(x, y, false)
 }
 
 func FuzzByName(f *testing.F) {

@@ -63,6 +63,34 @@ var all = []struct {
 	{"RootMMD", distance.Root{D: distance.MMD{Kernel: distance.Energy{}}}},
 }
 
+// TestConformanceOthers holds to the laws what is made from a function, what
+// reads labels, and what allocates for its goroutines.
+func TestConformanceOthers(t *testing.T) {
+	mean := func(x, y distance.Sample) (float64, error) {
+		return distance.MMD{Kernel: distance.Linear{}}.Eval(nil, nil, nil, x, y)
+	}
+	laws := distance.Properties{Symmetric: true, Weighted: true, Definite: true, Nonnegative: true, Translation: true, Tol: 1e-6}
+	allocates := distancetest.Options{Skip: []string{"no allocation"}, Sizes: []distancetest.Size{{N: 5, M: 7, Dim: 3}, {N: 20, M: 9, Dim: 4}, {N: 1, M: 4, Dim: 2}}}
+	for name, tt := range map[string]struct {
+		d   distance.Distance
+		opt distancetest.Options
+	}{
+		"Numeric":              {distance.Numeric(mean), distancetest.Options{Properties: &laws, Skip: allocates.Skip}},
+		"ClassConditional":     {d: distance.ClassConditional{D: distance.EMD{Cost: distance.SqEuclidean{}}}},
+		"ClassConditionalMMD":  {d: distance.ClassConditional{D: distance.MMD{}}},
+		"ClassConditionalRoot": {d: distance.Root{D: distance.ClassConditional{D: distance.Sinkhorn{Debiased: true, Epsilon: .2}}}},
+		"Streamed":             {distance.Sinkhorn{MaxEntries: 1, Epsilon: .3}, allocates},
+		"StreamedDebiased":     {distance.Sinkhorn{MaxEntries: 1, Epsilon: 2, Debiased: true, Cost: distance.SqEuclidean{}}, allocates},
+		"StreamedUnbalanced":   {distance.Sinkhorn{MaxEntries: 1, Epsilon: .5, Rho: 1, Cost: distance.SqEuclidean{}}, allocates},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := distancetest.Check(tt.d, tt.opt); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestConformance(t *testing.T) {
 	for _, tt := range all {
 		t.Run(tt.name, func(t *testing.T) {

@@ -17,7 +17,6 @@
 //	Bures, CORAL        distances of means and covariances
 //	HSIC                a dependence of paired samples, with an interface of its own
 //	Weighted, Root, ClassConditional, Func, Numeric    made from others
-//	ReleasedSinkhorn    the loop of the code released with DLFD, for comparison
 //
 // Costs of transport are Cosine, SqEuclidean, Euclidean, CityBlock or the
 // user's own Cost.
@@ -29,7 +28,7 @@
 //
 // # Numbers
 //
-// All arithmetic is in float64, save for ReleasedSinkhorn. Euclidean costs are
+// All arithmetic is in float64. Euclidean costs are
 // computed from centred points, so that a common offset costs no digits, and
 // pairs of close points coordinate by coordinate. The same arguments give the
 // same bits, from any Workspace and at any GOMAXPROCS, on one architecture;

@@ -42,12 +42,11 @@ func (r RandomFourier) Freeze(ws *Workspace, x, y Sample) (Distance, error) {
 	if err := Check(nil, nil, x, y); err != nil {
 		return nil, err
 	}
-	if r.Sigma == 0 {
-		ws = ws.Enter()
-		defer ws.Leave()
-		r.Sigma = MedianDistance(ws, x, y)
-	}
-	return r, nil
+	ws = ws.Enter()
+	defer ws.Leave()
+	var err error
+	r.Sigma, err = bandwidth(ws, "RandomFourier.Sigma", r.Sigma, x, y)
+	return r, err
 }
 
 // Eval implements Distance.
@@ -59,11 +58,11 @@ func (r RandomFourier) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float
 		return 0, err
 	}
 	r.Features = cmp.Or(r.Features, 256)
-	if r.Sigma == 0 {
-		r.Sigma = MedianDistance(ws, x, y)
+	if r.Sigma, err = bandwidth(ws, "RandomFourier.Sigma", r.Sigma, x, y); err != nil {
+		return 0, err
 	}
-	if r.Features < 0 || r.Features > maxDraws/x.Dim || !(r.Sigma > 0) || !finite.Is(r.Sigma) {
-		return 0, fmt.Errorf("%w: RandomFourier.Features %d, Sigma %v, want > 0", ErrParameter, r.Features, r.Sigma)
+	if r.Features < 0 || r.Features > maxDraws/x.Dim {
+		return 0, fmt.Errorf("%w: RandomFourier.Features %d, want 1 to %d", ErrParameter, r.Features, maxDraws/x.Dim)
 	}
 	kind := drawNormal
 	if r.L1 {

@@ -3,7 +3,8 @@ package distance
 import (
 	"fmt"
 	"math"
-	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/finite"
 )
 
 // Wasserstein1D returns W_p^p between weighted points on a line, the least
@@ -18,11 +19,16 @@ func Wasserstein1D(x, y, wx, wy []float64, p float64) (float64, error) {
 	if err := checkPower(p); err != nil {
 		return 0, err
 	}
-	return newLine(ws, a, b, p).match(x, y, nil, nil), nil
+	l := newLine(ws, a, b, p)
+	value := l.match(x, y, nil, nil)
+	if !finite.Is(value) {
+		return 0, fmt.Errorf("%w: a sum of |x−y|^%v is %v", ErrNotFinite, p, value)
+	}
+	return value, nil
 }
 
 func checkPower(p float64) error {
-	if !(p >= 1) || math.IsInf(p, 1) {
+	if !(p >= 1) || !finite.Is(p) {
 		return fmt.Errorf("%w: power %v, want a finite number ≥ 1", ErrParameter, p)
 	}
 	return nil
@@ -33,51 +39,133 @@ type line struct {
 	a, b   []float64
 	p      float64
 	ix, iy []int
+	sorter
 }
 
-func newLine(ws *Workspace, a, b []float64, p float64) *line {
-	return &line{a: a, b: b, p: p, ix: ws.Ints(len(a)), iy: ws.Ints(len(b))}
+func newLine(ws *Workspace, a, b []float64, p float64) line {
+	return line{a: a, b: b, p: p, ix: ws.Ints(len(a)), iy: ws.Ints(len(b)), sorter: newSorter(ws, max(len(a), len(b)))}
 }
 
 // match returns the optimum for points at x and y and writes into gx and gy,
-// unless they are nil, its derivatives. It moves mass in order, which is
-// optimal for every convex cost.
+// unless they are nil, its derivatives.
 func (l *line) match(x, y, gx, gy []float64) (value float64) {
-	order(l.ix, x)
-	order(l.iy, y)
+	l.order(l.ix, x)
+	l.order(l.iy, y)
+	if l.equal() {
+		return l.matchEqual(x, y, gx, gy)
+	}
 	clear(gx)
 	clear(gy)
-	var i, j int
-	left, room := l.a[l.ix[0]], l.b[l.iy[0]]
-	for {
-		p, q := l.ix[i], l.iy[j]
-		w := min(left, room)
-		if w > 0 {
-			c, dc := l.cost(x[p] - y[q])
-			value += w * c
-			if gx != nil {
-				gx[p] += w * dc
-			}
-			if gy != nil {
-				gy[q] -= w * dc
-			}
+	for s := l.start(); s.next(); {
+		c, dc := l.cost(x[s.i] - y[s.j])
+		value += s.mass * c
+		if gx != nil {
+			gx[s.i] += s.mass * dc
 		}
-		left -= w
-		room -= w
-		// Rounding may leave the last of one side with nothing opposite.
+		if gy != nil {
+			gy[s.j] -= s.mass * dc
+		}
+	}
+	return value
+}
+
+// equal reports whether all points have one weight.
+func (l *line) equal() bool {
+	if len(l.a) != len(l.b) {
+		return false
+	}
+	for i, w := range l.a {
+		if w != l.a[0] || l.b[i] != w {
+			return false
+		}
+	}
+	return true
+}
+
+// matchEqual is match for points of one weight, which go one to one.
+func (l *line) matchEqual(x, y, gx, gy []float64) (value float64) {
+	w := l.a[0]
+	for k, i := range l.ix {
+		j := l.iy[k]
+		c, dc := l.cost(x[i] - y[j])
+		value += w * c
+		if gx != nil {
+			gx[i] = w * dc
+		}
+		if gy != nil {
+			gy[j] = -w * dc
+		}
+	}
+	return value
+}
+
+// shipment walks through the plan that moves mass in order, which is optimal
+// for every convex cost: mass goes from point i to point j.
+type shipment struct {
+	line
+	i, j       int
+	mass       float64
+	p, q       int     // ranks of the two
+	left, room float64 // mass that they have yet to give and to take
+}
+
+// start returns the plan of the orders in l.ix and l.iy before its first step.
+func (l *line) start() shipment {
+	return shipment{line: *l, left: l.a[l.ix[0]], room: l.b[l.iy[0]]}
+}
+
+// Rounding leaves rests where sums of weights agree. A rest is one if it is
+// under restMass, where the total is one, and under restShare of the weight of
+// its own point.
+const (
+	restMass  = 1e-15
+	restShare = 1e-6
+)
+
+// next goes to the next step that moves mass, and reports whether there is one.
+func (s *shipment) next() bool {
+	for s.p < len(s.ix) && s.q < len(s.iy) {
+		s.i, s.j = s.ix[s.p], s.iy[s.q]
+		lastX, lastY := s.p == len(s.ix)-1, s.q == len(s.iy)-1
 		switch {
-		case left <= room && i+1 < len(x):
-			i++
-			left = l.a[l.ix[i]]
-		case j+1 < len(y):
-			j++
-			room = l.b[l.iy[j]]
-		case i+1 < len(x):
-			i++
-			left = l.a[l.ix[i]]
+		case lastX && lastY:
+			s.mass = min(s.left, s.room)
+			s.p++
+		case lastY: // what is left over has nowhere else to go
+			s.mass = s.left
+			s.nextRow()
+		case lastX:
+			s.mass = s.room
+			s.nextColumn()
 		default:
-			return value
+			s.mass = min(s.left, s.room)
+			s.left -= s.mass
+			s.room -= s.mass
+			noRest := s.left < restMass && s.left <= restShare*s.a[s.i]
+			noRoom := s.room < restMass && s.room <= restShare*s.b[s.j]
+			if noRest {
+				s.nextRow()
+			}
+			if noRoom {
+				s.nextColumn()
+			}
 		}
+		if s.mass > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *shipment) nextRow() {
+	if s.p++; s.p < len(s.ix) {
+		s.left = s.a[s.ix[s.p]]
+	}
+}
+
+func (s *shipment) nextColumn() {
+	if s.q++; s.q < len(s.iy) {
+		s.room = s.b[s.iy[s.q]]
 	}
 }
 
@@ -93,20 +181,4 @@ func (l *line) cost(d float64) (c, dc float64) {
 	}
 	s := math.Pow(math.Abs(d), l.p-1)
 	return s * math.Abs(d), math.Copysign(l.p*s, d)
-}
-
-// order writes the order of x, with ties by index.
-func order(ix []int, x []float64) {
-	for i := range ix {
-		ix[i] = i
-	}
-	slices.SortFunc(ix, func(i, j int) int {
-		switch {
-		case x[i] < x[j]:
-			return -1
-		case x[i] > x[j]:
-			return 1
-		}
-		return i - j
-	})
 }

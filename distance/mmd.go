@@ -36,11 +36,7 @@ type MMD struct {
 // Properties implements Propertied.
 func (d MMD) Properties() Properties {
 	p := Properties{Symmetric: true}
-	k := d.kernel()
-	fixed, isFrozen := k.(frozen)
-	if isFrozen {
-		k = fixed.Kernel
-	}
+	k, isFrozen := thawed(d.kernel())
 	argumentProperties(&p, k.Argument())
 	switch {
 	case d.LinearTime:
@@ -107,6 +103,15 @@ type frozen struct {
 
 func (f frozen) Bandwidth(*Workspace, Sample, Sample) (float64, error) { return f.bandwidth, nil }
 
+// thawed returns the kernel within a frozen one.
+func thawed(k Kernel) (_ Kernel, isFrozen bool) {
+	f, ok := k.(frozen)
+	if ok {
+		k = f.Kernel
+	}
+	return k, ok
+}
+
 // kernelBandwidth returns the kernel's scale for these samples.
 func kernelBandwidth(ws *Workspace, k Kernel, x, y Sample) (float64, error) {
 	b, err := k.Bandwidth(ws, x, y)
@@ -128,6 +133,7 @@ func (d MMD) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error)
 	if q.bandwidth, err = kernelBandwidth(ws, q.kernel, x, y); err != nil {
 		return 0, err
 	}
+	x, y = d.centre(ws, x, y)
 	if (d.Unbiased || d.LinearTime) && (x.N < 2 || y.N < 2) {
 		return 0, fmt.Errorf("%w: this estimator needs 2 points a side, x has %d, y has %d", ErrShape, x.N, y.N)
 	}
@@ -143,6 +149,17 @@ func (d MMD) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error)
 	return value, err
 }
 
+// centre moves the points to their common centre where the value depends on
+// differences of points, but the kernel on the points themselves.
+func (d MMD) centre(ws *Workspace, x, y Sample) (Sample, Sample) {
+	k, _ := thawed(d.kernel())
+	if _, ok := k.(Linear); !ok || d.Unbiased || d.LinearTime {
+		return x, y
+	}
+	xc, yc := centred(ws, x, y)
+	return Sample{N: x.N, Dim: x.Dim, X: xc, W: x.W}, Sample{N: y.N, Dim: y.Dim, X: yc, W: y.W}
+}
+
 // quadratic averages over all pairs.
 func (d MMD) quadratic(ws *Workspace, q *pairs, gx, gy, a, b []float64, x, y Sample) (float64, error) {
 	sx, sy := 1.0, 1.0
@@ -153,12 +170,17 @@ func (d MMD) quadratic(ws *Workspace, q *pairs, gx, gy, a, b []float64, x, y Sam
 			return 0, fmt.Errorf("%w: one point has all the weight", ErrWeights)
 		}
 	}
-	q.self = true
-	value := q.mean(ws, sx, gx, nil, a, a, x, x)
-	q.self = true
-	value += q.mean(ws, sy, gy, nil, b, b, y, y)
-	q.self = false
-	value += q.mean(ws, -2, gx, gy, a, b, x, y)
+	var value float64
+	if x.N >= parallelFrom/y.N {
+		value = q.onAllCores(ws, sx, sy, gx, gy, a, b, x, y)
+	} else {
+		q.self = true
+		value = q.mean(ws, sx, gx, nil, a, a, x, x)
+		q.self = true
+		value += q.mean(ws, sy, gy, nil, b, b, y, y)
+		q.self = false
+		value += q.mean(ws, -2, gx, gy, a, b, x, y)
+	}
 	if !d.Unbiased && value < 0 && value > -1e-12*q.scale {
 		value = 0 // rounding: the terms cancel
 	}
@@ -184,6 +206,7 @@ func (d MMD) EvalWeights(ws *Workspace, ga, gb []float64, x, y Sample) (float64,
 	if q.bandwidth, err = kernelBandwidth(ws, q.kernel, x, y); err != nil {
 		return 0, err
 	}
+	x, y = d.centre(ws, x, y)
 	clear(ga)
 	clear(gb)
 	q.ga, q.self = ga, true

@@ -172,6 +172,16 @@ func (s Sample) weights(ws *Workspace, name string) ([]float64, error) {
 	return w, nil
 }
 
+// Weights returns the weights of a checked sample, uniform ones where W is nil,
+// divided by their sum, in memory of ws, which may be nil. It returns ErrWeights
+// if the sum is not 1 within 1e-4.
+func (s Sample) Weights(ws *Workspace) ([]float64, error) {
+	if ws == nil {
+		ws = new(Workspace)
+	}
+	return s.weights(ws, "a sample")
+}
+
 // masses is weights for measures of any mass: of one where W is nil.
 func (s Sample) masses(ws *Workspace, name string) ([]float64, error) {
 	if s.W == nil {

@@ -17,12 +17,11 @@ func simplex(ws *Workspace, plan, u, v, a, b, c []float64) bool {
 	defer ws.Leave()
 	n, m := len(a), len(b)
 	t := newTree(ws, a, b, c)
-	scale := largestAbs(c)
 	pivots := 1000 * (n + m) // about ten times n+m are usual
 	row, idle := 0, 0
 	for idle < n && pivots > 0 {
-		if j, r := t.price(row); r < -1e-14*scale {
-			t.pivot(row, n+j, r)
+		if j, r := t.price(row); r < -t.rounding(row, n+j) {
+			t.pivot(row, n+j)
 			pivots--
 			idle = 0
 		} else {
@@ -36,7 +35,7 @@ func simplex(ws *Workspace, plan, u, v, a, b, c []float64) bool {
 	for k := range n + m {
 		p := t.parent[k]
 		i, j := min(k, p), max(k, p)
-		if p < n+m && t.flow[k] > dust && b[j-n] > 0 {
+		if p < n+m && b[j-n] > 0 && !rest(t.flow[k], a[i], b[j-n]) {
 			plan[i*m+j-n] = t.flow[k]
 		}
 	}
@@ -46,6 +45,13 @@ func simplex(ws *Workspace, plan, u, v, a, b, c []float64) bool {
 	copy(v, t.pi[n:n+m])
 	tighten(u, v, a, b, c)
 	return pivots > 0
+}
+
+// rest reports whether a mass between points of the weights a and b is what
+// rounding has left of sums of weights: beside a far point it would cost more
+// than all other mass.
+func rest(mass, a, b float64) bool {
+	return mass <= dust || mass < restMass && mass <= restShare*min(a, b)
 }
 
 // dust is a mass that does not count.
@@ -64,6 +70,7 @@ type tree struct {
 	next   []int // siblings
 	prev   []int
 	stack  []int
+	detour float64 // cost of the arcs from the root
 }
 
 func newTree(ws *Workspace, a, b, c []float64) tree {
@@ -77,6 +84,7 @@ func newTree(ws *Workspace, a, b, c []float64) tree {
 	root := n + m
 	// Through the root, mass pays more than on any arc.
 	detour := 1 + 2*largestAbs(c)
+	t.detour = detour
 	t.pi[root], t.depth[root], t.parent[root] = 0, 0, -1
 	for k := range size {
 		t.child[k], t.next[k], t.prev[k] = -1, -1, -1
@@ -132,19 +140,26 @@ func (t *tree) price(i int) (at int, least float64) {
 	return at, least + t.pi[i]
 }
 
-// pivot brings the arc from row i to column j, with reduced cost r, into the
-// tree. Mass goes along it, from j up to the join and down to i.
-func (t *tree) pivot(i, j int, r float64) {
+// rounding is what counts as zero in the reduced cost of the arc from row i to
+// node j: it is relative to the arc's own numbers, since those of a far point
+// say nothing about the others.
+func (t *tree) rounding(i, j int) float64 {
+	return 1e-14 * (math.Abs(t.c[i*t.m+j-t.n]) + math.Abs(t.pi[i]) + math.Abs(t.pi[j]))
+}
+
+// pivot brings the arc from row i to node j into the tree. Mass goes along it,
+// from j up to the join and down to i.
+func (t *tree) pivot(i, j int) {
 	out, most, onRow := t.leaving(i, j)
 	t.push(i, j, most)
 	in, under := j, i
 	if onRow {
-		in, under, r = i, j, -r
+		in, under = i, j
 	}
 	t.reverse(in, out)
 	t.attach(in, under)
 	t.flow[in] = most
-	t.shift(in, r)
+	t.evaluate(in)
 }
 
 func (t *tree) join(i, j int) int {
@@ -212,14 +227,26 @@ func (t *tree) reverse(in, out int) {
 	}
 }
 
-// shift adds s to the potentials of the subtree under top and sets its depths.
-func (t *tree) shift(top int, s float64) {
+// evaluate computes potentials and depths of the subtree under top from the arcs
+// of the tree: to add up changes would keep the rounding errors of the detour
+// and of far points.
+func (t *tree) evaluate(top int) {
 	stack := append(t.stack[:0], top)
 	for len(stack) > 0 {
 		k := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		t.pi[k] += s
-		t.depth[k] = t.depth[t.parent[k]] + 1
+		p := t.parent[k]
+		t.depth[k] = t.depth[p] + 1
+		switch root := t.n + t.m; {
+		case p == root && k < t.n:
+			t.pi[k] = 0
+		case p == root:
+			t.pi[k] = t.detour
+		case k < t.n:
+			t.pi[k] = t.pi[p] - t.c[k*t.m+p-t.n]
+		default:
+			t.pi[k] = t.pi[p] + t.c[p*t.m+k-t.n]
+		}
 		for q := t.child[k]; q >= 0; q = t.next[q] {
 			stack = append(stack, q)
 		}

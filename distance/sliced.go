@@ -1,7 +1,9 @@
 package distance
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 
 	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/kernel"
@@ -37,10 +39,7 @@ type SlicedWasserstein struct {
 
 // Properties implements Propertied.
 func (s SlicedWasserstein) Properties() Properties {
-	p := s.P
-	if p == 0 {
-		p = 2
-	}
+	p := cmp.Or(s.P, 2)
 	q := Properties{
 		Symmetric: true, Nonnegative: true, Definite: true, Root: p, Translation: true,
 		Homogeneous: true, Degree: p, Weighted: true, Kinked: p == 1,
@@ -52,14 +51,9 @@ func (s SlicedWasserstein) Properties() Properties {
 }
 
 func (s SlicedWasserstein) resolve(ws *Workspace, dim int) (SlicedWasserstein, error) {
-	if s.P == 0 {
-		s.P = 2
-	}
-	if s.L == 0 {
-		s.L = 64
-	}
+	s.P, s.L = cmp.Or(s.P, 2), cmp.Or(s.L, 64)
 	if s.L < 0 || s.L > maxDraws/dim {
-		return s, fmt.Errorf("%w: SlicedWasserstein.L %d, want > 0", ErrParameter, s.L)
+		return s, fmt.Errorf("%w: SlicedWasserstein.L %d, want 1 to %d", ErrParameter, s.L, maxDraws/dim)
 	}
 	if s.Projections == nil {
 		s.Projections = ws.table(draws{s.Seed, s.L, dim, drawOrthogonal})
@@ -68,8 +62,18 @@ func (s SlicedWasserstein) resolve(ws *Workspace, dim int) (SlicedWasserstein, e
 		return s, fmt.Errorf("%w: %d numbers in Projections, want rows of %d", ErrShape, len(s.Projections), dim)
 	}
 	s.L = len(s.Projections) / dim
+	for l := range s.L {
+		theta := s.Projections[l*dim : (l+1)*dim]
+		if n := kernel.Dot(theta, theta); !(math.Abs(n-1) <= unitSlack) {
+			return s, fmt.Errorf("%w: row %d of Projections has the squared length %v, want 1", ErrParameter, l, n)
+		}
+	}
 	return s, checkPower(s.P)
 }
+
+// unitSlack is how far the squared length of a direction may be from one: rows
+// that were normalised in float32 get within this.
+const unitSlack = 1e-5
 
 // Freeze implements Freezer: if Max, it fixes the direction.
 func (s SlicedWasserstein) Freeze(ws *Workspace, x, y Sample) (Distance, error) {
@@ -111,7 +115,7 @@ func (s SlicedWasserstein) eval(ws *Workspace, found, gx, gy []float64, x, y Sam
 		return 0, err
 	}
 	t := slicing{
-		line: line{a: a, b: b, p: s.P, ix: ws.Ints(x.N), iy: ws.Ints(y.N)},
+		line: newLine(ws, a, b, s.P),
 		n:    x.N, m: y.N, dim: x.Dim,
 		px: ws.Floats(x.N), py: ws.Floats(y.N), gx: ws.Floats(x.N), gy: ws.Floats(y.N),
 	}
@@ -120,17 +124,51 @@ func (s SlicedWasserstein) eval(ws *Workspace, found, gx, gy []float64, x, y Sam
 	if s.Max {
 		value = t.largest(ws, found, gx, gy, s.Projections)
 	} else {
-		for l := range s.L {
-			theta := s.Projections[l*t.dim : (l+1)*t.dim]
-			value += t.along(theta) / float64(s.L)
-			t.lift(gx, 1/float64(s.L), t.gx, theta)
-			t.lift(gy, 1/float64(s.L), t.gy, theta)
+		rows := max(1, min(s.L, slicedPanel/(x.N+y.N)))
+		for lo := 0; lo < s.L; lo += rows {
+			hi := min(lo+rows, s.L)
+			value += t.panel(ws, gx, gy, 1/float64(s.L), s.Projections[lo*t.dim:hi*t.dim])
 		}
 	}
 	if !finite.Is(value) {
 		return 0, fmt.Errorf("%w: a projected distance is %v", ErrNotFinite, value)
 	}
 	return value, nil
+}
+
+// slicedPanel is the number of projections of points that are in memory at once.
+const slicedPanel = 1 << 21
+
+// panel returns w times the sum of W_p^p over the directions, and adds the
+// gradients, by one matrix product each.
+func (t *slicing) panel(ws *Workspace, gx, gy []float64, w float64, directions []float64) (value float64) {
+	ws = ws.Enter()
+	defer ws.Leave()
+	rows := len(directions) / t.dim
+	px, py := ws.Floats(rows*t.n), ws.Floats(rows*t.m)
+	gemm(ws, false, true, rows, t.n, t.dim, 1, directions, t.x, 0, px)
+	gemm(ws, false, true, rows, t.m, t.dim, 1, directions, t.y, 0, py)
+	var dx, dy []float64
+	for l := range rows {
+		x, y := px[l*t.n:(l+1)*t.n], py[l*t.m:(l+1)*t.m]
+		if gx != nil {
+			dx = t.gx
+		}
+		if gy != nil {
+			dy = t.gy
+		}
+		value += w * t.match(x, y, dx, dy)
+		// The derivatives take the places of the projections.
+		copy(x, dx)
+		copy(y, dy)
+	}
+	if gx != nil {
+		gemm(ws, true, false, t.n, t.dim, rows, w, px, directions, 1, gx)
+	}
+	if gy != nil {
+		gemm(ws, true, false, t.m, t.dim, rows, w, py, directions, 1, gy)
+	}
+	return value
 }
 
 // along returns W_p^p of the projections to theta, with its derivatives in

@@ -47,8 +47,8 @@ func (s *Sinkhorn) newStream(ws *Workspace, a, b []float64, x, y Sample) *stream
 	clear(t.g)
 	fill(t.ones, 1)
 	t.cols, t.ranges = ws.Floats(streamChunks*m), ws.Floats(2*streamChunks)
-	for range streamChunks {
-		t.ws = append(t.ws, new(Workspace))
+	for i := range streamChunks {
+		t.ws = append(t.ws, ws.worker(i))
 	}
 	return t
 }

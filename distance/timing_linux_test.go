@@ -49,10 +49,41 @@ func TestTiming(t *testing.T) {
 			if row.task == "weighted" {
 				x.W, y.W = cycle(n, 7), cycle(n, 5)
 			}
-			own, theirs := compare(t, row.d, x, y, func() (float64, float64) {
+			own, theirs := compare(t, row.d, 1e-5, x, y, func() (float64, float64) {
 				return ask(fmt.Sprintln(row.task, n, 128, row.eps, file))
 			})
 			fmt.Printf("%-24s %5d %12.3f %12.3f %7.1f\n", row.name, n, own*1e3, theirs*1e3, theirs/own)
+		}
+	}
+}
+
+// TestTimingDimensions is TestTiming in 1, 2, 8 and 128 dimensions, with squared
+// costs; directions differ between the sides of sliced, hence its tolerance.
+func TestTimingDimensions(t *testing.T) {
+	if !*timing {
+		t.Skip("wants -timing and python3 with POT")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	ask := python(t)
+	for _, row := range []struct {
+		name, task string
+		tol        float64
+		d          distance.Distance
+	}{
+		{"sliced / numpy", "sliced", 1, distance.SlicedWasserstein{L: 64}},
+		{"EMD / ot.emd2", "emdsq", 1e-6, distance.EMD{Cost: distance.SqEuclidean{}}},
+		{"EMD / scipy", "assignmentsq", 1e-6, distance.EMD{Cost: distance.SqEuclidean{}}},
+	} {
+		for _, dim := range []int{1, 2, 8, 128} {
+			for _, n := range []int{64, 256, 1024} {
+				x, y := normal(1, n, dim, 0), normal(2, n, dim, .3)
+				file := filepath.Join(t.TempDir(), "samples")
+				save(t, file, x, y)
+				own, theirs := compare(t, row.d, row.tol, x, y, func() (float64, float64) {
+					return ask(fmt.Sprintln(row.task, n, dim, 0, file))
+				})
+				fmt.Printf("%-16s %5d × %-3d %12.3f %12.3f %7.2f\n", row.name, n, dim, own*1e3, theirs*1e3, theirs/own)
+			}
 		}
 	}
 }
@@ -72,7 +103,7 @@ func cycle(n, period int) []float64 {
 }
 
 // compare times both in turn and returns the medians.
-func compare(t *testing.T, d distance.Distance, x, y distance.Sample, other func() (sec, value float64)) (own, theirs float64) {
+func compare(t *testing.T, d distance.Distance, tol float64, x, y distance.Sample, other func() (sec, value float64)) (own, theirs float64) {
 	t.Helper()
 	ws := new(distance.Workspace)
 	var a, b []float64
@@ -89,7 +120,7 @@ func compare(t *testing.T, d distance.Distance, x, y distance.Sample, other func
 		if sec > 2 {
 			rounds = 1
 		}
-		if err != nil || math.Abs(v-want) > 1e-5*math.Abs(want) {
+		if err != nil || math.Abs(v-want) > tol*math.Abs(want) {
 			t.Errorf("%T: %v, %v, in Python %v", d, v, err, want)
 		}
 	}

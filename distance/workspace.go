@@ -26,6 +26,7 @@ type Workspace struct {
 	warm    map[warmKey][]float64
 	memos   map[warmKey]*memo
 	tables  map[draws][]float64
+	workers []*Workspace // for work on other goroutines
 }
 
 type mark struct{ floats, ints, singles position }
@@ -83,6 +84,14 @@ func (w *Workspace) settle(before Stats) (own Stats) {
 	w.Stats = before
 	w.Stats.merge(own)
 	return own
+}
+
+// worker returns the workspace number i for work on other goroutines.
+func (w *Workspace) worker(i int) *Workspace {
+	for len(w.workers) <= i {
+		w.workers = append(w.workers, new(Workspace))
+	}
+	return w.workers[i]
 }
 
 // Floats returns n numbers of scratch memory with any content, for use until

@@ -2,7 +2,10 @@ package dlfd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"gonum.org/v1/gonum/floats"
 
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/metrics"
@@ -16,7 +19,7 @@ type AuditData struct {
 
 	// Member and NonMember are what the membership attacks tell apart: forget
 	// samples and samples that were never trained on. To be fair, neither has
-	// samples that the method was steered by: use the second half of [Halves].
+	// samples that the method was steered by: use the second half of [feature.Halves].
 	Member, NonMember feature.Dataset
 }
 
@@ -28,89 +31,125 @@ type Audited struct {
 	ForgetLoss     float64 `json:"forget_loss"` // mean cross-entropy
 	TestLoss       float64 `json:"test_loss"`
 
-	// Loss is the balanced, class-matched attack by a threshold on the loss,
-	// Logistic the one by a logistic regression; see metrics.Attack.
-	Loss     metrics.Strength `json:"loss_attack"`
-	Logistic metrics.Strength `json:"logistic_attack"`
+	// LossAttack is the balanced, class-matched attack by a threshold on the loss,
+	// LogisticAttack the one by a logistic regression; see metrics.Attack.
+	LossAttack     metrics.Strength `json:"loss_attack"`
+	LogisticAttack metrics.Strength `json:"logistic_attack"`
 
 	// Published is the attack of the published tables, PublishedMajority what
 	// an attacker reaches there who always gives the same answer.
 	Published         float64 `json:"published_attack"`
 	PublishedMajority float64 `json:"published_majority"`
 	// ForgettingScore and NoMUS are the published scores of Published and the
-	// test accuracy; BalancedNoMUS puts in the balanced accuracy of Loss.
+	// test accuracy; BalancedNoMUS puts in the balanced accuracy of LossAttack.
 	ForgettingScore float64 `json:"forgetting_score"`
 	NoMUS           float64 `json:"nomus"`
 	BalancedNoMUS   float64 `json:"balanced_nomus"`
+
+	// NotJudged has a sentence for everything that the data are too few for; the
+	// fields that it names are zero.
+	NotJudged []string `json:"not_judged,omitempty"`
 }
 
 // Audit judges a model. The seed fixes the matching, halving and resampling of
 // the attacks: use one seed for all models that are compared. Cost: one forward
 // pass over all of data and the attacks, about .1 s at 1,000 samples.
+//
+// Forget, Member and NonMember may be empty, and the members too few for an
+// attack: NotJudged says so then. A nil dataset, or an empty Retain or Test, gives
+// an error wrapping ErrEmpty. Datasets that call a class by different names give
+// one wrapping feature.ErrClasses.
 func Audit(ctx context.Context, m feature.Model, data AuditData, seed uint64) (*Audited, error) {
 	var a Audited
-	for _, c := range []struct {
-		name           string
-		set            feature.Dataset
-		accuracy, loss *float64
-	}{
-		{"retain", data.Retain, &a.RetainAccuracy, nil},
-		{"forget", data.Forget, &a.ForgetAccuracy, &a.ForgetLoss},
-		{"test", data.Test, &a.TestAccuracy, &a.TestLoss},
-	} {
-		o, err := auditOutputs(ctx, m, c.name, c.set)
-		if err != nil {
-			return nil, err
-		}
-		if *c.accuracy, err = metrics.Accuracy(o); err != nil {
-			return nil, fmt.Errorf("dlfd: audit of %s: %w", c.name, err)
-		}
-		if c.loss == nil {
-			continue
-		}
-		if *c.loss, err = metrics.MeanCrossEntropy(o); err != nil {
-			return nil, fmt.Errorf("dlfd: audit of %s: %w", c.name, err)
-		}
-	}
-	member, err := auditOutputs(ctx, m, "members", data.Member)
+	err := a.judge(ctx, m, data, seed)
 	if err != nil {
-		return nil, err
-	}
-	nonmember, err := auditOutputs(ctx, m, "non-members", data.NonMember)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.attack(member, nonmember, seed); err != nil {
 		return nil, fmt.Errorf("dlfd: audit: %w", err)
 	}
 	return &a, nil
 }
 
-func auditOutputs(ctx context.Context, m feature.Model, name string, d feature.Dataset) (metrics.Outputs, error) {
-	if d == nil || d.Len() == 0 {
-		return metrics.Outputs{}, fmt.Errorf("dlfd: audit: %w: %s", ErrEmpty, name)
+func (a *Audited) judge(ctx context.Context, m feature.Model, data AuditData, seed uint64) error {
+	sets := []namedSet{{"retain", data.Retain, true}, {"forget", data.Forget, false}, {"test", data.Test, true}, {"members", data.Member, false}, {"non-members", data.NonMember, false}}
+	out := make([]metrics.Outputs, len(sets))
+	for i, c := range sets {
+		if c.Dataset == nil || c.needed && c.Len() == 0 {
+			return fmt.Errorf("%w: %s", ErrEmpty, c.name)
+		}
+		for _, b := range sets[:i] {
+			if err := feature.CheckClasses(c.Dataset, b.Dataset); err != nil {
+				return fmt.Errorf("%s and %s: %w", c.name, b.name, err)
+			}
+		}
+		var err error
+		if out[i], err = outputs(ctx, m, c.Dataset); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
 	}
-	o, err := outputs(ctx, m, d)
-	if err != nil {
-		return o, fmt.Errorf("dlfd: audit of %s: %w", name, err)
+	for i, figures := range [][2]*float64{{&a.RetainAccuracy, nil}, {&a.ForgetAccuracy, &a.ForgetLoss}, {&a.TestAccuracy, &a.TestLoss}} {
+		if err := a.utility(sets[i].name, out[i], figures[0], figures[1]); err != nil {
+			return fmt.Errorf("%s: %w", sets[i].name, err)
+		}
 	}
-	return o, nil
+	return a.attack(out[3], out[4], seed)
 }
 
+// utility sets the accuracy and, where it is asked for, the mean cross-entropy.
+func (a *Audited) utility(name string, o metrics.Outputs, accuracy, loss *float64) (err error) {
+	if o.N == 0 {
+		a.NotJudged = append(a.NotJudged, name+" accuracy and loss: there is no sample")
+		return nil
+	}
+	if *accuracy, err = o.Accuracy(); err != nil || loss == nil {
+		return err
+	}
+	*loss, err = o.MeanCrossEntropy()
+	return err
+}
+
+// attack sets what the attacks reach.
 func (a *Audited) attack(member, nonmember metrics.Outputs, seed uint64) error {
+	const classes, published = "loss attack, logistic attack and balanced NoMUS", "published attack, forgetting score and NoMUS"
+	if member.N == 0 || nonmember.N == 0 {
+		text := fmt.Sprintf(": there are %d members and %d non-members", member.N, nonmember.N)
+		a.NotJudged = append(a.NotJudged, classes+text, published+text)
+		return nil
+	}
+	if err := a.judged(classes, a.balancedAttack(member, nonmember, seed)); err != nil {
+		return err
+	}
+	return a.judged(published, a.publishedAttack(member, nonmember, seed))
+}
+
+// judged turns the error of an attack with too few samples into a sentence.
+func (a *Audited) judged(what string, err error) error {
+	if errors.Is(err, metrics.ErrTooFew) || errors.Is(err, metrics.ErrEmpty) || errors.Is(err, metrics.ErrOneClass) {
+		a.NotJudged = append(a.NotJudged, fmt.Sprintf("%s: %v", what, err))
+		return nil
+	}
+	return err
+}
+
+func (a *Audited) balancedAttack(member, nonmember metrics.Outputs, seed uint64) error {
 	res, err := metrics.Attack(member, nonmember, seed, nil)
 	if err != nil {
 		return err
 	}
-	a.Loss, a.Logistic = res.Loss, res.Logistic
-	lm, err := metrics.CrossEntropies(member)
+	a.LossAttack, a.LogisticAttack = res.Loss, res.Logistic
+	a.BalancedNoMUS, err = metrics.NoMUS(a.TestAccuracy, a.LossAttack.BalancedAccuracy)
+	return err
+}
+
+func (a *Audited) publishedAttack(member, nonmember metrics.Outputs, seed uint64) error {
+	lm, err := member.CrossEntropies()
 	if err != nil {
 		return err
 	}
-	ln, err := metrics.CrossEntropies(nonmember)
+	ln, err := nonmember.CrossEntropies()
 	if err != nil {
 		return err
 	}
+	floats.Scale(-1, lm)
+	floats.Scale(-1, ln)
 	pub, err := metrics.PublishedAttack(lm, ln, seed)
 	if err != nil {
 		return err
@@ -119,14 +158,11 @@ func (a *Audited) attack(member, nonmember metrics.Outputs, seed uint64) error {
 	if a.ForgettingScore, err = metrics.ForgettingScore(pub.Accuracy); err != nil {
 		return err
 	}
-	if a.NoMUS, err = metrics.NoMUS(a.TestAccuracy, pub.Accuracy); err != nil {
-		return err
-	}
-	a.BalancedNoMUS, err = metrics.NoMUS(a.TestAccuracy, a.Loss.BalancedAccuracy)
+	a.NoMUS, err = metrics.NoMUS(a.TestAccuracy, pub.Accuracy)
 	return err
 }
 
 // Scores returns the four figures by which models are compared.
 func (a *Audited) Scores() metrics.Scores {
-	return metrics.Scores{Retain: a.RetainAccuracy, Forget: a.ForgetAccuracy, Test: a.TestAccuracy, AUC: a.Loss.AUC}
+	return metrics.Scores{Retain: a.RetainAccuracy, Forget: a.ForgetAccuracy, Test: a.TestAccuracy, AUC: a.LossAttack.AUC}
 }

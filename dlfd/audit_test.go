@@ -4,19 +4,18 @@ import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/internal/testkit"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
 	"github.com/dlfd-go/unlearn/metrics"
 )
 
 func TestAuditOfAModelThatMemorised(t *testing.T) {
 	m, data := memorised(t)
-	test := testkit.NewBlobs(300, 6, 3, 1.2, 7, 9)
+	test := featuretest.NewBlobs(300, 6, 3, 1.2, 7, 9)
 	a, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: data.Retain, Forget: data.Forget, Test: test, Member: data.Forget, NonMember: test}, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -27,16 +26,16 @@ func TestAuditOfAModelThatMemorised(t *testing.T) {
 		"test accuracy":   {a.TestAccuracy, accuracy(t, m, test)},
 		"forgetting":      {a.ForgettingScore, 2 * math.Abs(a.Published-.5)},
 		"NoMUS":           {a.NoMUS, (a.TestAccuracy + 1 - a.ForgettingScore) / 2},
-		"balanced NoMUS":  {a.BalancedNoMUS, (a.TestAccuracy + 1 - 2*math.Abs(a.Loss.BalancedAccuracy-.5)) / 2},
+		"balanced NoMUS":  {a.BalancedNoMUS, (a.TestAccuracy + 1 - 2*math.Abs(a.LossAttack.BalancedAccuracy-.5)) / 2},
 	} {
 		if math.Abs(v[0]-v[1]) > 1e-12 {
 			t.Errorf("%s is %v, want %v", name, v[0], v[1])
 		}
 	}
-	if a.Loss.AUC < .55 || a.Loss.AUCInterval.Lo > a.Loss.AUC || a.Loss.AUCInterval.Hi < a.Loss.AUC {
-		t.Errorf("attack %+v", a.Loss)
+	if a.LossAttack.AUC < .55 || a.LossAttack.AUCInterval.Lo > a.LossAttack.AUC || a.LossAttack.AUCInterval.Hi < a.LossAttack.AUC {
+		t.Errorf("attack %+v", a.LossAttack)
 	}
-	if s := a.Scores(); s != (metrics.Scores{Retain: a.RetainAccuracy, Forget: a.ForgetAccuracy, Test: a.TestAccuracy, AUC: a.Loss.AUC}) {
+	if s := a.Scores(); s != (metrics.Scores{Retain: a.RetainAccuracy, Forget: a.ForgetAccuracy, Test: a.TestAccuracy, AUC: a.LossAttack.AUC}) {
 		t.Errorf("scores %+v", s)
 	}
 }
@@ -67,8 +66,8 @@ func accuracy(t *testing.T, m feature.Model, d feature.Dataset) float64 {
 }
 
 func TestAuditNamesTheEmptySet(t *testing.T) {
-	m := testkit.NewMLP(6, 8, 3, 1)
-	d := testkit.NewBlobs(30, 6, 3, 1, 7, 1)
+	m := featuretest.NewMLP(6, 8, 3, 1)
+	d := featuretest.NewBlobs(30, 6, 3, 1, 7, 1)
 	_, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: d, Forget: d, Test: d, Member: d}, 1)
 	if !errors.Is(err, dlfd.ErrEmpty) || err.Error() != "dlfd: audit: dataset is empty: non-members" {
 		t.Errorf("error %v", err)
@@ -79,21 +78,21 @@ func TestAuditNamesTheEmptySet(t *testing.T) {
 // come across it.
 func TestNaNInAnySet(t *testing.T) {
 	for _, which := range []string{"retain", "forget", "holdout"} {
-		sets := map[string]*testkit.Blobs{
-			"retain": testkit.NewBlobs(30, 6, 3, 1, 7, 1), "forget": testkit.NewBlobs(12, 6, 3, 1, 7, 2), "holdout": testkit.NewBlobs(12, 6, 3, 1, 7, 3),
+		sets := map[string]*featuretest.Blobs{
+			"retain": featuretest.NewBlobs(30, 6, 3, 1, 7, 1), "forget": featuretest.NewBlobs(12, 6, 3, 1, 7, 2), "holdout": featuretest.NewBlobs(12, 6, 3, 1, 7, 3),
 		}
 		sets[which].X.Data[20] = float32(math.NaN())
-		for _, d := range []dlfd.DLFD{{}, dlfd.Paper(), dlfd.Released()} {
-			m := testkit.NewMLP(6, 8, 3, 1)
+		for _, d := range []dlfd.Unlearner{dlfd.Align{}, dlfd.DLFD{}} {
+			m := featuretest.NewMLP(6, 8, 3, 1)
 			before := weights(t, m)
 			data := dlfd.Data{Retain: sets["retain"], Forget: sets["forget"], Holdout: sets["holdout"]}
-			_, err := d.Unlearn(context.Background(), m, data, &dlfd.Options{Source: rand.NewPCG(1, 2), BatchSize: 4})
+			_, err := d.Unlearn(context.Background(), m, data, &dlfd.Options{Seed: 1, BatchSize: 4})
 			if !errors.Is(err, feature.ErrNotFinite) || !strings.Contains(err.Error(), which+": ") || m.Calls != 0 {
-				t.Errorf("%s, NaN in %s: %v", d.Name(), which, err)
+				t.Errorf("%s, NaN in %s: %v", dlfd.NameOf(d), which, err)
 			}
 			for i, v := range weights(t, m) {
 				if v != before[i] {
-					t.Fatalf("%s, NaN in %s: the weights changed", d.Name(), which)
+					t.Fatalf("%s, NaN in %s: the weights changed", dlfd.NameOf(d), which)
 				}
 			}
 		}

@@ -12,17 +12,13 @@ import (
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
+	"github.com/dlfd-go/unlearn/dlfd/released"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/dataset"
 	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/onnx"
 	"github.com/dlfd-go/unlearn/feature/train"
 )
-
-// constSource gives the run the seed 42.
-type constSource struct{}
-
-func (constSource) Uint64() uint64 { return 42 }
 
 // TestBitsBeforeAndAfter prints one hash of the weights for each method and
 // problem. It pins behavior during a redesign.
@@ -86,7 +82,7 @@ func TestBitsBeforeAndAfter(t *testing.T) {
 
 func runBits(t *testing.T, pack string, u dlfd.Unlearner, m feature.Trainable, data dlfd.Data) {
 	t.Helper()
-	if _, err := u.Unlearn(context.Background(), m, data, &dlfd.Options{Source: constSource{}}); err != nil {
+	if _, err := u.Unlearn(context.Background(), m, data, &dlfd.Options{Seed: 42}); err != nil {
 		t.Fatal(err)
 	}
 	hash(t, pack, dlfd.NameOf(u), m)
@@ -94,8 +90,8 @@ func runBits(t *testing.T, pack string, u dlfd.Unlearner, m feature.Trainable, d
 
 func bitMethods(fresh func(uint64) (feature.Trainable, error)) []dlfd.Unlearner {
 	return []dlfd.Unlearner{
-		dlfd.Released(), dlfd.Paper(), dlfd.DLFD{}, baseline.FineTune{}, baseline.NegGradPlus{},
-		baseline.Retrain{Fresh: fresh, Train: train.Options{Epochs: 2, Schedule: train.Cosine}},
+		released.Method{}, dlfd.DLFD{}, dlfd.Align{}, baseline.FineTune{}, baseline.NegGradPlus{},
+		baseline.Retrain{Fresh: fresh, Epochs: 2, Schedule: train.Cosine},
 	}
 }
 

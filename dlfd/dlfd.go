@@ -3,18 +3,24 @@ package dlfd
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/synth"
 )
 
-// Errors that Unlearn wraps beside those of the model and the data.
+// Errors that Unlearn wraps beside those of the model and the data. All but
+// ErrOverlap are those of package feature, under the names that they have here.
 var (
-	ErrEmpty     = errors.New("dataset is empty")
-	ErrOverlap   = errors.New("identity both in retain and forget")
-	ErrParameter = errors.New("invalid parameter")
+	ErrEmpty     = feature.ErrEmpty
+	ErrParameter = feature.ErrParameter
+	ErrDiverged  = feature.ErrDiverged
+	ErrOverlap   = errors.New("sets overlap")
 )
+
+// Off, as the value of a weight, turns a term off whose zero value means a
+// default.
+const Off = synth.Off
 
 // Data is what an unlearning request is about. Shapes and numbers of classes
 // agree.
@@ -31,10 +37,11 @@ type Data struct {
 // Unlearner is a method of machine unlearning.
 //
 // Unlearn changes the parameters of m so that m behaves as if Forget had not
-// been in its training set. Laws: on any error, cancellation included, m holds
-// the weights that it came with; equal arguments, the state of opt.Source
-// included, give equal bits at any GOMAXPROCS. An Unlearner is read-only
-// configuration and may be used for many requests.
+// been in its training set. Laws: after any error, cancellation included, and
+// after a panic of the model, of a dataset or of the observer, m holds the weights
+// that it came with; equal arguments give equal bits at any GOMAXPROCS; a nil opt
+// means the defaults; a wrapper of m or of a dataset changes no bit. An Unlearner
+// is read-only configuration and may be used for many requests.
 type Unlearner interface {
 	Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error)
 }
@@ -52,26 +59,32 @@ func NameOf(u Unlearner) string {
 	return ""
 }
 
+// Recommended returns the method to use where nothing speaks for another: [Align]
+// with its defaults.
+func Recommended() Unlearner { return Align{} }
+
 // Needs says which data a method reads.
 type Needs struct {
 	Retain, Forget, Holdout bool
 }
 
-// Options are the settings that all methods share.
+// Options are the settings that all methods share. A nil *Options means the
+// defaults.
 type Options struct {
-	// Source seeds every random choice. It is required; one number is drawn
-	// from it. Use rand.NewPCG(seed, 0) or the like.
-	Source rand.Source
-	// BatchSize is the number of samples a step. If it is zero, 32 is used.
+	// Seed fixes every random choice. Zero is a seed like any other.
+	Seed uint64
+	// BatchSize is the number of samples a step, at most train.MaxBatch. If it is
+	// zero, 32 is used. See train.Descent on batches of one sample.
 	BatchSize int
 	// Observer, where not nil, is told of progress from the goroutine that
 	// called Unlearn.
 	Observer func(Event)
 	// Budget ends a run early. The zero value is no limit.
 	Budget Budget
-	// AllowOverlap lets a run go on although an identity stands both in Retain
-	// and in Forget. By default that is an error wrapping ErrOverlap: what is
-	// kept would teach the model what it should lose.
+	// AllowOverlap lets a run go on although an identity or a sample stands both
+	// in Retain and in Forget, or a sample of Holdout in either. By default that is
+	// an error wrapping ErrOverlap: what is kept would teach the model what it
+	// should lose, and what was trained on would steer as if it had not been.
 	AllowOverlap bool
 	// Now tells the time, for Ledger.Wall and Budget.Time; use time.Now. If it
 	// is nil, no time is measured.
@@ -82,8 +95,8 @@ type Options struct {
 // a limit reached, and returns what it has.
 type Budget struct {
 	// Passes is the number of sample-passes, forward and backward together,
-	// after which no step is begun. What ends a run (DLFD: settling batch norm
-	// and a last score) comes on top. Zero is no limit.
+	// after which no step is begun. What ends a run (Align: the statistics of batch
+	// norm and a last score) comes on top. Zero is no limit.
 	Passes int64
 	// Time is the wall time after which no step is begun. Zero is no limit. It needs Options.Now.
 	Time time.Duration
@@ -111,7 +124,9 @@ type Ledger struct {
 // Result tells what a run did.
 type Result struct {
 	Method string `json:"method"`
-	Stop   Stop   `json:"stop"`
+	// Settings is the method with the values that its zero fields stood for.
+	Settings any  `json:"settings,omitempty"`
+	Stop     Stop `json:"stop"`
 	// Best is the step after which the weights that the model now holds were
 	// reached: the last, or an earlier one that scored better.
 	Best int `json:"best"`
@@ -125,6 +140,17 @@ type Result struct {
 	Ledger Ledger  `json:"ledger"`
 	// Overlap lists the identities that stand both in Retain and in Forget.
 	Overlap []string `json:"overlap,omitempty"`
+	// Notes says what else a user should know, one sentence each: which layers
+	// could not be given batch norm.
+	Notes []string `json:"notes,omitempty"`
+	// Shared lists the samples that stand in two of the sets.
+	Shared []Shared `json:"shared,omitempty"`
+}
+
+// Shared is a sample whose values stand in two sets, to the bit.
+type Shared struct {
+	Sets  [2]string `json:"sets"`  // "retain", "forget" or "holdout"
+	Index [2]int    `json:"index"` // the position in either
 }
 
 // Point is the state of a run at a weight update. Fields that a method does not
@@ -156,8 +182,9 @@ type Event struct {
 	Step, Steps int
 	Point       *Point // set after a weight update
 	Score       *Score // set after an evaluation
-	// Overlap is set once, before any work, where an identity stands both in
-	// Retain and in Forget.
+	// Overlap and Shared are set once, before any work, where there are such; see
+	// Result.
 	Overlap []string
+	Shared  []Shared
 	Ledger  Ledger
 }

@@ -4,43 +4,74 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/feature/train"
-	"github.com/dlfd-go/unlearn/metrics"
 )
 
-// matching lowers the log-odds of forget samples to the distribution that the
-// model shows on holdout samples of the same class. The log-odds
+// matching pushes the log-odds of forget samples down to the distribution that
+// the model shows on holdout samples of the same class. The log-odds
 // φ = log p/(1−p) of the label rank samples as their losses do, but their
 // gradient does not vanish where a sample is known by heart (the scale is that
 // of Carlini et al., "Membership inference attacks from first principles", IEEE
 // S&P 2022, section IV).
 type matching struct {
 	weight          float64
-	forget, holdout pool
-	next            func() (feature.Batch, error) // of the holdout
+	forget, holdout func() (feature.Batch, error) // the next batch
+	stop            func()
+	perEpoch        int // forget batches of a pass over the forget set
+	odds            oddsByClass
 }
 
-func newMatching(weight float64, next func() (feature.Batch, error)) *matching {
-	return &matching{weight: weight, forget: pool{}, holdout: pool{}, next: next}
+func newMatching(s *Session, weight float64) *matching {
+	t := &matching{weight: weight, perEpoch: s.StepsPerEpoch(s.Data.Forget), odds: newOdds(s.Data.Forget, s.Data.Holdout)}
+	var stopForget, stopHoldout func()
+	t.forget, stopForget = s.Cycle(s.Data.Forget, "forget order")
+	t.holdout, stopHoldout = s.Cycle(s.Data.Holdout, "holdout order")
+	t.stop = func() { stopForget(); stopHoldout() }
+	return t
+}
+
+// gradient is the Gradient of a Descent: for the forget batches that belong to
+// the step the excess, then the cross-entropy of the retain batch.
+func (t *matching) gradient(ctx context.Context, step *Step) (err error) {
+	for range share(step.Number%step.PerEpoch, step.PerEpoch, t.perEpoch) {
+		f, err := t.forget()
+		if err == nil {
+			step.Point.ForgetTerm, err = t.accumulate(ctx, step, f)
+		}
+		if err != nil {
+			return fmt.Errorf("forget batch: %w", err)
+		}
+	}
+	step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
+	return err
+}
+
+// share returns how many of the forget batches of an epoch belong to step k of
+// its steps, so that an epoch makes one pass over the forget set.
+func share(k, steps, forget int) int {
+	return ((k+1)*forget+steps-1)/steps - (k*forget+steps-1)/steps
 }
 
 // accumulate adds the gradient of weight × excess for a forget batch and
 // returns the excess. A holdout batch is run forward first, in the same mode,
 // so that the distribution to reach is that of the model as it is.
-func (t *matching) accumulate(ctx context.Context, step *train.Stepper, mode feature.Mode, f feature.Batch) (float64, error) {
-	taps := []string{step.Model.Spec().Logits}
-	h, err := t.next()
+func (t *matching) accumulate(ctx context.Context, step *Step, f feature.Batch) (float64, error) {
+	h, err := t.holdout()
 	if err != nil {
 		return 0, fmt.Errorf("holdout batch: %w", err)
 	}
-	err = feature.Grad(ctx, step.Model, mode, h.X, taps, func(val, _ []feature.Tensor) error {
-		_, err := t.holdout.add(val[0], h)
-		return err
-	}, nil, nil)
-	if err != nil {
+	mode := step.ModeFor(f)
+	if len(h.Labels) == 1 {
+		mode = step.ModeFor(h)
+	}
+	spec := step.Model.Spec()
+	logits := feature.NewTensor(len(h.Labels), spec.Classes())
+	taps := []string{spec.Logits}
+	if err := feature.ForwardMode(ctx, step.Model, mode, h.X, taps, []feature.Tensor{logits}); err != nil {
+		return 0, fmt.Errorf("holdout batch: %w", err)
+	}
+	if _, err := t.odds.visit(1, logits, h); err != nil {
 		return 0, fmt.Errorf("holdout batch: %w", err)
 	}
 	var excess float64
@@ -58,25 +89,19 @@ func (t *matching) accumulate(ctx context.Context, step *train.Stepper, mode fea
 // forget samples of that class. Log-odds are those of the last visit of each
 // sample. A class whose forget samples are not higher in the sense of higher is
 // left alone: what is left of the distance then is noise, and one-sided noise
-// would lower them for ever.
+// would push them down for ever.
 //
 // It adds weight times its derivative in the logits into cot; at equality the
 // derivative is zero.
 func (t *matching) excess(logits, cot feature.Tensor, f feature.Batch) (float64, error) {
-	odds, err := t.forget.add(logits, f)
+	odds, err := t.odds.visit(0, logits, f)
 	if err != nil {
 		return 0, err
-	}
-	from, to := t.forget.byClass(), t.holdout.byClass()
-	for class := range from {
-		if !higher(from[class], to[class]) {
-			delete(to, class)
-		}
 	}
 	n := float64(len(odds))
 	var sum float64
 	for i, v := range odds {
-		target, ok := matched(v, from[f.Labels[i]], to[f.Labels[i]])
+		target, ok := t.odds.class(f.Labels[i]).target(v)
 		if !ok || v <= target {
 			continue
 		}
@@ -108,70 +133,4 @@ func addLogOddsGrad(cot, z []float32, label int, scale float64) {
 			cot[j] -= float32(scale * math.Exp(float64(v)-top) / sum)
 		}
 	}
-}
-
-// higher reports whether a member of from is more often above a member of to
-// than below it: whether an attack that takes high log-odds for known samples
-// does better than chance. Both are sorted.
-func higher(from, to []float64) bool {
-	var below, i, j int // from[:i] < v, from[:j] <= v; ties count half
-	for _, v := range to {
-		for i < len(from) && from[i] < v {
-			i++
-		}
-		for j < len(from) && from[j] <= v {
-			j++
-		}
-		below += i + j
-	}
-	return below < len(from)*len(to)
-}
-
-// matched maps v, a member of from, to the element of to with the same rank;
-// both are sorted. It reports false where there is nothing to match.
-func matched(v float64, from, to []float64) (float64, bool) {
-	if len(to) == 0 {
-		return 0, false
-	}
-	lo, _ := slices.BinarySearch(from, v)
-	hi, _ := slices.BinarySearchFunc(from, v, func(w, v float64) int {
-		if w <= v {
-			return -1
-		}
-		return 1
-	})
-	p := float64(lo+hi) / 2 / float64(len(from)) // equal ones share the middle of their ranks
-	return to[min(int(p*float64(len(to))), len(to)-1)], true
-}
-
-// pool has the log-odds of every sample at its last visit.
-type pool map[int]visit
-
-type visit struct {
-	label   int
-	logOdds float64
-}
-
-// add records the log-odds of a batch and returns them.
-func (p pool) add(logits feature.Tensor, b feature.Batch) ([]float64, error) {
-	odds, err := metrics.LogitMargins(metrics.Outputs{N: len(b.Labels), Classes: logits.RowLen(), Logits: logits.Data, Labels: b.Labels})
-	if err != nil {
-		return nil, err
-	}
-	for i, k := range b.Index {
-		p[k] = visit{b.Labels[i], odds[i]}
-	}
-	return odds, nil
-}
-
-// byClass returns the log-odds of each class, sorted.
-func (p pool) byClass() map[int][]float64 {
-	classes := make(map[int][]float64)
-	for _, v := range p {
-		classes[v.label] = append(classes[v.label], v.logOdds)
-	}
-	for _, odds := range classes {
-		slices.Sort(odds)
-	}
-	return classes
 }

@@ -2,6 +2,7 @@ package dlfd
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -12,15 +13,15 @@ func TestDefaults(t *testing.T) {
 	const plain, normed = false, true // running statistics
 	for _, c := range []struct {
 		name string
-		d    DLFD
+		d    Align
 		stat bool
 		want [3]float64 // Shrink, Perturb, Match
 	}{
-		{"with batch norm", DLFD{}, normed, [3]float64{.4, .8, .1}},
-		{"without", DLFD{}, plain, [3]float64{1, Off, .3}},
-		{"without, shrunk", DLFD{Shrink: .9}, plain, [3]float64{.9, .8, .1}},
-		{"not shrunk", DLFD{Shrink: 1}, normed, [3]float64{1, Off, .3}},
-		{"all set", DLFD{Shrink: 1, Perturb: .1, Match: Off}, normed, [3]float64{1, .1, Off}},
+		{"with batch norm", Align{}, normed, [3]float64{.4, .8, .1}},
+		{"without", Align{}, plain, [3]float64{1, Off, .3}},
+		{"without, shrunk", Align{Shrink: .9}, plain, [3]float64{.9, .8, .1}},
+		{"not shrunk", Align{Shrink: 1}, normed, [3]float64{1, Off, .3}},
+		{"all set", Align{Shrink: 1, Perturb: .1, Match: Off}, normed, [3]float64{1, .1, Off}},
 	} {
 		d, err := c.d.resolve(c.stat, 17)
 		if err != nil {
@@ -36,7 +37,7 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("defaults are %+v", d)
 		}
 	}
-	if d, _ := (DLFD{}).resolve(plain, 7); d.Epochs != 8 {
+	if d, _ := (Align{}).resolve(plain, 7); d.Epochs != 8 {
 		t.Errorf("%d epochs of 7 steps, want 8, which make 50 steps", d.Epochs)
 	}
 	s, err := Steering{}.resolve()
@@ -45,15 +46,26 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestMatchedRanks(t *testing.T) {
-	from, to := []float64{1, 2, 2, 2, 5}, []float64{10, 20, 30, 40, 50, 60, 70, 80, 90, 100}
+func oddsOf(forget, holdout []float64) *classOdds {
+	c := new(classOdds)
+	for _, v := range forget {
+		c.change(0, v, 1)
+	}
+	for _, v := range holdout {
+		c.change(1, v, 1)
+	}
+	return c
+}
+
+func TestTargetsHaveTheRanks(t *testing.T) {
+	c := oddsOf([]float64{101, 102, 102, 102, 105}, []float64{10, 20, 30, 40, 50, 60, 70, 80, 90, 100})
 	// Of five the ranks are .1, .5 (three equal ones share it) and .9.
-	for v, want := range map[float64]float64{1: 20, 2: 60, 5: 100} {
-		if got, ok := matched(v, from, to); !ok || got != want {
-			t.Errorf("%v is matched to %v, want %v", v, got, want)
+	for v, want := range map[float64]float64{101: 20, 102: 60, 105: 100} {
+		if got, ok := c.target(v); !ok || got != want {
+			t.Errorf("the target of %v is %v, want %v", v, got, want)
 		}
 	}
-	if _, ok := matched(1, from, nil); ok {
+	if _, ok := oddsOf([]float64{1}, nil).target(1); ok {
 		t.Error("something was matched to nothing")
 	}
 }
@@ -73,24 +85,79 @@ func TestHigher(t *testing.T) {
 		{[]float64{0, 1, 4}, []float64{2, 3}, false},
 		{[]float64{1}, nil, false},
 	} {
-		if got := higher(c.from, c.to); got != c.want {
-			t.Errorf("higher(%v, %v) is %v", c.from, c.to, got)
+		if got := oddsOf(c.from, c.to).higher(); got != c.want {
+			t.Errorf("higher of %v over %v is %v", c.from, c.to, got)
 		}
 	}
 }
 
-// Pools far apart pull; where forget samples are already lower, nothing does.
-func TestNothingIsLoweredBelowTheHoldout(t *testing.T) {
+// Over many visits, ranks, quantiles and counts of pairs are those of lists that
+// are sorted anew each time.
+func TestOddsAgainstSorting(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	c := new(classOdds)
+	var lists [2][]float64
+	for i := range 6000 {
+		side, v := r.IntN(2), math.Round(100*r.NormFloat64()) // with many ties
+		c.change(side, v, 1)
+		lists[side] = append(lists[side], v)
+		if i > 3000 { // lists grow to 1500 each, then shrink and grow
+			side = r.IntN(2)
+			k := r.IntN(len(lists[side]))
+			c.change(side, lists[side][k], -1)
+			lists[side] = slices.Delete(lists[side], k, k+1)
+		}
+		if i%97 == 0 {
+			compareOdds(t, c, lists)
+		}
+	}
+	for side := range lists { // and down to nothing
+		for _, v := range lists[side] {
+			c.change(side, v, -1)
+		}
+	}
+	if c.below != 0 || c.side[0].n != 0 || len(c.side[1].chunks) != 0 {
+		t.Errorf("what is left: %+v", c)
+	}
+}
+
+func compareOdds(t *testing.T, c *classOdds, lists [2][]float64) {
+	t.Helper()
+	below := 0
+	for side, list := range lists {
+		sorted := slices.Sorted(slices.Values(list))
+		for i := 0; i < len(sorted); i += 13 {
+			if got := c.side[side].at(i); got != sorted[i] {
+				t.Fatalf("position %d of %d holds %v, want %v", i, len(sorted), got, sorted[i])
+			}
+		}
+	}
+	for _, h := range lists[1] {
+		for _, f := range lists[0] {
+			if f < h {
+				below += 2
+			} else if f == h {
+				below++
+			}
+		}
+	}
+	if below != c.below {
+		t.Fatalf("%d half pairs below, want %d", c.below, below)
+	}
+}
+
+// Distributions far apart act; where forget samples are already lower, nothing does.
+func TestNothingIsPushedBelowTheHoldout(t *testing.T) {
 	b := feature.Batch{Labels: []int{0, 0, 0}, Index: []int{0, 1, 2}}
 	for _, c := range []struct {
 		holdout float64
 		want    bool
 	}{{-9, true}, {9, false}} {
-		m := newMatching(1, nil)
-		for i := range 10 {
-			m.holdout[i] = visit{0, c.holdout}
+		m := &matching{weight: 1, odds: newOdds(&labelled{make([]int, 3)}, &labelled{})}
+		for range 10 {
+			m.odds.class(0).change(1, c.holdout, 1)
 		}
-		m.holdout[10] = visit{0, -20} // a single low quantile pulls no one alone
+		m.odds.class(0).change(1, -20, 1) // a single low quantile pulls no one alone
 		got, err := m.excess(someLogits(3, 2), feature.NewTensor(3, 2), b)
 		if err != nil || (got > 0) != c.want {
 			t.Errorf("holdout at %v: excess %v, %v", c.holdout, got, err)
@@ -98,13 +165,14 @@ func TestNothingIsLoweredBelowTheHoldout(t *testing.T) {
 	}
 }
 
-// With equal pools every sample is matched to itself: where the distributions
-// agree, nothing is lowered.
+// With equal distributions every sample is matched to itself: where the distributions
+// agree, nothing is pushed.
 func TestEqualDistributionsHaveNoExcess(t *testing.T) {
 	b := feature.Batch{Labels: []int{0, 1, 0, 1, 0}, Index: []int{0, 1, 2, 3, 4}}
-	m := newMatching(1, nil)
+	five := &labelled{make([]int, 5)}
+	m := &matching{weight: 1, odds: newOdds(five, five)}
 	logits := someLogits(5, 2)
-	if _, err := m.holdout.add(logits, b); err != nil {
+	if _, err := m.odds.visit(1, logits, b); err != nil {
 		t.Fatal(err)
 	}
 	cot := feature.NewTensor(5, 2)
@@ -125,8 +193,9 @@ func someLogits(n, classes int) feature.Tensor {
 // Two samples with known log-odds, 3 and 0: only the one above its target
 // counts.
 func TestExcessInClosedForm(t *testing.T) {
-	m := newMatching(2, nil)
-	m.holdout = pool{0: {0, 1}, 1: {1, .5}}
+	m := &matching{weight: 2, odds: newOdds(&labelled{make([]int, 9)}, &labelled{})}
+	m.odds.class(0).change(1, 1, 1)
+	m.odds.class(1).change(1, .5, 1)
 	logits := feature.Tensor{Shape: []int{2, 2}, Data: []float32{3, 0, 0, 0}}
 	cot := feature.NewTensor(2, 2)
 	got, err := m.excess(logits, cot, feature.Batch{Labels: []int{0, 1}, Index: []int{7, 8}})
@@ -143,12 +212,16 @@ func TestExcessInClosedForm(t *testing.T) {
 }
 
 func TestExcessGradient(t *testing.T) {
-	holdout := pool{0: {0, -1}, 1: {0, -2}, 2: {1, -3}, 3: {1, -1.4}, 4: {1, .2}}
+	holdout := [][]float64{{-1, -2}, {-3, -1.4, .2}}
 	batch := feature.Batch{Labels: []int{0, 1, 1, 0, 1}, Index: []int{0, 1, 2, 3, 4}}
 	logits := someLogits(5, 3)
 	at := func(cot feature.Tensor) float64 {
-		m := newMatching(1.5, nil)
-		m.holdout = holdout
+		m := &matching{weight: 1.5, odds: newOdds(&labelled{make([]int, 5)}, &labelled{})}
+		for class, odds := range holdout {
+			for _, v := range odds {
+				m.odds.class(class).change(1, v, 1)
+			}
+		}
 		v, err := m.excess(logits, cot, batch)
 		if err != nil {
 			t.Fatal(err)
@@ -170,30 +243,6 @@ func TestExcessGradient(t *testing.T) {
 		if got, want := (up-down)/(2*h), float64(cot.Data[i]); math.Abs(got-want) > 1e-5 {
 			t.Errorf("logit %d: difference quotient %v, cotangent %v", i, got, want)
 		}
-	}
-}
-
-func TestHalvesAreStratified(t *testing.T) {
-	d := &labelled{labels: []int{0, 0, 0, 1, 1, 2, 0, 1}}
-	a, b, err := Halves(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	count := func(d feature.Dataset) (n [3]int) {
-		all, err := feature.ReadAll(d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, l := range all.Labels {
-			n[l]++
-		}
-		return n
-	}
-	if got := count(a); got != [3]int{2, 2, 1} {
-		t.Errorf("first half has %v", got)
-	}
-	if got := count(b); got != [3]int{2, 1, 0} {
-		t.Errorf("second half has %v", got)
 	}
 }
 

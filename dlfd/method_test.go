@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"testing"
@@ -13,9 +12,10 @@ import (
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
 	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
-	"github.com/dlfd-go/unlearn/internal/testkit"
+	"github.com/dlfd-go/unlearn/synth"
 )
 
 // conv returns a small residual network: batch norm, dropout and all.
@@ -29,12 +29,12 @@ func conv(t *testing.T) *nn.Network {
 }
 
 // images are blobs in the shape of images.
-type images struct{ *testkit.Blobs }
+type images struct{ *featuretest.Blobs }
 
 func (images) Shape() []int { return []int{1, 8, 8} }
 
 func newImages(n int, seed uint64) images {
-	b := testkit.NewBlobs(n, 64, 3, 1.5, 7, seed)
+	b := featuretest.NewBlobs(n, 64, 3, 1.5, 7, seed)
 	b.Scale = feature.Pixels{Mean: []float64{.5}, Std: []float64{.25}}
 	return images{b}
 }
@@ -45,7 +45,7 @@ func imageData() dlfd.Data {
 
 func unlearn(t *testing.T, u dlfd.Unlearner, m feature.Trainable, data dlfd.Data) *dlfd.Result {
 	t.Helper()
-	res, err := u.Unlearn(context.Background(), m, data, &dlfd.Options{Source: rand.NewPCG(1, 2), BatchSize: 8})
+	res, err := u.Unlearn(context.Background(), m, data, &dlfd.Options{Seed: 1, BatchSize: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,38 +61,27 @@ func weights(t *testing.T, m feature.Trainable) []float32 {
 	return slices.Concat(w...)
 }
 
-// In the released code optimal transport never acts: without it, the weights
-// are the same to the bit. As published, they are not.
-func TestTransportIsInertAsReleasedOnly(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		config func() dlfd.DLFD
-		inert  bool
-	}{{"released", dlfd.Released, true}, {"paper", dlfd.Paper, false}} {
-		var got [2][]float32
-		for i := range got {
-			d := c.config()
-			d.Distancing.Steering.Threshold = 1e-9 // perturb at every step
-			d.Distancing.Steering.Cap = 1e-9       // and keep the last weights
-			if i == 1 {
-				d.Distancing.Synth.Distance = nil
-			}
-			m := conv(t)
-			res := unlearn(t, d, m, imageData())
-			if first := res.Trace[0]; i == 0 && first.DistanceBefore == 0 {
-				t.Fatalf("%s: the distance was not taken", c.name)
-			}
-			got[i] = weights(t, m)
+// The transport acts: without it, the weights differ.
+func TestTransportActs(t *testing.T) {
+	var got [2][]float32
+	for i, weight := range []float64{0, dlfd.Off} {
+		// Perturb at every step, and keep the last weights.
+		d := dlfd.DLFD{Weight: weight, Steering: dlfd.Steering{Threshold: 1e-9, Cap: 1e-9}}
+		m := conv(t)
+		res := unlearn(t, d, m, imageData())
+		if measured := res.Trace[0].DistanceBefore != 0; measured != (i == 0) {
+			t.Fatalf("weight %v: the distance was taken: %v", weight, measured)
 		}
-		if same := slices.Equal(got[0], got[1]); same != c.inert {
-			t.Errorf("%s: without transport the weights are the same: %v, want %v", c.name, same, c.inert)
-		}
+		got[i] = weights(t, m)
+	}
+	if slices.Equal(got[0], got[1]) {
+		t.Error("without transport the weights are the same")
 	}
 }
 
-func TestPaperMovesFeaturesAway(t *testing.T) {
-	d := dlfd.Paper()
-	d.Distancing.Steering.Threshold = 1e-9
+func TestFeaturesMoveAway(t *testing.T) {
+	d := dlfd.DLFD{}
+	d.Steering.Threshold = 1e-9
 	for _, p := range unlearn(t, d, conv(t), imageData()).Trace {
 		if p.DistanceAfter <= p.DistanceBefore {
 			t.Errorf("step %d: distance went from %v to %v", p.Step, p.DistanceBefore, p.DistanceAfter)
@@ -102,7 +91,7 @@ func TestPaperMovesFeaturesAway(t *testing.T) {
 
 func TestBitsDoNotDependOnGOMAXPROCS(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for _, d := range []dlfd.DLFD{{}, dlfd.Paper(), dlfd.Released()} {
+	for _, d := range []dlfd.Unlearner{dlfd.Align{}, dlfd.DLFD{}} {
 		var first []float32
 		for _, procs := range []int{1, 2, 4} {
 			runtime.GOMAXPROCS(procs)
@@ -111,7 +100,7 @@ func TestBitsDoNotDependOnGOMAXPROCS(t *testing.T) {
 			if w := weights(t, m); first == nil {
 				first = w
 			} else if !slices.Equal(first, w) {
-				t.Errorf("%s: weights at GOMAXPROCS %d differ from those at 1", d.Name(), procs)
+				t.Errorf("%s: weights at GOMAXPROCS %d differ from those at 1", dlfd.NameOf(d), procs)
 			}
 		}
 	}
@@ -119,19 +108,19 @@ func TestBitsDoNotDependOnGOMAXPROCS(t *testing.T) {
 
 // memorised returns a model that has learnt forget samples by heart, and the
 // data of the request.
-func memorised(t *testing.T) (*testkit.MLP, dlfd.Data) {
+func memorised(t *testing.T) (*featuretest.MLP, dlfd.Data) {
 	t.Helper()
 	data := dlfd.Data{
-		Retain:  testkit.NewBlobs(120, 6, 3, 1.2, 7, 1),
-		Forget:  testkit.NewBlobs(60, 6, 3, 1.2, 7, 2),
-		Holdout: testkit.NewBlobs(120, 6, 3, 1.2, 7, 3),
+		Retain:  featuretest.NewBlobs(120, 6, 3, 1.2, 7, 1),
+		Forget:  featuretest.NewBlobs(60, 6, 3, 1.2, 7, 2),
+		Holdout: featuretest.NewBlobs(120, 6, 3, 1.2, 7, 3),
 	}
 	all, err := feature.Concat(data.Retain, data.Forget)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := testkit.NewMLP(6, 64, 3, 1)
-	if _, err := train.Fit(context.Background(), m, all, &train.Options{Epochs: 150, Optimizer: &train.Adam{Rate: .01}}); err != nil {
+	m := featuretest.NewMLP(6, 64, 3, 1)
+	if _, err := train.Fit(context.Background(), m, all, &train.Options{Epochs: 150, Optimizer: train.Adam{Rate: .01}}); err != nil {
 		t.Fatal(err)
 	}
 	return m, data
@@ -139,11 +128,11 @@ func memorised(t *testing.T) (*testkit.MLP, dlfd.Data) {
 
 func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
 	m, data := memorised(t)
-	_, report, err := dlfd.Halves(data.Forget)
+	_, report, err := feature.Halves(data.Forget)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fresh := testkit.NewBlobs(200, 6, 3, 1.2, 7, 4)
+	fresh := featuretest.NewBlobs(200, 6, 3, 1.2, 7, 4)
 	judge := func() *dlfd.Audited {
 		a, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: data.Retain, Forget: data.Forget, Test: fresh, Member: report, NonMember: fresh}, 1)
 		if err != nil {
@@ -152,13 +141,13 @@ func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
 		return a
 	}
 	before := judge()
-	res := unlearn(t, dlfd.DLFD{Shrink: .4, Rate: .03}, m, data)
+	res := unlearn(t, dlfd.Align{Shrink: .4, Rate: .03}, m, data)
 	after := judge()
-	if before.Loss.AUC < .6 || before.ForgetAccuracy < .95 {
-		t.Fatalf("the model did not memorise (AUC %.3f, accuracy %.3f): the test shows nothing", before.Loss.AUC, before.ForgetAccuracy)
+	if before.LossAttack.AUC < .55 || before.ForgetAccuracy < .95 {
+		t.Fatalf("the model did not memorise (AUC %.3f, accuracy %.3f): the test shows nothing", before.LossAttack.AUC, before.ForgetAccuracy)
 	}
-	if after.Loss.Leak > before.Loss.Leak/2 {
-		t.Errorf("attack AUC went from %.3f to %.3f", before.Loss.AUC, after.Loss.AUC)
+	if after.LossAttack.Leak > before.LossAttack.Leak/2 {
+		t.Errorf("attack AUC went from %.3f to %.3f", before.LossAttack.AUC, after.LossAttack.AUC)
 	}
 	if after.TestAccuracy < before.TestAccuracy-.02 {
 		t.Errorf("test accuracy fell from %.3f to %.3f", before.TestAccuracy, after.TestAccuracy)
@@ -169,9 +158,9 @@ func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
 }
 
 func TestLedgerOfTheDefault(t *testing.T) {
-	m := testkit.NewMLP(6, 8, 3, 1)
-	data := dlfd.Data{Retain: testkit.NewBlobs(40, 6, 3, 1, 7, 1), Forget: testkit.NewBlobs(18, 6, 3, 1, 7, 2), Holdout: testkit.NewBlobs(21, 6, 3, 1, 7, 3)}
-	res := unlearn(t, dlfd.DLFD{Epochs: 2}, m, data)
+	m := featuretest.NewMLP(6, 8, 3, 1)
+	data := dlfd.Data{Retain: featuretest.NewBlobs(40, 6, 3, 1, 7, 1), Forget: featuretest.NewBlobs(18, 6, 3, 1, 7, 2), Holdout: featuretest.NewBlobs(21, 6, 3, 1, 7, 3)}
+	res := unlearn(t, dlfd.Align{Epochs: 2}, m, data)
 	// Ten steps of 8 retain samples; beside the five of an epoch the three batches
 	// of one pass over forget, and as many of holdout. Scores take half of forget
 	// and all of holdout twice.
@@ -183,16 +172,16 @@ func TestLedgerOfTheDefault(t *testing.T) {
 }
 
 func TestLedgerOfDistancing(t *testing.T) {
-	m := testkit.NewMLP(6, 8, 3, 1)
-	data := dlfd.Data{Retain: testkit.NewBlobs(16, 6, 3, 1, 7, 1), Forget: testkit.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: testkit.NewBlobs(16, 6, 3, 1, 7, 3)}
-	d := dlfd.Paper()
-	d.Distancing.Steering.Threshold = 1e-9
-	d.Distancing.Synth.Steps = 5
+	m := featuretest.NewMLP(6, 8, 3, 1)
+	data := dlfd.Data{Retain: featuretest.NewBlobs(16, 6, 3, 1, 7, 1), Forget: featuretest.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: featuretest.NewBlobs(16, 6, 3, 1, 7, 3)}
+	d := dlfd.DLFD{}
+	d.Steering.Threshold = 1e-9
+	d.Synth.Steps = 5
 	res := unlearn(t, d, m, data)
 	// Two steps, each with 5 input gradients and one evaluation of the result on
-	// 8 samples, 8 forget features and one training pass; a score before and one after, on half of forget (three
-	// a class) and holdout.
-	want := dlfd.Ledger{Forward: 2*8*(5+1+1+1) + 2*(9+16), Backward: 2 * 8 * (5 + 1), Steps: 2}
+	// 8 samples, 8 forget features and one training pass; a score before and one after, on half of forget and
+	// on holdout.
+	want := dlfd.Ledger{Forward: 2*8*(5+1+1+1) + 2*(8+16), Backward: 2 * 8 * (5 + 1), Steps: 2}
 	if res.Ledger != want {
 		t.Errorf("ledger is %+v, want %+v", res.Ledger, want)
 	}
@@ -201,7 +190,7 @@ func TestLedgerOfDistancing(t *testing.T) {
 func TestBudgets(t *testing.T) {
 	data := imageData()
 	run := func(b dlfd.Budget, now func() time.Time) (*dlfd.Result, error) {
-		return dlfd.DLFD{}.Unlearn(context.Background(), conv(t), data, &dlfd.Options{Source: rand.NewPCG(1, 2), BatchSize: 8, Budget: b, Now: now})
+		return dlfd.Align{}.Unlearn(context.Background(), conv(t), data, &dlfd.Options{Seed: 1, BatchSize: 8, Budget: b, Now: now})
 	}
 	res, err := run(dlfd.Budget{Passes: 200}, nil)
 	if err != nil || res.Stop != dlfd.BudgetSpent || res.Ledger.Steps == 0 || res.Ledger.Steps >= 15 {
@@ -219,22 +208,23 @@ func TestBudgets(t *testing.T) {
 }
 
 func TestSettingsOutOfRange(t *testing.T) {
-	bad := map[string]func(*dlfd.DLFD){
-		"shrink":    func(d *dlfd.DLFD) { d.Shrink = 1.5 },
-		"perturb":   func(d *dlfd.DLFD) { d.Perturb = math.NaN() },
-		"match":     func(d *dlfd.DLFD) { d.Match = -.5 },
-		"epochs":    func(d *dlfd.DLFD) { d.Epochs = -1 },
-		"rate":      func(d *dlfd.DLFD) { d.Rate = -1 },
-		"lambda":    func(d *dlfd.DLFD) { d.Distancing.Lambda[1] = math.Inf(1) },
-		"threshold": func(d *dlfd.DLFD) { d.Distancing.Steering.Threshold = -1 },
-		"every":     func(d *dlfd.DLFD) { d.Distancing.Steering.Every = -1 },
-	}
-	for name, spoil := range bad {
-		d := dlfd.Paper()
-		spoil(&d)
-		m := testkit.NewMLP(6, 8, 3, 1)
-		data := dlfd.Data{Retain: testkit.NewBlobs(16, 6, 3, 1, 7, 1), Forget: testkit.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: testkit.NewBlobs(16, 6, 3, 1, 7, 3)}
-		if _, err := d.Unlearn(context.Background(), m, data, &dlfd.Options{Source: rand.NewPCG(1, 2)}); !errors.Is(err, dlfd.ErrParameter) {
+	for name, u := range map[string]dlfd.Unlearner{
+		"shrink":        dlfd.Align{Shrink: 1.5},
+		"perturb":       dlfd.Align{Perturb: math.NaN()},
+		"match":         dlfd.Align{Match: -.5},
+		"epochs":        dlfd.Align{Epochs: -1},
+		"rate":          dlfd.Align{Rate: -1},
+		"weight":        dlfd.DLFD{Weight: math.NaN()},
+		"lambda":        dlfd.DLFD{Lambda: [2]float64{0, math.Inf(1)}},
+		"threshold":     dlfd.DLFD{Steering: dlfd.Steering{Threshold: -1}},
+		"every":         dlfd.DLFD{Steering: dlfd.Steering{Every: -1}},
+		"sample":        dlfd.DLFD{Steering: dlfd.Steering{Sample: 1}},
+		"DLFD's epochs": dlfd.DLFD{Epochs: -1},
+		"synth":         dlfd.DLFD{Synth: synth.Synthesizer{StepSize: -1}, Steering: dlfd.Steering{Threshold: 1e-9}},
+	} {
+		m := featuretest.NewMLP(6, 8, 3, 1)
+		data := dlfd.Data{Retain: featuretest.NewBlobs(16, 6, 3, 1, 7, 1), Forget: featuretest.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: featuretest.NewBlobs(16, 6, 3, 1, 7, 3)}
+		if _, err := u.Unlearn(context.Background(), m, data, nil); !errors.Is(err, dlfd.ErrParameter) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -244,16 +234,16 @@ func TestSettingsOutOfRange(t *testing.T) {
 // meet keeps the best.
 func TestCheckpoints(t *testing.T) {
 	m, data := memorised(t)
-	d := dlfd.Paper()
-	d.Distancing.Synth.Steps, d.Distancing.Steering.Every = 1, 2
-	d.Distancing.Steering.Cap = 1e-9
+	d := dlfd.DLFD{}
+	d.Synth.Steps, d.Steering.Every = 1, 2
+	d.Steering.Cap = 1e-9
 	w := weights(t, m)
 	res := unlearn(t, d, m, data)
 	if res.Stop != dlfd.CapNotMet || res.Best != res.Ledger.Steps || res.Last != nil || slices.Equal(w, weights(t, m)) {
 		t.Errorf("impossible cap: stop %q, best %d of %d, last %v", res.Stop, res.Best, res.Ledger.Steps, res.Last != nil)
 	}
 	m, data = memorised(t)
-	d.Distancing.Steering.Cap = 2
+	d.Steering.Cap = 2
 	d.Rate = .5 // so that the last step is not the best
 	res = unlearn(t, d, m, data)
 	if res.Stop != dlfd.Completed || res.Best == res.Ledger.Steps || res.Last == nil {
@@ -266,14 +256,14 @@ func TestCheckpoints(t *testing.T) {
 
 func TestDistanceErrorsAreTold(t *testing.T) {
 	broken := errors.New("broken distance")
-	d := dlfd.Paper()
-	d.Distancing.Steering.Threshold = 1e-9
-	d.Distancing.Synth.Distance = distance.Func(func(*distance.Workspace, []float64, []float64, distance.Sample, distance.Sample) (float64, error) {
+	d := dlfd.DLFD{}
+	d.Steering.Threshold = 1e-9
+	d.Synth.Distance = distance.Func(func(*distance.Workspace, []float64, []float64, distance.Sample, distance.Sample) (float64, error) {
 		return 0, broken
 	})
 	m := conv(t)
 	w := weights(t, m)
-	_, err := d.Unlearn(context.Background(), m, imageData(), &dlfd.Options{Source: rand.NewPCG(1, 2), BatchSize: 8})
+	_, err := d.Unlearn(context.Background(), m, imageData(), &dlfd.Options{Seed: 1, BatchSize: 8})
 	if !errors.Is(err, broken) || !slices.Equal(w, weights(t, m)) {
 		t.Errorf("error %v", err)
 	}

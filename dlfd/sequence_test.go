@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -49,66 +48,24 @@ var (
 	tracked  = feature.Mode{Train: true, Track: true}
 )
 
-func record(t *testing.T, d dlfd.DLFD, retain, forget int) ([]pass, *dlfd.Result) {
+func record(t *testing.T, d dlfd.Unlearner, retain, forget int) ([]pass, *dlfd.Result) {
 	t.Helper()
 	r := &recorder{Network: conv(t)}
 	res := unlearn(t, d, r, dlfd.Data{Retain: newImages(retain, 1), Forget: newImages(forget, 2), Holdout: newImages(20, 3)})
 	return r.passes, res
 }
 
-// As released: the first step in training mode, all later ones in evaluation;
-// both scores on everything after each step, none before the first; pairs of
-// unequal length skipped, so that the five batches make four steps.
-func TestReleasedSequence(t *testing.T) {
-	d := dlfd.Released()
-	d.Distancing.Synth.Steps = 1
-	d.Distancing.Steering.Threshold = 1e-9
-	got, res := record(t, d, 36, 24)
-	var want []pass
-	for k := range 4 {
-		mode := evaluate
-		step := tracked
-		if k == 0 {
-			mode = plain
-		} else {
-			step = evaluate
-		}
-		// Features of the forget batch, the distance of the clean batch, one step
-		// in the input, the result; then training, then the scores.
-		want = append(want, pass{"look", 8, mode}, pass{"look", 8, mode}, pass{"input", 8, mode}, pass{"look", 8, mode},
-			pass{"train", 8, step}, pass{"forward", 24, evaluate}, pass{"forward", 20, evaluate})
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("passes are\n%v, want\n%v", got, want)
-	}
-	if res.Ledger.Steps != 4 || len(res.Scores) != 4 {
-		t.Errorf("%d steps, %d scores", res.Ledger.Steps, len(res.Scores))
-	}
-	s := d.Distancing.Synth
-	if st := d.Distancing.Steering; st.Attack != dlfd.Published || st.Cap != .09 || d.Rate != .008 || s.StepSize != .4 || s.Weight != 3 || s.Box == 0 || !math.IsInf(s.Epsilon, 1) {
-		t.Errorf("settings %+v, %+v", d, st)
-	}
-}
-
-// A forget set smaller than a batch leaves nothing to pair.
-func TestReleasedSkipsEverything(t *testing.T) {
-	_, res := record(t, dlfd.Released(), 16, 7)
-	if res.Stop != dlfd.CapNotMet && res.Stop != dlfd.NothingDone || res.Ledger.Steps != 0 {
-		t.Errorf("stop %q after %d steps", res.Stop, res.Ledger.Steps)
-	}
-}
-
 // The default: training mode throughout, running statistics follow retain
 // batches alone, and 30 batches settle them at the end.
 func TestDefaultSequence(t *testing.T) {
-	got, _ := record(t, dlfd.DLFD{Epochs: 1}, 16, 8)
-	want := []pass{{"forward", 5, evaluate}, {"forward", 20, evaluate}, // the first score
+	got, _ := record(t, dlfd.Align{Epochs: 1}, 16, 8)
+	want := []pass{{"forward", 4, evaluate}, {"forward", 20, evaluate}, // the first score
 		{"look", 8, plain}, {"train", 8, plain}, {"train", 8, tracked}, // holdout, forget, retain
 		{"train", 8, tracked}}
 	for range 30 {
 		want = append(want, pass{"look", 8, tracked})
 	}
-	want = append(want, pass{"forward", 5, evaluate}, pass{"forward", 20, evaluate})
+	want = append(want, pass{"forward", 4, evaluate}, pass{"forward", 20, evaluate})
 	if !slices.Equal(got, want) {
 		t.Errorf("passes are\n%v, want\n%v", got, want)
 	}
@@ -117,9 +74,9 @@ func TestDefaultSequence(t *testing.T) {
 // λ grows from the first value to the second: here from nothing, which leaves a
 // batch as it is, to a loss that falls.
 func TestLambdaGrows(t *testing.T) {
-	d := dlfd.Paper()
-	d.Distancing.Synth.Distance, d.Distancing.Synth.Box = nil, synth.NoBox
-	d.Distancing.Steering.Threshold = 1e-9
+	d := dlfd.DLFD{}
+	d.Weight, d.Synth.Box = dlfd.Off, synth.NoBox
+	d.Steering.Threshold = 1e-9
 	_, res := record(t, d, 40, 20)
 	first, last := res.Trace[0], res.Trace[len(res.Trace)-1]
 	if first.LossAfter != first.LossBefore || last.LossAfter >= last.LossBefore {
@@ -129,8 +86,8 @@ func TestLambdaGrows(t *testing.T) {
 
 // Below the threshold batches are left as they are.
 func TestThresholdStopsDistancing(t *testing.T) {
-	d := dlfd.Paper()
-	d.Distancing.Steering.Threshold = 1.1 // no score is above
+	d := dlfd.DLFD{}
+	d.Steering.Threshold = 1.1 // no score is above
 	got, _ := record(t, d, 40, 20)
 	if slices.ContainsFunc(got, func(p pass) bool { return p.kind == "input" }) {
 		t.Error("a batch was perturbed")
@@ -139,8 +96,8 @@ func TestThresholdStopsDistancing(t *testing.T) {
 
 func TestBestCheckpointHasTheBestScore(t *testing.T) {
 	m, data := memorised(t)
-	d := dlfd.Paper()
-	d.Distancing.Synth.Steps, d.Distancing.Steering.Every, d.Distancing.Steering.Cap, d.Rate = 1, 1, 2, .2
+	d := dlfd.DLFD{}
+	d.Synth.Steps, d.Steering.Every, d.Steering.Cap, d.Rate = 1, 1, 2, .2
 	d.Epochs = 2
 	res := unlearn(t, d, m, data)
 	best, step := -1., 0
@@ -162,7 +119,7 @@ func TestBestCheckpointHasTheBestScore(t *testing.T) {
 func TestDivergedWeightsAreRefused(t *testing.T) {
 	m := conv(t)
 	before := weights(t, m)
-	_, err := dlfd.Run(context.Background(), "Mine", m, imageData(), &dlfd.Options{Source: rand.NewPCG(1, 2)}, dlfd.Needs{}, func(_ context.Context, s *dlfd.Session) error {
+	_, err := dlfd.Run(context.Background(), "Mine", m, imageData(), &dlfd.Options{Seed: 1}, dlfd.Needs{}, func(_ context.Context, s *dlfd.Session) error {
 		w := make([]float32, feature.Size(s.Model.Spec().Params[0].Shape))
 		w[3] = float32(math.Inf(1))
 		return s.Model.SetParam(0, w)
@@ -176,8 +133,8 @@ func TestDivergedWeightsAreRefused(t *testing.T) {
 func TestSpentBudgetLeavesTheModel(t *testing.T) {
 	m := conv(t)
 	before := weights(t, m)
-	clockless := &dlfd.Options{Source: rand.NewPCG(1, 2), Budget: dlfd.Budget{Passes: 1}}
-	res, err := dlfd.DLFD{}.Unlearn(context.Background(), m, imageData(), clockless)
+	clockless := &dlfd.Options{Seed: 1, Budget: dlfd.Budget{Passes: 1}}
+	res, err := dlfd.Align{}.Unlearn(context.Background(), m, imageData(), clockless)
 	if err != nil || res.Stop != dlfd.BudgetSpent {
 		t.Fatalf("%v, %+v", err, res)
 	}
@@ -187,7 +144,7 @@ func TestSpentBudgetLeavesTheModel(t *testing.T) {
 }
 
 func TestCycleOverNothing(t *testing.T) {
-	_, err := dlfd.Run(context.Background(), "Mine", conv(t), dlfd.Data{}, &dlfd.Options{Source: rand.NewPCG(1, 2)}, dlfd.Needs{}, func(_ context.Context, s *dlfd.Session) error {
+	_, err := dlfd.Run(context.Background(), "Mine", conv(t), dlfd.Data{}, &dlfd.Options{Seed: 1}, dlfd.Needs{}, func(_ context.Context, s *dlfd.Session) error {
 		next, stop := s.Cycle(nil, "order")
 		defer stop()
 		_, err := next()

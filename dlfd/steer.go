@@ -1,41 +1,27 @@
 package dlfd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/metrics"
 )
 
-// Attack says how a run is scored while it goes on.
-type Attack int
-
-// The attacks.
-const (
-	// Balanced is the loss attack on equally many forget and holdout samples of
-	// every class; the score is 2·|AUC − ½|.
-	Balanced Attack = iota
-	// Published is the attack of the MUFAC benchmark and of DLFD's released
-	// code (metrics.PublishedAttack), on sets of any sizes; the score is
-	// 2·|accuracy − ½|.
-	Published
-)
-
-// Steering says how a run is scored and what follows. Scores are taken on one
-// half of Forget, that of [Halves], and on Holdout.
+// Steering says how a run is scored and what follows. A score is 2·|AUC − ½| of
+// the loss attack on equally many forget and holdout samples of every class. It is
+// taken on the first half of Forget, that of [feature.Halves], and on Holdout.
 type Steering struct {
-	// Attack is what scores. The default is Balanced.
-	Attack Attack
-	// All scores on the whole of Forget and Holdout and not on a sample.
-	All bool
 	// Every is the number of weight updates between scores. If it is zero, 4
 	// is used.
 	Every int
-	// Sample is the largest number of samples of either side that is scored.
-	// If it is zero, 256 is used.
+	// Sample is the largest number of samples of either side that is scored, at
+	// least 2. If it is zero, 256 is used.
 	Sample int
 	// Threshold is the score below which distancing stops. If it is zero, .15
 	// is used, the value published for age on MUFAC.
@@ -45,54 +31,26 @@ type Steering struct {
 	Cap float64
 }
 
+func defaultSteering() Steering {
+	o, _ := Steering{}.resolve()
+	return o
+}
+
 func (o Steering) resolve() (Steering, error) {
-	if o.Every == 0 {
-		o.Every = 4
-	}
-	if o.Sample == 0 {
-		o.Sample = 256
-	}
-	if o.Threshold == 0 {
-		o.Threshold = .15
-	}
-	if o.Cap == 0 {
-		o.Cap = .09
-	}
-	if o.Attack < Balanced || o.Attack > Published || o.Every < 0 || o.Sample < 2 || !(o.Threshold > 0) || !(o.Cap > 0) {
+	o.Every, o.Sample = cmp.Or(o.Every, 4), cmp.Or(o.Sample, 256)
+	o.Threshold, o.Cap = cmp.Or(o.Threshold, .15), cmp.Or(o.Cap, .09)
+	if o.Every < 1 || o.Sample < 2 || !(o.Threshold > 0) || !(o.Cap > 0) || math.IsInf(o.Threshold, 0) || math.IsInf(o.Cap, 0) {
 		return o, fmt.Errorf("%w: Steering %+v", ErrParameter, o)
 	}
 	return o, nil
 }
 
-// Halves divides d into two halves with equally many samples of every class,
-// give or take one: within each class, samples go to either side in turn. An
-// Unlearner steers on the first half of Forget, so that the second is fair to
-// report on.
-func Halves(d feature.Dataset) (steer, report feature.Dataset, err error) {
-	b, err := feature.ReadAll(d)
-	if err != nil {
-		return nil, nil, err
-	}
-	var half [2][]int
-	seen := make(map[int]int)
-	for i, label := range b.Labels {
-		side := seen[label] % 2
-		half[side] = append(half[side], i)
-		seen[label]++
-	}
-	if steer, err = feature.Subset(d, half[0]); err != nil {
-		return nil, nil, err
-	}
-	report, err = feature.Subset(d, half[1])
-	return steer, report, err
-}
-
-// pilot scores a run and keeps its best checkpoint.
-type pilot struct {
+// scorer scores a run and keeps its best checkpoint.
+type scorer struct {
 	Steering
 	forget, holdout feature.Dataset
 	seed            uint64
-	score           float64 // the last one; 1 before there is any
+	last            float64 // the last score; 1 before there is any
 	scored          int     // the step after which it was taken, −1 before there is any
 
 	checkpoints bool    // keep the best weights
@@ -101,20 +59,19 @@ type pilot struct {
 	bestStep    int
 }
 
-func newPilot(s *Session, o Steering) (*pilot, error) {
-	p := &pilot{Steering: o, forget: s.Data.Forget, holdout: s.Data.Holdout, seed: s.Seed("steering attack"), score: 1, scored: -1, best: -1}
-	if o.All {
-		return p, nil
-	}
-	half, _, err := Halves(s.Data.Forget)
+func newScorer(s *Session, o Steering) (*scorer, error) {
+	p := &scorer{Steering: o, seed: s.Seed("steering attack"), last: 1, scored: -1, best: -1}
+	half, _, err := feature.Halves(s.Data.Forget)
 	if err != nil {
 		return nil, fmt.Errorf("forget: %w", err)
 	}
 	if p.forget, err = sample(half, o.Sample); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("forget: %w", err)
 	}
-	p.holdout, err = sample(s.Data.Holdout, o.Sample)
-	return p, err
+	if p.holdout, err = sample(s.Data.Holdout, o.Sample); err != nil {
+		return nil, fmt.Errorf("holdout: %w", err)
+	}
+	return p, nil
 }
 
 // sample thins d out evenly, class by class, to at most n samples.
@@ -122,12 +79,15 @@ func sample(d feature.Dataset, n int) (feature.Dataset, error) {
 	if d.Len() <= n {
 		return d, nil
 	}
-	b, err := feature.ReadAll(d)
+	labels, err := feature.Labels(d)
 	if err != nil {
 		return nil, err
 	}
-	order := slices.Clone(b.Index)
-	slices.SortStableFunc(order, func(i, j int) int { return b.Labels[i] - b.Labels[j] })
+	order := make([]int, len(labels))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return labels[i] - labels[j] })
 	index := make([]int, n)
 	for i := range index {
 		index[i] = order[i*d.Len()/n]
@@ -135,8 +95,8 @@ func sample(d feature.Dataset, n int) (feature.Dataset, error) {
 	return feature.Subset(d, index)
 }
 
-// look scores the model as it is and records the score.
-func (p *pilot) look(ctx context.Context, s *Session) error {
+// take scores the model as it is and records the score.
+func (p *scorer) take(ctx context.Context, s *Session) error {
 	forget, err := outputs(ctx, s.Model, p.forget)
 	if err != nil {
 		return fmt.Errorf("scoring forget: %w", err)
@@ -145,11 +105,11 @@ func (p *pilot) look(ctx context.Context, s *Session) error {
 	if err != nil {
 		return fmt.Errorf("scoring holdout: %w", err)
 	}
-	v, err := p.rate(forget, holdout)
+	v, err := p.score(forget, holdout)
 	if err != nil {
 		return fmt.Errorf("scoring forget against holdout: %w", err)
 	}
-	p.scored = s.Result.Ledger.Steps
+	p.last, p.scored = v.Forgetting, s.Result.Ledger.Steps
 	s.Score(v)
 	if !p.checkpoints {
 		return nil
@@ -157,42 +117,27 @@ func (p *pilot) look(ctx context.Context, s *Session) error {
 	return p.keep(s, v)
 }
 
-func (p *pilot) rate(forget, holdout metrics.Outputs) (Score, error) {
+func (p *scorer) score(forget, holdout metrics.Outputs) (Score, error) {
 	var v Score
-	lf, err := metrics.CrossEntropies(forget)
+	lf, err := forget.CrossEntropies()
 	if err != nil {
 		return v, err
 	}
-	lh, err := metrics.CrossEntropies(holdout)
+	lh, err := holdout.CrossEntropies()
 	if err != nil {
 		return v, err
 	}
-	v.ForgetLoss, v.HoldoutLoss = meanOf(lf), meanOf(lh)
-	if v.Accuracy, err = metrics.Accuracy(holdout); err != nil {
+	v.ForgetLoss, v.HoldoutLoss = stat.Mean(lf, nil), stat.Mean(lh, nil)
+	if v.Accuracy, err = holdout.Accuracy(); err != nil {
 		return v, err
-	}
-	success, err := p.attack(forget, holdout, lf, lh)
-	if err != nil {
-		return v, err
-	}
-	v.Forgetting = 2 * math.Abs(success-.5)
-	p.score = v.Forgetting
-	return v, nil
-}
-
-func (p *pilot) attack(forget, holdout metrics.Outputs, lf, lh []float64) (float64, error) {
-	if p.Attack == Published {
-		r, err := metrics.PublishedAttack(lf, lh, p.seed)
-		if err != nil {
-			return 0, err
-		}
-		return r.Accuracy, nil
 	}
 	match, err := metrics.MatchClasses(forget.Labels, holdout.Labels, forget.Classes, p.seed)
 	if err != nil {
-		return 0, err
+		return v, err
 	}
-	return metrics.AUC(negated(lf, match.Members), negated(lh, match.NonMembers))
+	auc, err := metrics.AUC(negated(lf, match.Members), negated(lh, match.NonMembers))
+	v.Forgetting = 2 * math.Abs(auc-.5)
+	return v, err
 }
 
 func negated(loss []float64, index []int) []float64 {
@@ -203,16 +148,8 @@ func negated(loss []float64, index []int) []float64 {
 	return out
 }
 
-func meanOf(v []float64) float64 {
-	var sum float64
-	for _, x := range v {
-		sum += x
-	}
-	return sum / float64(len(v))
-}
-
 // keep saves the weights if they are the best so far under the cap.
-func (p *pilot) keep(s *Session, v Score) error {
+func (p *scorer) keep(s *Session, v Score) error {
 	if v.Forgetting > p.Cap {
 		return nil
 	}
@@ -228,11 +165,11 @@ func (p *pilot) keep(s *Session, v Score) error {
 	return nil
 }
 
-// land scores the last weights, if that is still to do, puts the best
+// finish scores the last weights, if that is still to do, puts the best
 // checkpoint into the model, if there is one, and says so in the result.
-func (p *pilot) land(ctx context.Context, s *Session) error {
+func (p *scorer) finish(ctx context.Context, s *Session) error {
 	if p.scored != s.Result.Ledger.Steps {
-		if err := p.look(ctx, s); err != nil {
+		if err := p.take(ctx, s); err != nil {
 			return err
 		}
 	}

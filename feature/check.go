@@ -5,7 +5,7 @@ import "fmt"
 // CheckForward returns an error unless the arguments of a Forward fit a model
 // with this Spec: rows of the right shape and number, finite inputs, known taps,
 // and an output of the right size for each. It is meant for implementations of
-// Model, as are CheckGrad and CheckRead. Errors wrap ErrShape, ErrNotFinite or
+// Model, as are CheckGrad, CheckParam and CheckRead. Errors wrap ErrShape, ErrNotFinite or
 // ErrNoTap. Cost: one pass over x.
 func CheckForward(s Spec, x Tensor, taps []string, out []Tensor) error {
 	if err := checkInput(s, x); err != nil {
@@ -58,6 +58,19 @@ func CheckGrad(s Spec, mode Mode, x Tensor, taps []string, dx []float32, dp [][]
 	}
 	if mode.Track && !mode.Train {
 		return fmt.Errorf("feature: %w: Track without Train", ErrMode)
+	}
+	return nil
+}
+
+// CheckParam returns an error unless a slice of the given length fits parameter i
+// of a model with this Spec: ErrParam for an index out of range, ErrShape for
+// another length. It is meant for implementations of GetParam and SetParam.
+func CheckParam(s Spec, i, length int) error {
+	if i < 0 || i >= len(s.Params) {
+		return fmt.Errorf("feature: %w: %d of %d", ErrParam, i, len(s.Params))
+	}
+	if p := s.Params[i]; length != Size(p.Shape) {
+		return fmt.Errorf("feature: %w: parameter %q has %d elements, the slice %d", ErrShape, p.Name, Size(p.Shape), length)
 	}
 	return nil
 }

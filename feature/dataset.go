@@ -19,7 +19,9 @@ type Dataset interface {
 	Classes() int // labels are in [0, Classes)
 
 	// Read copies sample index[i] into row i of x, which holds
-	// len(index)×size of a sample, and its label into labels[i].
+	// len(index)×size of a sample, and its label into labels[i]. Values are
+	// finite. It does not modify index and keeps no argument. Errors: what
+	// [CheckRead] returns, and those of the source of the data.
 	Read(index []int, x []float32, labels []int) error
 }
 
@@ -167,9 +169,17 @@ type Batch struct {
 // be shorter. src shuffles; with a nil src the order is that of d. An error
 // ends the loop after it is yielded. Buffers are reused between batches.
 func Batches(d Dataset, size int, src rand.Source) iter.Seq2[Batch, error] {
+	return BatchesOf(d, size, 1, src)
+}
+
+// BatchesOf is Batches with a lower bound: where the last batch would have fewer
+// than least samples, they are joined to the batch before. Batch norm needs that
+// in training, as the variance of one value is no variance. A dataset of fewer
+// than least samples is one batch.
+func BatchesOf(d Dataset, size, least int, src rand.Source) iter.Seq2[Batch, error] {
 	return func(yield func(Batch, error) bool) {
-		if size < 1 {
-			yield(Batch{}, fmt.Errorf("feature: batch size %d is below 1", size))
+		if size < 1 || least > size {
+			yield(Batch{}, fmt.Errorf("feature: %w: batches of %d samples, and at least %d", ErrParameter, size, least))
 			return
 		}
 		order := make([]int, d.Len())
@@ -180,10 +190,14 @@ func Batches(d Dataset, size int, src rand.Source) iter.Seq2[Batch, error] {
 			rand.New(src).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		}
 		size = min(size, max(len(order), 1))
-		buf := NewTensor(append([]int{size}, d.Shape()...)...)
-		labels := make([]int, size)
-		for lo := 0; lo < len(order); lo += size {
-			index := order[lo:min(lo+size, len(order))]
+		longest := min(size+least-1, max(len(order), 1))
+		buf := NewTensor(append([]int{longest}, d.Shape()...)...)
+		labels := make([]int, longest)
+		for lo, hi := 0, 0; lo < len(order); lo = hi {
+			if hi = lo + size; len(order)-hi < least {
+				hi = len(order)
+			}
+			index := order[lo:hi]
 			b := Batch{X: buf.Slice(0, len(index)), Labels: labels[:len(index)], Index: index}
 			err := d.Read(index, b.X.Data, b.Labels)
 			if !yield(b, err) || err != nil {

@@ -56,7 +56,7 @@ type Param struct {
 type Spec struct {
 	Input    []int  // shape of one input, without the batch axis
 	Logits   string // the tap with the classifier's outputs, one number a class
-	Features string // the tap that feeds the last linear layer
+	Features string // the tap that feeds the last linear layer; the logits where there is no other
 	Taps     []Tap  // every tap, in the order of computation
 	Params   []Param
 	Batch    int // the only batch size that the model accepts; 0: any
@@ -89,8 +89,8 @@ type Model interface {
 	// Forward overwrites. It does not modify or keep x.
 	//
 	// Laws: a row's result does not depend on the other rows, but for rounding;
-	// equal arguments give equal bits. Errors: ErrShape, ErrNotFinite,
-	// ErrNoTap, and ctx's error.
+	// equal arguments give equal bits. Errors: what [CheckForward] returns for
+	// the Spec, which wraps ErrShape, ErrNotFinite or ErrNoTap; and ctx's error.
 	Forward(ctx context.Context, x Tensor, taps []string, out []Tensor) error
 }
 
@@ -112,8 +112,10 @@ type Differentiable interface {
 	// evaluation; see [ModeGrader] for training.
 	//
 	// Law: for every direction, the directional derivative of the loss equals
-	// the inner product with the gradient. Errors are those of Forward and
-	// loss's own; after an error dx and dp hold nothing of use.
+	// the inner product with the gradient. Errors: what [CheckGrad] returns for
+	// the Spec and the zero Mode, which wraps ErrShape, ErrNotFinite, ErrNoTap or
+	// ErrParam; loss's own; and ctx's error. After an error dx and dp hold nothing
+	// of use.
 	Grad(ctx context.Context, x Tensor, taps []string, loss LossFunc, dx []float32, dp [][]float32) error
 }
 
@@ -122,7 +124,8 @@ type Differentiable interface {
 //
 // Laws: SetParam then GetParam gives the same bits, and restoring all
 // parameters restores the model. SetParam copies src. Neither may run at the
-// same time as another method.
+// same time as another method. Errors: what [CheckParam] returns for the
+// Spec, which wraps ErrParam or ErrShape.
 type Trainable interface {
 	Differentiable
 	GetParam(i int, dst []float32) error
@@ -142,6 +145,12 @@ type Mode struct {
 
 // ModeGrader is implemented by models with layers that act differently in
 // training. GradMode is Grad in the given mode.
+//
+// Laws: the zero Mode is Grad, to the bit; equal arguments give equal bits. No
+// parameter changes but a Statistic under Mode.Track, by the same bits whether
+// gradients are wanted or not; statistics of frozen layers stay. Errors: what
+// [CheckGrad] returns for the Spec and the mode, and those of Grad. A model may
+// refuse a batch of one sample in training with ErrShape.
 type ModeGrader interface {
 	GradMode(ctx context.Context, mode Mode, x Tensor, taps []string, loss LossFunc, dx []float32, dp [][]float32) error
 }

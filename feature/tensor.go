@@ -18,6 +18,9 @@ var (
 	ErrParam     = errors.New("no such parameter")
 	ErrMode      = errors.New("invalid mode")
 	ErrClasses   = errors.New("class names differ")
+	ErrParameter = errors.New("invalid parameter") // of a setting out of range
+	ErrEmpty     = errors.New("dataset is empty")
+	ErrDiverged  = errors.New("training diverged") // of a loss or a gradient that is not finite
 )
 
 // Tensor is a dense array in row-major order. Axis 0 is the batch; images are

@@ -4,13 +4,13 @@ import "fmt"
 
 // Accuracy returns the share of samples whose largest logit is that of their
 // label. Of equal logits the first class wins, as in TopK.
-func Accuracy(o Outputs) (float64, error) { return TopK(o, 1) }
+func (o Outputs) Accuracy() (float64, error) { return o.TopK(1) }
 
 // TopK returns the share of samples whose label is among the k classes with the
 // largest logits, 1 ≤ k ≤ classes (ErrRange). Of equal logits the class with the
 // smaller number ranks first, so a constant model scores the share of the first k
 // classes. Cost: O(n·classes).
-func TopK(o Outputs, k int) (float64, error) {
+func (o Outputs) TopK(k int) (float64, error) {
 	if err := o.Check(); err != nil {
 		return 0, err
 	}
@@ -39,7 +39,7 @@ func rank(row []float32, y int) int {
 
 // Confusion returns the confusion matrix: element [t][p] counts the samples of
 // class t that are predicted as class p.
-func Confusion(o Outputs) ([][]int, error) {
+func (o Outputs) Confusion() ([][]int, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
@@ -53,45 +53,22 @@ func Confusion(o Outputs) ([][]int, error) {
 	return m, nil
 }
 
-// ClassAccuracy counts the samples of one class and those predicted as it.
-type ClassAccuracy struct{ N, Correct int }
-
-// Accuracy returns Correct/N; ok is false where the class has no samples.
-func (c ClassAccuracy) Accuracy() (accuracy float64, ok bool) {
-	if c.N == 0 {
-		return 0, false
-	}
-	return float64(c.Correct) / float64(c.N), true
-}
-
-// PerClass returns the accuracy of each class.
-func PerClass(o Outputs) ([]ClassAccuracy, error) {
-	m, err := Confusion(o)
-	if err != nil {
-		return nil, err
-	}
-	per := make([]ClassAccuracy, o.Classes)
-	for t, row := range m {
-		per[t].Correct = row[t]
-		for _, n := range row {
-			per[t].N += n
-		}
-	}
-	return per, nil
-}
-
 // BalancedAccuracy returns the mean of the per-class accuracies over the classes
 // that have samples.
-func BalancedAccuracy(o Outputs) (float64, error) {
-	per, err := PerClass(o)
+func (o Outputs) BalancedAccuracy() (float64, error) {
+	m, err := o.Confusion()
 	if err != nil {
 		return 0, err
 	}
 	var sum float64
 	present := 0
-	for _, c := range per {
-		if a, ok := c.Accuracy(); ok {
-			sum += a
+	for t, row := range m {
+		n := 0
+		for _, k := range row {
+			n += k
+		}
+		if n > 0 {
+			sum += float64(row[t]) / float64(n)
 			present++
 		}
 	}

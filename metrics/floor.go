@@ -13,9 +13,9 @@ type Floor struct {
 	Accuracy         float64
 }
 
-// Majority returns the accuracy of the attacker who always gives the more
+// majority returns the accuracy of the attacker who always gives the more
 // frequent answer: max(m, n)/(m + n). Its balanced accuracy and AUC are ½.
-func Majority(members, nonmembers int) (float64, error) {
+func majority(members, nonmembers int) (float64, error) {
 	if members < 0 || nonmembers < 0 || members+nonmembers == 0 {
 		return 0, fmt.Errorf("metrics: %w: %d members and %d non-members", ErrEmpty, members, nonmembers)
 	}
@@ -29,13 +29,11 @@ func Majority(members, nonmembers int) (float64, error) {
 // it is judged on, so with few samples a class the floor is on the high side.
 // Labels are in [0, classes).
 func LabelFloor(member, nonmember []int, classes int) (Floor, error) {
-	for _, labels := range [][]int{member, nonmember} {
-		if len(labels) == 0 {
-			return Floor{}, fmt.Errorf("metrics: %w: %d members and %d non-members", ErrEmpty, len(member), len(nonmember))
-		}
-		if err := checkLabels(labels, len(labels), classes); err != nil {
-			return Floor{}, err
-		}
+	if len(member) == 0 || len(nonmember) == 0 {
+		return Floor{}, fmt.Errorf("metrics: %w: %d members and %d non-members", ErrEmpty, len(member), len(nonmember))
+	}
+	if err := checkLabelPair(member, nonmember, classes); err != nil {
+		return Floor{}, err
 	}
 	m, n := byClass(member, classes), byClass(nonmember, classes)
 	var f Floor
@@ -50,14 +48,6 @@ func LabelFloor(member, nonmember []int, classes int) (Floor, error) {
 		f.Accuracy += math.Max(cm, cn) / float64(len(member)+len(nonmember))
 	}
 	var err error
-	f.AUC, err = AUC(lookUp(score, member), lookUp(score, nonmember))
+	f.AUC, err = AUC(pickAt(score, member), pickAt(score, nonmember))
 	return f, err
-}
-
-func lookUp(score []float64, labels []int) []float64 {
-	out := make([]float64, len(labels))
-	for i, y := range labels {
-		out[i] = score[y]
-	}
-	return out
 }

@@ -3,11 +3,8 @@ package metrics
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
-	"slices"
 
-	"github.com/dlfd-go/unlearn/internal/par"
-	"github.com/dlfd-go/unlearn/internal/rng"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Interval is a range of values from Lo to Hi.
@@ -32,18 +29,17 @@ func Wilson(k, n int, level float64) (Interval, error) {
 	if err := checkLevel(level); err != nil {
 		return Interval{}, err
 	}
+	return wilson(float64(k)/float64(n), float64(n), level), nil
+}
+
+// wilson returns the score interval of a share p seen in m trials, which need
+// not be a whole number.
+func wilson(p, m, level float64) Interval {
 	z := math.Sqrt2 * math.Erfinv(level)
-	p, m := float64(k)/float64(n), float64(n)
-	centre := (p + z*z/(2*m)) / (1 + z*z/m)
+	center := (p + z*z/(2*m)) / (1 + z*z/m)
 	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
-	iv := Interval{max(centre-half, 0), min(centre+half, 1)}
-	if k == 0 { // exact ends, which rounding misses
-		iv.Lo = 0
-	}
-	if k == n {
-		iv.Hi = 1
-	}
-	return iv, nil
+	// Rounding may move an end past the share itself, at 0 and 1 above all.
+	return Interval{max(min(center-half, p), 0), min(max(center+half, p), 1)}
 }
 
 func checkLevel(level float64) error {
@@ -53,164 +49,89 @@ func checkLevel(level float64) error {
 	return nil
 }
 
-// Bootstrap computes percentile intervals: a statistic's quantiles over
-// resamples with replacement. Samples of several groups are resampled group by
-// group, so their sizes stay. The zero value is ready to use.
+// MeanInterval returns Student's interval for the mean of x at a confidence
+// level between 0 and 1 (ErrRange). For a paired difference pass the
+// differences. It is exact for normal values of any number from two on
+// (ErrTooFew), and holds its level for skewed ones as their number grows. An end
+// beyond the largest float is that float.
 //
-// Reference: Efron & Tibshirani, "An Introduction to the Bootstrap" (1993),
-// chapter 13.
-type Bootstrap struct {
-	Resamples int     // number of resamples; if it is zero, 1000 is used
-	Level     float64 // confidence level between 0 and 1; if it is zero, 0.95 is used
-}
-
-func (b Bootstrap) resolve() (Bootstrap, error) {
-	if b.Resamples == 0 {
-		b.Resamples = 1000
+// Reference: Student, "The Probable Error of a Mean", Biometrika 6 (1908).
+func MeanInterval(x []float64, level float64) (Interval, error) {
+	if err := checkLevel(level); err != nil {
+		return Interval{}, err
 	}
-	if b.Level == 0 {
-		b.Level = 0.95
-	}
-	if b.Resamples < 1 {
-		return b, fmt.Errorf("metrics: %w: %d resamples", ErrRange, b.Resamples)
-	}
-	return b, checkLevel(b.Level)
-}
-
-// Mean returns an interval for the mean of x. For a paired difference, pass the
-// differences. Cost: O(resamples·n).
-func (b Bootstrap) Mean(x []float64, seed uint64) (Interval, error) {
 	if err := checkScores("sample", x); err != nil {
 		return Interval{}, err
 	}
-	return b.run(seed, "mean", func(r *rand.Rand) float64 { return resampledMean(r, x, nil) })
+	n := float64(len(x))
+	if n < 2 {
+		return Interval{}, fmt.Errorf("metrics: %w: an interval of %v value, want 2", ErrTooFew, n)
+	}
+	// Divided by a power of two, which is exact, neither sum nor squares overflow.
+	scale := powerAbove(x)
+	center := 0.0
+	for _, v := range x {
+		center += v / scale
+	}
+	center /= n
+	norm := 0.0
+	for _, v := range x {
+		norm = math.Hypot(norm, v/scale-center)
+	}
+	half := studentQuantile(level, n-1) * norm / math.Sqrt(n*(n-1))
+	return Interval{clampFinite((center - half) * scale), clampFinite((center + half) * scale)}, nil
 }
 
-// Difference returns an interval for the mean of x less the mean of y, two
-// independent samples.
-func (b Bootstrap) Difference(x, y []float64, seed uint64) (Interval, error) {
-	for i, s := range [][]float64{x, y} {
-		if err := checkScores(fmt.Sprintf("sample %d", i), s); err != nil {
-			return Interval{}, err
+// studentQuantile returns t such that a variable of Student's distribution
+// with nu degrees of freedom lies within ±t with probability level.
+func studentQuantile(level, nu float64) float64 {
+	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: nu}.Quantile((1 + level) / 2)
+}
+
+// powerAbove returns a power of two that no element of x exceeds more than
+// twofold, and at least the smallest normal number.
+func powerAbove(x []float64) float64 {
+	top := 0x1p-1022
+	for _, v := range x {
+		top = max(top, math.Abs(v))
+	}
+	return math.Ldexp(1, math.Ilogb(top))
+}
+
+func clampFinite(v float64) float64 { return min(max(v, -math.MaxFloat64), math.MaxFloat64) }
+
+// AUCInterval returns an interval for AUC(member, nonmember) at a confidence
+// level between 0 and 1 (ErrRange): the score interval of Wilson, with as many
+// trials as give the variance of the AUC. Two variances are looked at, that of
+// ranks when the two sides do not differ, which is exact for any number of
+// samples, and that of the placements of each side (DeLong); the larger counts.
+// Errors as for AUC. Cost: O((m+n) log(m+n)).
+//
+// References: Lehmann, "Nonparametrics" (1975), section 1.4; DeLong et al.,
+// "Comparing the Areas under Two or More Correlated ROC Curves", Biometrics 44
+// (1988).
+func AUCInterval(member, nonmember []float64, level float64) (Interval, error) {
+	if err := checkLevel(level); err != nil {
+		return Interval{}, err
+	}
+	a, err := newSides(side{member, nil}, side{nonmember, nil}, 1)
+	if err != nil {
+		return Interval{}, err
+	}
+	return aucInterval(a.ranks.auc(), a.nullVariance(), a.variance(), level), nil
+}
+
+// aucInterval takes the variance that the AUC has if members and non-members do
+// not differ, and the variance estimated where it is.
+func aucInterval(auc, null, estimated, level float64) Interval {
+	if null == 0 { // all samples of every class tie
+		return Interval{auc, auc}
+	}
+	trials := 0.25 / null
+	if estimated > 0 {
+		if t := auc * (1 - auc) / estimated; t > 0 {
+			trials = min(trials, t)
 		}
 	}
-	return b.run(seed, "difference", func(r *rand.Rand) float64 {
-		mx := resampledMean(r, x, nil)
-		return mx - resampledMean(r, y, nil)
-	})
-}
-
-// AUC returns an interval for AUC(member, nonmember); members and non-members
-// are resampled separately. Cost: O((m+n)·resamples), after one sort.
-func (b Bootstrap) AUC(member, nonmember []float64, seed uint64) (Interval, error) {
-	r, err := newRanked(member, nonmember)
-	if err != nil {
-		return Interval{}, err
-	}
-	return b.aucOfGroups([]*ranked{r}, seed)
-}
-
-// AUCDifference returns an interval for AUC(a…) less AUC(b…), where a and b are
-// the scores of the same samples under two models, in the same order: each
-// resample draws the same samples for both.
-func (b Bootstrap) AUCDifference(aMember, aNon, bMember, bNon []float64, seed uint64) (Interval, error) {
-	if len(aMember) != len(bMember) || len(aNon) != len(bNon) {
-		return Interval{}, fmt.Errorf("metrics: %w: %d and %d members, %d and %d non-members",
-			ErrShape, len(aMember), len(bMember), len(aNon), len(bNon))
-	}
-	ra, err := newRanked(aMember, aNon)
-	if err != nil {
-		return Interval{}, err
-	}
-	rb, err := newRanked(bMember, bNon)
-	if err != nil {
-		return Interval{}, err
-	}
-	return b.run(seed, "auc difference", func(r *rand.Rand) float64 {
-		m := draw(r, len(aMember), nil)
-		n := draw(r, len(aNon), nil)
-		return ra.aucAt(m, n) - rb.aucAt(m, n)
-	})
-}
-
-// aucOfGroups returns an interval for the AUC over pairs within groups.
-func (b Bootstrap) aucOfGroups(groups []*ranked, seed uint64) (Interval, error) {
-	return b.run(seed, "auc", func(r *rand.Rand) float64 {
-		return groupedAUC(groups, func(g *ranked) float64 {
-			m := draw(r, len(g.memberAt), g.memberStrata)
-			return g.aucAt(m, draw(r, len(g.nonAt), g.nonStrata))
-		})
-	})
-}
-
-// groupedAUC weighs the AUC of each group by its number of pairs.
-func groupedAUC(groups []*ranked, auc func(g *ranked) float64) float64 {
-	var sum, pairs float64
-	for _, g := range groups {
-		w := float64(len(g.memberAt)) * float64(len(g.nonAt))
-		sum += w * auc(g)
-		pairs += w
-	}
-	return sum / pairs
-}
-
-// run evaluates stat once a resample, each with its own stream.
-func (b Bootstrap) run(seed uint64, purpose string, stat func(r *rand.Rand) float64) (Interval, error) {
-	b, err := b.resolve()
-	if err != nil {
-		return Interval{}, err
-	}
-	values := make([]float64, b.Resamples)
-	par.Each(b.Resamples, func(_, i int) {
-		values[i] = stat(rng.Stream(seed, "metrics bootstrap "+purpose, i))
-	})
-	slices.Sort(values)
-	return Interval{quantile(values, (1-b.Level)/2), quantile(values, (1+b.Level)/2)}, nil
-}
-
-// draw returns n positions below n, drawn with replacement: from each stratum
-// as many as it has.
-func draw(r *rand.Rand, n int, strata [][]int) []int32 {
-	at := make([]int32, 0, n)
-	if strata == nil {
-		for range n {
-			at = append(at, int32(r.IntN(n)))
-		}
-	}
-	for _, items := range strata {
-		for range items {
-			at = append(at, int32(items[r.IntN(len(items))]))
-		}
-	}
-	return at
-}
-
-func resampledMean(r *rand.Rand, x []float64, strata [][]int) float64 {
-	var sum float64
-	for _, i := range draw(r, len(x), strata) {
-		sum += x[i]
-	}
-	return sum / float64(len(x))
-}
-
-// aucAt returns the AUC of the members and non-members at the given positions.
-func (r *ranked) aucAt(member, non []int32) float64 {
-	counts := make([]float64, 2*len(r.value))
-	m, n := counts[:len(r.value)], counts[len(r.value):]
-	for _, i := range member {
-		m[r.memberAt[i]]++
-	}
-	for _, i := range non {
-		n[r.nonAt[i]]++
-	}
-	return r.auc(m, n)
-}
-
-// quantile interpolates linearly between order statistics, as R's type 7 and
-// NumPy's default do.
-func quantile(sorted []float64, q float64) float64 {
-	pos := q * float64(len(sorted)-1)
-	lo := int(math.Floor(pos))
-	hi := min(lo+1, len(sorted)-1)
-	return sorted[lo] + (pos-float64(lo))*(sorted[hi]-sorted[lo])
+	return wilson(auc, trials, level)
 }

@@ -27,22 +27,32 @@ const (
 	logisticGain = 1e-15
 )
 
-// fitLogistic minimises ½‖w‖² + c Σ log(1 + exp(−y(w·x + b))) over w and b, the
-// objective of scikit-learn's LogisticRegression: the intercept is not penalised.
+// fitLogistic minimizes ½‖w‖² + c Σ log(1 + exp(−y(w·x + b))) over w and b, the
+// objective of scikit-learn's LogisticRegression: the intercept is not penalized.
 // x is n×d, y[i] tells whether row i is positive; both classes must occur
 // (ErrOneClass). On ErrNotConverged the result is the last iterate. Cost of a
 // step: O(n·d² + d³).
 func fitLogistic(x []float64, d int, y []bool, c float64) (logistic, error) {
+	return fitPenalized(x, d, y, c, 1, logisticGain)
+}
+
+// leastPenaltyRoot squared is the smallest penalty: what is smaller moves no
+// answer, and would take separable samples a step for each power of e.
+const leastPenaltyRoot = 0x1p-40
+
+// fitPenalized is fitLogistic with ½·penalty‖w‖², and stops at a step whose
+// predicted gain is at most the share least of the objective.
+func fitPenalized(x []float64, d int, y []bool, c, penalty, least float64) (logistic, error) {
 	if err := checkTwoClasses(y); err != nil {
-		return logistic{}, err
+		return logistic{weight: make([]float64, d)}, err
 	}
-	p := newNewton(x, d, y, c)
+	p := newNewton(x, d, y, c, penalty)
 	for range logisticSteps {
 		step, gain, ok := p.direction()
 		if !ok {
 			break
 		}
-		if gain <= logisticGain*p.value || !p.move(step, gain) {
+		if gain <= least*p.value || !p.move(step, gain) {
 			return p.solution(), nil
 		}
 	}
@@ -62,13 +72,14 @@ func checkTwoClasses(y []bool) error {
 	return nil
 }
 
-// newton is the state of a fit. Features are centred, which the free intercept
+// newton is the state of a fit. Features are centerd, which the free intercept
 // makes good and which keeps the Hessian well conditioned.
 type newton struct {
 	x       *mat.Dense // n×(d+1), last column 1
-	centre  []float64
+	center  []float64
 	y       []bool
 	c       float64
+	penalty float64
 	w       []float64 // d weights and the intercept
 	margin  []float64 // w·x of each row
 	value   float64
@@ -76,21 +87,21 @@ type newton struct {
 	scratch *mat.Dense
 }
 
-func newNewton(x []float64, d int, y []bool, c float64) *newton {
+func newNewton(x []float64, d int, y []bool, c, penalty float64) *newton {
 	n := len(y)
 	p := &newton{
-		x: mat.NewDense(n, d+1, nil), scratch: mat.NewDense(n, d+1, nil), centre: make([]float64, d), y: y, c: c,
+		x: mat.NewDense(n, d+1, nil), scratch: mat.NewDense(n, d+1, nil), center: make([]float64, d), y: y, c: c, penalty: penalty,
 		w: make([]float64, d+1), margin: make([]float64, n), trial: make([]float64, n),
 	}
 	for i := range n {
 		for j := range d {
-			p.centre[j] += x[i*d+j] / float64(n)
+			p.center[j] += x[i*d+j] / float64(n)
 		}
 	}
 	for i := range n {
 		row := p.x.RawRowView(i)
 		for j := range d {
-			row[j] = x[i*d+j] - p.centre[j]
+			row[j] = x[i*d+j] - p.center[j]
 		}
 		row[d] = 1
 	}
@@ -101,7 +112,7 @@ func newNewton(x []float64, d int, y []bool, c float64) *newton {
 // objective writes the margins of w and returns its value.
 func (p *newton) objective(w, margin []float64) float64 {
 	d := len(w) - 1
-	sum := kernel.Dot(w[:d], w[:d]) / 2
+	sum := p.penalty * kernel.Dot(w[:d], w[:d]) / 2
 	for i, pos := range p.y {
 		m := kernel.Dot(p.x.RawRowView(i), w)
 		margin[i] = m
@@ -131,7 +142,7 @@ func sigmoid(v float64) float64 {
 func (p *newton) direction() (step *mat.VecDense, gain float64, ok bool) {
 	d := len(p.w)
 	g := mat.NewVecDense(d, nil)
-	copy(g.RawVector().Data, p.w[:d-1])
+	kernel.Axpy(p.penalty, p.w[:d-1], g.RawVector().Data)
 	for i, pos := range p.y {
 		r, s := sigmoid(p.margin[i]), sigmoid(-p.margin[i])
 		h := math.Sqrt(p.c * r * s)
@@ -148,7 +159,7 @@ func (p *newton) direction() (step *mat.VecDense, gain float64, ok bool) {
 	hess := mat.NewSymDense(d, nil)
 	hess.SymOuterK(1, p.scratch.T())
 	for j := range d - 1 {
-		hess.SetSym(j, j, hess.At(j, j)+1)
+		hess.SetSym(j, j, hess.At(j, j)+p.penalty)
 	}
 	step = mat.NewVecDense(d, nil)
 	if !solveDamped(step, hess, g) {
@@ -190,8 +201,8 @@ func (p *newton) move(step *mat.VecDense, gain float64) bool {
 	return false
 }
 
-// solution undoes the centring.
+// solution undoes the centering.
 func (p *newton) solution() logistic {
-	d := len(p.centre)
-	return logistic{weight: p.w[:d:d], intercept: p.w[d] - kernel.Dot(p.w[:d], p.centre)}
+	d := len(p.center)
+	return logistic{weight: p.w[:d:d], intercept: p.w[d] - kernel.Dot(p.w[:d], p.center)}
 }

@@ -3,6 +3,8 @@ package metrics
 import (
 	"fmt"
 	"math"
+
+	"github.com/dlfd-go/unlearn/internal/finite"
 )
 
 // Outputs is what a classifier says about N samples.
@@ -21,42 +23,45 @@ func (o Outputs) Row(i int) []float32 {
 // (ErrEmpty), as many logits and labels as these say (ErrShape), finite logits
 // (ErrNotFinite) and labels in range (ErrLabel). Every function of this package
 // that takes Outputs returns these errors.
-func (o Outputs) Check() error {
-	if err := o.checkLogits(); err != nil {
+func (o Outputs) Check() error { return o.check("logits") }
+
+func (o Outputs) check(what string) error {
+	if err := o.checkLogits(what); err != nil {
 		return err
 	}
-	return checkLabels(o.Labels, o.N, o.Classes)
+	return checkLabels(what, o.Labels, o.N, o.Classes)
 }
 
-func (o Outputs) checkLogits() error {
+func (o Outputs) checkLogits(what string) error {
 	if o.N < 1 || o.Classes < 1 {
-		return fmt.Errorf("metrics: %w: outputs are %d×%d", ErrEmpty, o.N, o.Classes)
+		return fmt.Errorf("metrics: %w: %s are %d×%d", ErrEmpty, what, o.N, o.Classes)
 	}
-	return checkMatrix("logits", o.Logits, o.N, o.Classes)
+	return checkMatrix(what, o.Logits, o.N, o.Classes)
 }
 
 func checkMatrix(what string, x []float32, n, d int) error {
-	if len(x) != n*d {
+	if len(x)%d != 0 || len(x)/d != n { // n·d may overflow
 		return fmt.Errorf("metrics: %w: %d %s for %d×%d", ErrShape, len(x), what, n, d)
 	}
-	for i, v := range x {
-		if v-v != 0 {
-			return fmt.Errorf("metrics: %w: %s of sample %d, element %d is %v", ErrNotFinite, what, i/d, i%d, v)
-		}
+	if i := finite.First(x); i >= 0 {
+		return fmt.Errorf("metrics: %w: %s of sample %d, element %d is %v", ErrNotFinite, what, i/d, i%d, x[i])
 	}
 	return nil
 }
 
-func checkLabels(labels []int, n, classes int) error {
+// maxClasses bounds what is allocated before a label is read.
+const maxClasses = 1 << 24
+
+func checkLabels(what string, labels []int, n, classes int) error {
 	if len(labels) != n {
-		return fmt.Errorf("metrics: %w: %d labels for %d samples", ErrShape, len(labels), n)
+		return fmt.Errorf("metrics: %w: %s: %d labels for %d samples", ErrShape, what, len(labels), n)
 	}
-	if classes < 0 {
-		return fmt.Errorf("metrics: %w: %d classes", ErrRange, classes)
+	if classes < 0 || classes > maxClasses {
+		return fmt.Errorf("metrics: %w: %s: %d classes, want at most %d", ErrRange, what, classes, maxClasses)
 	}
 	for i, y := range labels {
 		if y < 0 || y >= classes {
-			return fmt.Errorf("metrics: %w: sample %d has label %d of %d classes", ErrLabel, i, y, classes)
+			return fmt.Errorf("metrics: %w: %s: sample %d has label %d of %d classes", ErrLabel, what, i, y, classes)
 		}
 	}
 	return nil
@@ -66,10 +71,8 @@ func checkScores(what string, x []float64) error {
 	if len(x) == 0 {
 		return fmt.Errorf("metrics: %w: %s", ErrEmpty, what)
 	}
-	for i, v := range x {
-		if v-v != 0 {
-			return fmt.Errorf("metrics: %w: %s, element %d is %v", ErrNotFinite, what, i, v)
-		}
+	if i := finite.First(x); i >= 0 {
+		return fmt.Errorf("metrics: %w: %s, element %d is %v", ErrNotFinite, what, i, x[i])
 	}
 	return nil
 }
@@ -80,16 +83,6 @@ func checkUnit(what string, v float64) error {
 		return fmt.Errorf("metrics: %w: %s is %v, want 0 to 1", ErrRange, what, v)
 	}
 	return nil
-}
-
-// selectRows returns the samples of o at the given positions.
-func (o Outputs) selectRows(index []int) Outputs {
-	s := Outputs{N: len(index), Classes: o.Classes}
-	for _, i := range index {
-		s.Logits = append(s.Logits, o.Row(i)...)
-		s.Labels = append(s.Labels, o.Labels[i])
-	}
-	return s
 }
 
 // surprisals is −log softmax of one row. Taking the largest logit out of the

@@ -25,12 +25,12 @@ type PublishedResult struct {
 
 // PublishedAttack is the membership attack of the MUFAC and DLFD evaluations,
 // kept for comparison with their tables: a logistic regression on one feature,
-// the cross-entropy of a sample, tells members (forget) from non-members
-// (unseen); plain accuracy, averaged over 10 stratified shuffle splits with a
+// there minus the cross-entropy of a sample, tells members (forget) from
+// non-members (unseen) by scores, as in the other attacks; plain accuracy, averaged over 10 stratified shuffle splits with a
 // tenth for testing. The sets are not balanced; read it beside Majority, and
 // prefer Attack.
 //
-// It means what scikit-learn's cross_val_score(LogisticRegression(), losses,
+// It means what scikit-learn's cross_val_score(LogisticRegression(), scores,
 // cv=StratifiedShuffleSplit(n_splits=10)) means: unscaled feature, L2 penalty
 // with C = 1, free intercept. The shuffles come from seed and are not NumPy's,
 // so single splits differ. The optimum is found to rounding, whereas
@@ -39,10 +39,10 @@ type PublishedResult struct {
 //
 // References: Choi & Na, arXiv 2311.02240, section 4; Choi & Na, arXiv 2409.14747.
 func PublishedAttack(member, nonmember []float64, seed uint64) (*PublishedResult, error) {
-	if err := checkScores("member losses", member); err != nil {
+	if err := checkScores("member scores", member); err != nil {
 		return nil, err
 	}
-	if err := checkScores("non-member losses", nonmember); err != nil {
+	if err := checkScores("non-member scores", nonmember); err != nil {
 		return nil, err
 	}
 	res := &PublishedResult{Splits: make([]float64, publishedSplits)}
@@ -56,7 +56,7 @@ func PublishedAttack(member, nonmember []float64, seed uint64) (*PublishedResult
 	}
 	res.Accuracy = mean(res.Splits)
 	var err error
-	res.Majority, err = Majority(len(member), len(nonmember))
+	res.Majority, err = majority(len(member), len(nonmember))
 	return res, err
 }
 
@@ -71,7 +71,7 @@ func publishedSplit(r *rand.Rand, member, nonmember []float64) (accuracy, majori
 	for i := range trainM {
 		y[len(trainN)+i] = true
 	}
-	fit, err := fitLogistic(append(trainN, trainM...), 1, y, publishedC)
+	fit, err := fitScores(append(trainN, trainM...), y, publishedC)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -88,6 +88,26 @@ func publishedSplit(r *rand.Rand, member, nonmember []float64) (accuracy, majori
 	}
 	n := float64(len(testN) + len(testM))
 	return float64(right) / n, float64(max(len(testN), len(testM))) / n, nil
+}
+
+// scoreBound is the size of scores from which they are divided before a fit.
+const scoreBound = 1 << 20
+
+// fitScores is fitLogistic for one feature of any size. Divided by a power of
+// two, scores beyond scoreBound keep the same optimum with a penalty that is
+// less by its square, so the answers do not depend on the scale.
+func fitScores(x []float64, y []bool, c float64) (logistic, error) {
+	scale := powerAbove(x)
+	if scale < scoreBound {
+		return fitLogistic(x, 1, y, c)
+	}
+	scaled := make([]float64, len(x))
+	for i, v := range x {
+		scaled[i] = v / scale
+	}
+	fit, err := fitPenalized(scaled, 1, y, c, max(1/scale, leastPenaltyRoot)*max(1/scale, leastPenaltyRoot), logisticGain)
+	fit.weight[0] /= scale
+	return fit, err
 }
 
 // deal returns train elements of x in random order, and the others.

@@ -16,7 +16,7 @@ func AUC(member, nonmember []float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return r.auc(r.member, r.non), nil
+	return r.auc(), nil
 }
 
 // TPRAtFPR returns the largest share of members that a threshold can accept
@@ -32,30 +32,20 @@ func TPRAtFPR(member, nonmember []float64, fpr float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var tp, fp, best float64
-	for v := len(r.member) - 1; v >= 0; v-- {
-		tp += r.member[v]
-		fp += r.non[v]
-		if fp/float64(len(nonmember)) > fpr { // not fp > fpr·n: .29·100 < 29
-			break
-		}
-		best = tp
-	}
-	return best / float64(len(member)), nil
+	return r.tpr(fpr), nil
 }
 
-// ranked is two samples reduced to what the ROC curve depends on: how often
-// each distinct score occurs among members and among non-members, in increasing
-// order of the scores.
+// ranked is two samples reduced to what the ROC curve depends on: the weight
+// that each distinct score has among members and among non-members, in
+// increasing order of the scores.
 type ranked struct {
 	value       []float64
-	member, non []float64 // counts
-	// Position in value of each sample, for resampling.
+	member, non []float64
+	// Position in value of each sample.
 	memberAt, nonAt []int32
-	// The strata that resampling keeps the sizes of; a nil one is everything.
-	memberStrata, nonStrata [][]int
 }
 
+// newRanked gives every sample the weight one.
 func newRanked(member, nonmember []float64) (*ranked, error) {
 	if err := checkScores("member scores", member); err != nil {
 		return nil, err
@@ -63,14 +53,19 @@ func newRanked(member, nonmember []float64) (*ranked, error) {
 	if err := checkScores("non-member scores", nonmember); err != nil {
 		return nil, err
 	}
+	return rankWeighted(member, nonmember, nil, nil), nil
+}
+
+// rankWeighted takes the weights of the samples; nil means one for each.
+func rankWeighted(member, nonmember, wm, wn []float64) *ranked {
 	r := &ranked{value: slices.Concat(member, nonmember)}
 	slices.Sort(r.value)
 	r.value = slices.Compact(r.value)
 	r.memberAt, r.nonAt = r.locate(member), r.locate(nonmember)
 	r.member, r.non = make([]float64, len(r.value)), make([]float64, len(r.value))
-	count(r.member, r.memberAt)
-	count(r.non, r.nonAt)
-	return r, nil
+	addWeights(r.member, r.memberAt, wm)
+	addWeights(r.non, r.nonAt, wn)
+	return r
 }
 
 func (r *ranked) locate(x []float64) []int32 {
@@ -82,21 +77,46 @@ func (r *ranked) locate(x []float64) []int32 {
 	return at
 }
 
-func count(dst []float64, at []int32) {
-	for _, k := range at {
-		dst[k]++
+func addWeights(dst []float64, at []int32, w []float64) {
+	for i, k := range at {
+		if w == nil {
+			dst[k]++
+		} else {
+			dst[k] += w[i]
+		}
 	}
 }
 
-// auc returns the AUC of the given counts, which are exact integers.
-func (r *ranked) auc(member, non []float64) float64 {
-	var below, wins, m float64
-	for v, n := range non {
-		wins += member[v] * (below + n/2)
-		below += n
-		m += member[v]
+// auc divides the won pairs by the won and the lost ones, so that an attacker
+// who loses none scores exactly 1 whatever the weights.
+func (r *ranked) auc() float64 {
+	var belowM, belowN, wins, losses float64
+	for v, n := range r.non {
+		m := r.member[v]
+		wins += m * (belowN + n/2)
+		losses += n * (belowM + m/2)
+		belowM += m
+		belowN += n
 	}
-	return wins / (m * below)
+	return wins / (wins + losses)
+}
+
+// shareTolerance is how far sums of weights that are equal may lie apart.
+const shareTolerance = 1e-12
+
+func (r *ranked) tpr(fpr float64) float64 {
+	var tp, fp, best, total float64
+	for _, n := range r.non {
+		total += n
+	}
+	for v := len(r.member) - 1; v >= 0; v-- {
+		tp += r.member[v]
+		fp += r.non[v]
+		if fp/total <= fpr+shareTolerance {
+			best = tp
+		}
+	}
+	return best / tp
 }
 
 // threshold is an attacker's rule: a sample is taken for a member if its score
@@ -111,19 +131,16 @@ func (t threshold) member(score float64) bool { return (score >= t.at) != t.flip
 // bestThreshold returns the rule with the best balanced accuracy on the given
 // samples, in either direction: the smallest cut of equally good ones, midway
 // between two neighbouring scores.
-func bestThreshold(member, nonmember []float64) (threshold, error) {
-	r, err := newRanked(member, nonmember)
-	if err != nil {
-		return threshold{}, err
-	}
+func bestThreshold(member, nonmember []float64) threshold {
+	r := rankWeighted(member, nonmember, nil, nil)
 	best := threshold{at: r.value[0]} // accepts all: balanced accuracy ½
 	var edge, belowM, belowN float64  // integers, so that equal cuts tie exactly
 	for v := 1; v < len(r.value); v++ {
 		belowM += r.member[v-1] * float64(len(nonmember))
 		belowN += r.non[v-1] * float64(len(member))
-		at := r.value[v-1] + (r.value[v]-r.value[v-1])/2
-		if at <= r.value[v-1] {
-			at = r.value[v] // neighbouring floats
+		at := r.value[v-1]/2 + r.value[v]/2 // the difference of the two may overflow
+		if !(at > r.value[v-1] && at <= r.value[v]) {
+			at = r.value[v] // neighboring floats
 		}
 		if d := belowN - belowM; d > edge {
 			edge, best = d, threshold{at: at}
@@ -131,7 +148,7 @@ func bestThreshold(member, nonmember []float64) (threshold, error) {
 			edge, best = -d, threshold{at: at, flipped: true}
 		}
 	}
-	return best, nil
+	return best
 }
 
 func checkPair(member, nonmember, least int) error {

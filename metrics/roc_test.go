@@ -106,16 +106,16 @@ func TestTPRAtFPR(t *testing.T) {
 }
 
 func TestBestThreshold(t *testing.T) {
-	rule := must(bestThreshold([]float64{3, 4, 5}, []float64{0, 1, 3.5}))
+	rule := bestThreshold([]float64{3, 4, 5}, []float64{0, 1, 3.5})
 	if rule.flipped || rule.at != 2 {
 		t.Errorf("got %+v, want a cut at 2", rule)
 	}
-	rule = must(bestThreshold([]float64{0, 1}, []float64{3, 4}))
+	rule = bestThreshold([]float64{0, 1}, []float64{3, 4})
 	if !rule.flipped || rule.at != 2 {
 		t.Errorf("got %+v, want a flipped cut at 2", rule)
 	}
 	a, b := 1.0, math.Nextafter(1, 2)
-	rule = must(bestThreshold([]float64{b}, []float64{a}))
+	rule = bestThreshold([]float64{b}, []float64{a})
 	if !rule.member(b) || rule.member(a) {
 		t.Errorf("%+v does not part neighbouring floats", rule)
 	}
@@ -134,7 +134,7 @@ func TestBadScores(t *testing.T) {
 		_, auc := AUC(c.m, c.n)
 		_, tpr := TPRAtFPR(c.m, c.n, .01)
 		_, judge := JudgeScores(c.m, c.n, 1, nil)
-		_, boot := Bootstrap{}.AUC(c.m, c.n, 1)
+		_, boot := AUCInterval(c.m, c.n, .95)
 		_, published := PublishedAttack(c.m, c.n, 1)
 		for i, err := range []error{auc, tpr, judge, boot, published} {
 			if !errors.Is(err, c.want) {

@@ -84,7 +84,7 @@ func TestRetrainGapByHand(t *testing.T) {
 }
 
 func TestFloors(t *testing.T) {
-	near(t, "majority", must(Majority(30, 39)), 39.0/69, 0)
+	near(t, "majority", must(majority(30, 39)), 39.0/69, 0)
 	f := must(LabelFloor([]int{0, 0, 0, 1}, []int{0, 1, 1, 1, 1, 2, 2, 2}, 3))
 	near(t, "balanced accuracy", f.BalancedAccuracy, (3.0/4+1.0/2+3.0/8)/2, 1e-15)
 	near(t, "accuracy", f.Accuracy, (3.0+4+3)/12, 1e-15)
@@ -95,7 +95,7 @@ func TestFloors(t *testing.T) {
 	near(t, "no signal, balanced accuracy", f.BalancedAccuracy, .5, 0)
 	near(t, "no signal, accuracy", f.Accuracy, 4.0/6, 1e-15)
 
-	_, none := Majority(0, 0)
+	_, none := majority(0, 0)
 	_, empty := LabelFloor(nil, []int{1}, 2)
 	_, label := LabelFloor([]int{0}, []int{2}, 2)
 	for i, c := range []struct{ got, want error }{{none, ErrEmpty}, {empty, ErrEmpty}, {label, ErrLabel}} {

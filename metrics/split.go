@@ -37,10 +37,8 @@ func (m Matching) Dropped() []int {
 // the error wraps ErrEmpty and the Matching still has the counts. Labels outside
 // [0, classes) give ErrLabel.
 func MatchClasses(member, nonmember []int, classes int, seed uint64) (Matching, error) {
-	for _, labels := range [][]int{member, nonmember} {
-		if err := checkLabels(labels, len(labels), classes); err != nil {
-			return Matching{}, err
-		}
+	if err := checkLabelPair(member, nonmember, classes); err != nil {
+		return Matching{}, err
 	}
 	m := Matching{Classes: make([]ClassCount, classes)}
 	ofMember, ofNon := byClass(member, classes), byClass(nonmember, classes)
@@ -57,6 +55,13 @@ func MatchClasses(member, nonmember []int, classes int, seed uint64) (Matching, 
 		return m, fmt.Errorf("metrics: %w: no class has both members (%d) and non-members (%d)", ErrEmpty, len(member), len(nonmember))
 	}
 	return m, nil
+}
+
+func checkLabelPair(member, nonmember []int, classes int) error {
+	if err := checkLabels("members", member, len(member), classes); err != nil {
+		return err
+	}
+	return checkLabels("non-members", nonmember, len(nonmember), classes)
 }
 
 func byClass(labels []int, classes int) [][]int {

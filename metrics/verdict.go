@@ -46,8 +46,8 @@ func (j Judgement) String() string {
 // the whole interval lies above the band, over-unlearned if below, and otherwise
 // not distinguishable from retraining: a wide interval finds nothing, so read
 // its width too. Take AttackResult.Loss for both: a refitted attacker such as
-// AttackResult.Logistic turns itself round and hardly falls below ½. No AUCs give ErrEmpty; values outside [0, 1] and Lo > Hi give
-// ErrRange.
+// AttackResult.Logistic turns itself round and hardly falls below ½. No AUCs
+// give ErrEmpty; values outside [0, 1] and Lo > Hi give ErrRange.
 func Judge(auc Interval, retrained []float64) (Judgement, error) {
 	if len(retrained) == 0 {
 		return Judgement{}, fmt.Errorf("metrics: %w: no retrained model", ErrEmpty)

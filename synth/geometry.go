@@ -15,7 +15,8 @@ type space struct {
 	lo, hi []float32 // box of each channel
 }
 
-func geometry(r *run, shape []int) space {
+func geometry(r *run) space {
+	shape := r.X.Shape
 	c := channels(shape[1:])
 	s := space{kind: r.Step, ball: r.Ball, alpha: r.StepSize, radius: r.Epsilon}
 	s.plane = 1
@@ -26,10 +27,7 @@ func geometry(r *run, shape []int) space {
 	for ch := range c {
 		mean, std := r.Pixels.Channel(ch)
 		lo, hi := -mean/std, (1-mean)/std
-		switch r.Box {
-		case UnitBox:
-			lo, hi = 0, 1
-		case NoBox:
+		if r.Box == NoBox {
 			lo, hi = math.Inf(-1), math.Inf(1)
 		}
 		s.std = append(s.std, std)
@@ -46,7 +44,7 @@ func (s *space) step(x, clean, grad []float32) {
 	for i := range x {
 		std := s.std[i/s.plane]
 		g := float64(grad[i]) / std
-		if s.kind == Sign {
+		if s.kind == SignStep {
 			g = sign(g)
 		} else {
 			g *= scale
@@ -63,9 +61,9 @@ func (s *space) length(grad []float32) float64 {
 	for i, g := range grad {
 		v := float64(g) / s.std[i/s.plane]
 		switch s.kind {
-		case L2:
+		case L2Step:
 			norm = math.Hypot(norm, v)
-		case LInf:
+		case LInfStep:
 			norm = max(norm, math.Abs(v))
 		}
 	}

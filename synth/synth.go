@@ -1,26 +1,34 @@
 package synth
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/finite"
 )
 
-// ErrParameter is wrapped by errors about a field of a Synthesizer.
-var ErrParameter = errors.New("invalid parameter")
+// ErrParameter is wrapped by errors about a setting out of range; it is that of
+// package feature.
+var ErrParameter = feature.ErrParameter
+
+// Off, as the value of Epsilon, leaves out the bound.
+const Off = -1
 
 // Step says how a gradient becomes a step of length StepSize.
 type Step int
 
-// The kinds of step. All but Sign are taken per sample.
+// The kinds of step. All but SignStep are taken per sample.
 const (
-	Sign Step = iota // StepSize · sign(g), each number on its own
-	L2               // StepSize · g/‖g‖₂
-	LInf             // StepSize · g/‖g‖∞: the largest change of a pixel is StepSize
+	SignStep Step = iota // StepSize · sign(g), each number on its own
+	L2Step               // StepSize · g/‖g‖₂
+	LInfStep             // StepSize · g/‖g‖∞: the largest change of a pixel is StepSize
 )
 
 // Ball is the norm of the ball around the original that bounds a perturbation.
@@ -33,47 +41,67 @@ const (
 )
 
 // Synthesizer perturbs samples. Its defaults are 15 sign steps of 1/255 in
-// an L∞ ball of 8/255. With neither Distance nor Loss there is nothing to climb,
-// and samples are only put into the box. A Synthesizer is read-only
-// configuration and safe for concurrent use.
+// an L∞ ball of 8/255. A Synthesizer is read-only configuration and safe for
+// concurrent use.
 type Synthesizer struct {
 	// Distance is what grows. If it is nil, there is no distance term.
 	Distance distance.Distance
 	// Tap names the activation that Distance compares. If it is empty, the
 	// model's Spec().Features is used.
 	Tap string
-	// Weight is the factor w of the distance. Negative pulls the samples
-	// towards the reference. If it is zero, 1 is used.
-	Weight float64
-	// Loss is the factor λ of the cross-entropy, which is subtracted. If it is
-	// zero, there is no such term; negative raises the loss.
-	Loss float64
 
 	// Steps is the number K of steps. If it is zero, 15 is used.
 	Steps int
-	// Step is the kind of step. The default is Sign.
+	// Step is the kind of step. The default is SignStep.
 	Step Step
 	// StepSize is the length α of a step in pixel units. If it is zero, 1/255
 	// is used.
 	StepSize float64
 	// Ball and Epsilon bound the total change, in pixel units. If Epsilon is
-	// zero, 8/255 is used; if it is infinite, there is no bound.
+	// zero, 8/255 is used; Off leaves out the bound.
 	Ball    Ball
 	Epsilon float64
-
 	// Box bounds the result. The default keeps every pixel in [0, 1].
 	Box Box
-	// Pixels is the normalisation of the inputs. The zero value means that they
-	// are plain pixels.
-	Pixels feature.Pixels
+}
 
-	// Mode is how the model's layers act while gradients are taken. The
-	// default is evaluation.
+// Batch is what one synthesis works on.
+type Batch struct {
+	// X has the samples and Labels the class of each.
+	X      feature.Tensor
+	Labels []int
+	// Reference has the features that Distance compares with. It may have another
+	// number of rows than X, and is not read without a Distance.
+	Reference distance.Sample
+	// Weight is the factor w of the distance. Negative pulls the samples towards
+	// the reference. If it is zero, 1 is used.
+	Weight float64
+	// Lambda is the factor λ of the cross-entropy, which is subtracted. If it is
+	// zero, there is no such term; negative raises the loss. With neither a
+	// Distance nor a Lambda there is nothing to climb, and samples are only put
+	// into the box.
+	Lambda float64
+	// Pixels is the normalization of X. The zero value means plain pixels.
+	Pixels feature.Pixels
+	// Mode is how the model's layers act while gradients are taken.
 	Mode feature.Mode
-	// Detached compares the features of the unperturbed samples, as the
-	// released code of DLFD does. The distance is then a constant: it is
-	// reported and has no effect on the result. For comparison only.
-	Detached bool
+}
+
+// MarshalJSON writes the Distance as Go source would, for records of settings.
+func (s Synthesizer) MarshalJSON() ([]byte, error) {
+	type fields Synthesizer
+	var name string
+	switch k := reflect.ValueOf(s.Distance).Kind(); k {
+	case reflect.Invalid:
+	case reflect.Func, reflect.Pointer:
+		name = fmt.Sprintf("%T", s.Distance) // not its address
+	default:
+		name = fmt.Sprintf("%#v", s.Distance)
+	}
+	return json.Marshal(struct {
+		fields
+		Distance string
+	}{fields(s), name})
 }
 
 // Box says where the result must lie.
@@ -82,12 +110,9 @@ type Box int
 // The kinds of box.
 const (
 	// PixelBox keeps each channel in the image of [0, 1] under the
-	// normalisation. Inputs that are not channels×height×width are no images and
+	// normalization. Inputs that are not channels×height×width are no images and
 	// have no box.
 	PixelBox Box = iota
-	// UnitBox keeps every number in [0, 1] whatever the normalisation, as the
-	// released code of DLFD clamps.
-	UnitBox
 	// NoBox lets the result lie anywhere.
 	NoBox
 )
@@ -107,71 +132,64 @@ type Trace struct {
 	NotConverged int
 }
 
-// Synthesize writes the perturbed samples into dst, which has the shape of x
-// and may share its memory, and returns what happened. labels has one class a
-// row. ref holds the features to compare with, and is not read without a
-// Distance. Rows of x and ref may differ in number.
+// Synthesize writes the perturbed samples into dst, which has the shape of b.X
+// and may share its memory, and returns what happened.
 //
-// It costs K forward and backward passes and one forward pass, and one more
-// where it is Detached. Errors:
+// It costs K forward and backward passes and one forward pass. Errors:
 // ErrParameter, those of the model, those of the distance but for
 // distance.ErrNotConverged, which is counted. After an error dst holds nothing
 // of use.
-func (s *Synthesizer) Synthesize(ctx context.Context, m feature.Differentiable, dst, x feature.Tensor, labels []int, ref distance.Sample) (Trace, error) {
+func (s *Synthesizer) Synthesize(ctx context.Context, m feature.Differentiable, dst feature.Tensor, b Batch) (Trace, error) {
 	spec := m.Spec()
-	r, err := s.resolve(spec)
+	r, err := s.resolve(spec, b)
 	if err != nil {
-		return Trace{}, err
-	}
-	if err := x.Check(spec.Input); err != nil {
 		return Trace{}, fmt.Errorf("synth: %w", err)
 	}
-	if len(dst.Data) != len(x.Data) || len(labels) != x.Rows() {
+	if len(dst.Data) != len(b.X.Data) || len(b.Labels) != b.X.Rows() {
 		return Trace{}, fmt.Errorf("synth: %w: %d rows, %d labels, %d of %d numbers to write",
-			feature.ErrShape, x.Rows(), len(labels), len(dst.Data), len(x.Data))
+			feature.ErrShape, b.X.Rows(), len(b.Labels), len(dst.Data), len(b.X.Data))
 	}
-	return r.run(ctx, m, dst, x.Clone(), labels, ref)
+	r.X = b.X.Clone()
+	return r.run(ctx, m, dst)
 }
 
 // resolve returns a run of s with its defaults filled in.
-func (s *Synthesizer) resolve(spec feature.Spec) (*run, error) {
-	r := &run{Synthesizer: *s, logits: spec.Logits, ws: new(distance.Workspace)}
-	if r.Tap == "" {
-		r.Tap = spec.Features
+func (s *Synthesizer) resolve(spec feature.Spec, b Batch) (*run, error) {
+	r := &run{Synthesizer: *s, Batch: b, logits: spec.Logits, ws: new(distance.Workspace)}
+	r.Tap = cmp.Or(r.Tap, spec.Features)
+	r.Weight = cmp.Or(r.Weight, 1)
+	r.StepSize = cmp.Or(r.StepSize, 1.0/255)
+	r.Epsilon = cmp.Or(r.Epsilon, 8.0/255)
+	r.Steps = cmp.Or(r.Steps, 15)
+	if err := r.check(); err != nil {
+		return nil, err
 	}
-	r.Detached = r.Detached && r.Distance != nil
-	r.Weight = orElse(r.Weight, 1)
-	r.StepSize = orElse(r.StepSize, 1.0/255)
-	r.Epsilon = orElse(r.Epsilon, 8.0/255)
-	if r.Steps == 0 {
-		r.Steps = 15
-	}
-	if r.Steps < 0 || !(r.StepSize > 0) || math.IsInf(r.StepSize, 0) || !(r.Epsilon > 0) {
-		return nil, fmt.Errorf("synth: %w: Steps %d, StepSize %v, Epsilon %v must be positive", ErrParameter, r.Steps, r.StepSize, r.Epsilon)
-	}
-	if r.Weight-r.Weight != 0 || r.Loss-r.Loss != 0 {
-		return nil, fmt.Errorf("synth: %w: Weight %v, Loss %v must be finite", ErrParameter, r.Weight, r.Loss)
-	}
-	if r.Step < Sign || r.Step > LInf || r.Ball < BallLInf || r.Ball > BallL2 || r.Box < PixelBox || r.Box > NoBox {
-		return nil, fmt.Errorf("synth: %w: Step %d, Ball %d, Box %d", ErrParameter, r.Step, r.Ball, r.Box)
+	if r.Epsilon == Off {
+		r.Epsilon = math.Inf(1)
 	}
 	if r.Box == PixelBox && len(spec.Input) < 3 {
 		r.Box = NoBox
 	}
 	if _, err := spec.Tap(r.Tap); err != nil {
-		return nil, fmt.Errorf("synth: %w", err)
+		return nil, err
 	}
 	if err := r.Pixels.Check(channels(spec.Input)); err != nil {
-		return nil, fmt.Errorf("synth: %w", err)
+		return nil, err
 	}
-	return r, nil
+	return r, b.X.Check(spec.Input)
 }
 
-func orElse(v, otherwise float64) float64 {
-	if v == 0 {
-		return otherwise
+func (r *run) check() error {
+	if r.Steps < 0 || !(r.StepSize > 0) || math.IsInf(r.StepSize, 0) || !(r.Epsilon > 0 || r.Epsilon == Off) || math.IsInf(r.Epsilon, 0) {
+		return fmt.Errorf("%w: Steps %d, StepSize %v, Epsilon %v must be positive and finite (Epsilon may be Off, %d)", ErrParameter, r.Steps, r.StepSize, r.Epsilon, Off)
 	}
-	return v
+	if !finite.Is(r.Weight) || !finite.Is(r.Lambda) {
+		return fmt.Errorf("%w: Weight %v, Lambda %v must be finite", ErrParameter, r.Weight, r.Lambda)
+	}
+	if r.Step < SignStep || r.Step > LInfStep || r.Ball < BallLInf || r.Ball > BallL2 || r.Box < PixelBox || r.Box > NoBox {
+		return fmt.Errorf("%w: Step %d, Ball %d, Box %d", ErrParameter, r.Step, r.Ball, r.Box)
+	}
+	return nil
 }
 
 // channels returns the length of the first axis of an image, and 1 for inputs
@@ -183,31 +201,26 @@ func channels(input []int) int {
 	return input[0]
 }
 
-// run is a Synthesizer with its defaults resolved and its memory.
+// run is a Synthesizer with its defaults resolved, its batch and its memory.
 type run struct {
 	Synthesizer
+	Batch
 	logits string
 	ws     *distance.Workspace
 	feat   []float64 // features of the batch
 	grad   []float64 // gradient of D in feat
-	clean  value     // of the unperturbed batch, where Detached
 	frozen bool      // the distance takes no more settings from the data
 }
 
-func (r *run) run(ctx context.Context, m feature.Differentiable, dst, clean feature.Tensor, labels []int, ref distance.Sample) (Trace, error) {
+func (r *run) run(ctx context.Context, m feature.Differentiable, dst feature.Tensor) (Trace, error) {
 	var t Trace
-	dx := make([]float32, len(clean.Data))
-	cur := feature.Tensor{Shape: clean.Shape, Data: dst.Data}
-	copy(cur.Data, clean.Data)
-	geo := geometry(r, clean.Shape)
-	if r.Detached {
-		if err := r.detach(ctx, m, clean, labels, ref); err != nil {
-			return Trace{}, fmt.Errorf("synth: clean batch: %w", err)
-		}
-	}
+	dx := make([]float32, len(r.X.Data))
+	cur := feature.Tensor{Shape: r.X.Shape, Data: dst.Data}
+	copy(cur.Data, r.X.Data)
+	geo := geometry(r)
 	for k := range r.Steps {
 		clear(dx)
-		v, err := r.objective(ctx, m, cur, labels, ref, dx)
+		v, err := r.objective(ctx, m, cur, dx)
 		if err != nil {
 			return Trace{}, fmt.Errorf("synth: step %d: %w", k, err)
 		}
@@ -216,11 +229,11 @@ func (r *run) run(ctx context.Context, m feature.Differentiable, dst, clean feat
 		}
 		t.count(v)
 		for i := range cur.Rows() {
-			geo.step(cur.Row(i), clean.Row(i), dx[i*clean.RowLen():(i+1)*clean.RowLen()])
+			geo.step(cur.Row(i), r.X.Row(i), dx[i*r.X.RowLen():(i+1)*r.X.RowLen()])
 		}
 		t.Steps++
 	}
-	v, err := r.objective(ctx, m, cur, labels, ref, nil)
+	v, err := r.objective(ctx, m, cur, nil)
 	if err != nil {
 		return Trace{}, fmt.Errorf("synth: result: %w", err)
 	}
@@ -242,30 +255,20 @@ type value struct {
 	notConverged bool    // the distance said so
 }
 
-// detach measures the distance once, at the unperturbed batch.
-func (r *run) detach(ctx context.Context, m feature.Differentiable, clean feature.Tensor, labels []int, ref distance.Sample) error {
-	r.Detached = false
-	v, err := r.objective(ctx, m, clean, labels, ref, nil)
-	r.Detached, r.clean = true, v
-	return err
-}
-
 // objective returns the terms at x and adds the derivative of the objective
 // into dx, unless dx is nil.
-func (r *run) objective(ctx context.Context, m feature.Differentiable, x feature.Tensor, labels []int, ref distance.Sample, dx []float32) (value, error) {
+func (r *run) objective(ctx context.Context, m feature.Differentiable, x feature.Tensor, dx []float32) (value, error) {
 	var v value
 	err := feature.Grad(ctx, m, r.Mode, x, []string{r.Tap, r.logits}, func(val, cot []feature.Tensor) error {
-		if r.Detached {
-			v = r.clean
-		} else if r.Distance != nil {
-			if err := r.distance(&v, val[0], cot[0], ref, dx != nil); err != nil {
+		if r.Distance != nil {
+			if err := r.distance(&v, val[0], cot[0], dx != nil); err != nil {
 				return err
 			}
 		}
 		var err error
-		v.loss, err = feature.CrossEntropy(val[1], feature.Tensor{}, labels, 1)
-		if err == nil && r.Loss != 0 && dx != nil {
-			_, err = feature.CrossEntropy(val[1], cot[1], labels, -r.Loss)
+		v.loss, err = feature.CrossEntropy(val[1], feature.Tensor{}, r.Labels, 1)
+		if err == nil && r.Lambda != 0 && dx != nil {
+			_, err = feature.CrossEntropy(val[1], cot[1], r.Labels, -r.Lambda)
 		}
 		return err
 	}, dx, nil)
@@ -274,7 +277,7 @@ func (r *run) objective(ctx context.Context, m feature.Differentiable, x feature
 
 // distance sets v.distance and, if gradient is wanted, adds Weight times its
 // derivative in the features into cot.
-func (r *run) distance(v *value, feat, cot feature.Tensor, ref distance.Sample, gradient bool) error {
+func (r *run) distance(v *value, feat, cot feature.Tensor, gradient bool) error {
 	if len(r.feat) != len(feat.Data) {
 		r.feat, r.grad = make([]float64, len(feat.Data)), make([]float64, len(feat.Data))
 	}
@@ -286,17 +289,17 @@ func (r *run) distance(v *value, feat, cot feature.Tensor, ref distance.Sample, 
 		grad = nil
 	}
 	sample := distance.Sample{N: feat.Rows(), Dim: feat.RowLen(), X: r.feat}
-	if err := r.freeze(sample, ref); err != nil {
+	if err := r.freeze(sample, r.Reference); err != nil {
 		return err
 	}
-	d, err := r.Distance.Eval(r.ws, grad, nil, sample, ref)
+	d, err := r.Distance.Eval(r.ws, grad, nil, sample, r.Reference)
 	if errors.Is(err, distance.ErrNotConverged) {
 		v.notConverged, err = true, nil
 	}
 	if err != nil {
 		return err
 	}
-	if err := finite(d, grad); err != nil {
+	if err := checkFinite(d, grad); err != nil {
 		return err
 	}
 	v.distance = d
@@ -306,16 +309,14 @@ func (r *run) distance(v *value, feat, cot feature.Tensor, ref distance.Sample, 
 	return nil
 }
 
-// finite returns an error for a distance or a gradient that is not: steps along
-// it would hide it.
-func finite(d float64, grad []float64) error {
-	if d-d != 0 {
+// checkFinite returns an error for a distance or a gradient that is not finite:
+// steps along it would hide it.
+func checkFinite(d float64, grad []float64) error {
+	if !finite.Is(d) {
 		return fmt.Errorf("%w: the distance is %v", feature.ErrNotFinite, d)
 	}
-	for i, g := range grad {
-		if g-g != 0 {
-			return fmt.Errorf("%w: element %d of the distance's gradient is %v", feature.ErrNotFinite, i, g)
-		}
+	if i := finite.First(grad); i >= 0 {
+		return fmt.Errorf("%w: element %d of the distance's gradient is %v", feature.ErrNotFinite, i, grad[i])
 	}
 	return nil
 }

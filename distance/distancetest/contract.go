@@ -12,15 +12,18 @@ import (
 
 // contractLaws hold for every Distance.
 var contractLaws = []law{
-	{name: "gradient", check: gradientLaw},
-	{name: "overwrite", check: overwriteLaw},
+	{name: "gradient", check: gradientLaw, wide: true},
+	{name: "overwrite", check: overwriteLaw, wide: true},
 	{name: "nil gradients", check: nilLaw},
 	{name: "inputs unchanged", check: unchangedLaw},
 	{name: "stride", check: strideLaw},
+	{name: "guard cells", check: guardLaw},
 	{name: "workspace", applies: func(p distance.Properties) bool { return !p.WarmStart }, check: workspaceLaw},
+	{name: "workspace balance", check: balanceLaw},
 	{name: "concurrent use", check: concurrentLaw},
 	{name: "no allocation", check: allocLaw},
 	{name: "bad arguments", check: badArgumentsLaw},
+	{name: "weights", check: weightsLaw},
 	{name: "extremes", check: extremesLaw},
 }
 
@@ -67,29 +70,45 @@ func nilLaw(c *checker, s Size) error {
 		if err != nil {
 			return err
 		}
-		none, err := d.Eval(nil, nil, nil, x, y)
-		if err != nil {
+		if err := c.nils(d, nil, r, x, y, 1e-12); err != nil {
 			return err
 		}
-		gx, gy := nans(len(r.gx)), nans(len(r.gy))
-		onlyx, err := d.Eval(nil, gx, nil, x, y)
-		if err != nil {
-			return err
+		// Once more from memory in which the last call has left its numbers.
+		tol := 1e-12
+		if c.props.WarmStart {
+			tol = c.gradTol()
 		}
-		onlyy, err := d.Eval(nil, nil, gy, x, y)
-		if err != nil {
-			return err
+		if err := c.nils(d, new(distance.Workspace), r, x, y, tol); err != nil {
+			return fmt.Errorf("with a used workspace: %w", err)
 		}
-		for _, v := range []float64{none, onlyx, onlyy} {
-			if err := closeTo("value with a nil gradient", v, r.value, 1e-3, 1e-12); err != nil {
-				return err
-			}
-		}
-		if err := closeVec("gx with nil gy", gx, r.gx, s.Dim, 1e-3, 1e-12); err != nil {
-			return err
-		}
-		return closeVec("gy with nil gx", gy, r.gy, s.Dim, 1e-3, 1e-12)
+		return nil
 	})
+}
+
+// nils compares r with the evaluations in which a gradient is nil.
+func (c *checker) nils(d distance.Distance, ws *distance.Workspace, r result, x, y distance.Sample, tol float64) error {
+	none, err := d.Eval(ws, nil, nil, x, y)
+	if err != nil {
+		return err
+	}
+	gx, gy := nans(len(r.gx)), nans(len(r.gy))
+	onlyx, err := d.Eval(ws, gx, nil, x, y)
+	if err != nil {
+		return err
+	}
+	onlyy, err := d.Eval(ws, nil, gy, x, y)
+	if err != nil {
+		return err
+	}
+	for _, v := range []float64{none, onlyx, onlyy} {
+		if err := closeTo("value with a nil gradient", v, r.value, 1e-3, tol); err != nil {
+			return err
+		}
+	}
+	if err := closeVec("gx with nil gy", gx, r.gx, x.Dim, 1e-3, tol); err != nil {
+		return err
+	}
+	return closeVec("gy with nil gx", gy, r.gy, x.Dim, 1e-3, tol)
 }
 
 // unchangedLaw: the samples are as they were.
@@ -104,6 +123,9 @@ func unchangedLaw(c *checker, s Size) error {
 		}
 		if !slices.Equal(x.W, x0.W) || !slices.Equal(y.W, y0.W) {
 			return fmt.Errorf("the weights were changed")
+		}
+		if !slices.Equal(x.Labels, x0.Labels) || !slices.Equal(y.Labels, y0.Labels) {
+			return fmt.Errorf("the labels were changed")
 		}
 		return nil
 	})
@@ -133,7 +155,7 @@ func strideLaw(c *checker, s Size) error {
 
 // widen returns s with gap columns of NaN after each row.
 func widen(s distance.Sample, gap int) distance.Sample {
-	w := distance.Sample{N: s.N, Dim: s.Dim, Stride: s.Dim + gap, W: s.W, X: nans(s.N * (s.Dim + gap))}
+	w := distance.Sample{N: s.N, Dim: s.Dim, Stride: s.Dim + gap, W: s.W, Labels: s.Labels, X: nans(s.N * (s.Dim + gap))}
 	for i := range s.N {
 		copy(w.X[i*w.Stride:], s.Row(i))
 	}
@@ -167,19 +189,88 @@ func workspaceLaw(c *checker, s Size) error {
 	return nil
 }
 
-// concurrentLaw: one Distance serves several goroutines.
+// guardLaw: nothing is written beside the gradients.
+func guardLaw(c *checker, s Size) error {
+	x, y := c.pair(s, false)
+	gx, xIntact := guarded(len(x.X))
+	gy, yIntact := guarded(len(y.X))
+	if _, err := c.d.Eval(nil, gx, gy, x, y); err != nil {
+		return err
+	}
+	if err := xIntact(); err != nil {
+		return fmt.Errorf("gx: %w", err)
+	}
+	if err := yIntact(); err != nil {
+		return fmt.Errorf("gy: %w", err)
+	}
+	return nil
+}
+
+// balanceLaw: Eval leaves as many frames of the workspace as it enters, also
+// where it returns an error.
+func balanceLaw(c *checker, s Size) error {
+	x, y := c.pair(s, false)
+	bad := clone(x)
+	bad.X[0] = math.NaN()
+	ws := new(distance.Workspace)
+	gx, gy := make([]float64, len(x.X)), make([]float64, len(y.X))
+	calls := func() {
+		_, _ = c.d.Eval(ws, gx, gy, x, y)
+		_, _ = c.d.Eval(ws, gx, gy, bad, y)
+	}
+	first := func() *float64 {
+		ws.Enter()
+		defer ws.Leave()
+		return &ws.Floats(8)[0]
+	}
+	// Once the memory has grown to its size, the outermost frame always starts
+	// at the same place.
+	for range 3 {
+		calls()
+	}
+	before := first()
+	calls()
+	if first() != before {
+		return fmt.Errorf("Eval leaves fewer frames of the workspace than it enters")
+	}
+	ws.Enter()
+	defer ws.Leave()
+	own := ws.Floats(8)
+	for i := range own {
+		own[i] = float64(i)
+	}
+	calls()
+	if next := ws.Floats(8); &next[0] == &own[0] {
+		return fmt.Errorf("Eval leaves more frames of the workspace than it enters")
+	}
+	for i, v := range own {
+		if v != float64(i) {
+			return fmt.Errorf("Eval writes to memory of a frame that is not its own")
+		}
+	}
+	return nil
+}
+
+// concurrentLaw: one Distance serves several goroutines, each with samples of
+// its own.
 func concurrentLaw(c *checker, s Size) error {
 	const workers = 4
-	x, y := c.pair(s, false)
-	want, err := eval(c.d, nil, x, y)
-	if err != nil {
-		return err
+	var pairs [workers][2]distance.Sample
+	var wants [workers]result
+	for w := range workers {
+		r := c.rng(s, uint64(16+w))
+		x, y := c.sample(r, 0, s.N, s.Dim), c.sample(r, 1, s.M, s.Dim)
+		want, err := eval(c.d, nil, x, y)
+		if err != nil {
+			return err
+		}
+		pairs[w], wants[w] = [2]distance.Sample{x, y}, want
 	}
 	errs := make([]error, workers)
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
-			ws := new(distance.Workspace)
+			ws, x, y, want := new(distance.Workspace), pairs[w][0], pairs[w][1], wants[w]
 			for range 3 {
 				got, err := eval(c.d, ws, x, y)
 				if err == nil && !c.props.WarmStart {

@@ -3,12 +3,39 @@
 //
 //	func TestMine(t *testing.T) { distancetest.Run(t, Mine{}) }
 //
-// Every Distance is held to the contract of the interface: gradients agree
-// with finite differences and overwrite what they are given, arguments stay as
-// they are, the same call gives the same bits from any workspace and on any
-// goroutine, nothing is allocated after the first call, and bad samples give
-// errors, not panics, NaN or endless loops. A Distance that declares
-// distance.Properties is held to these laws too.
+// Kernels, costs and dependences of one's own have CheckKernel, CheckCost and
+// CheckDependence.
+//
+// # Laws
+//
+// Every Distance is held to the contract of the interface:
+//
+//	gradient           agrees with finite differences
+//	overwrite          gradients replace what the slices held
+//	nil gradients      change neither the value nor the other gradient
+//	inputs unchanged   samples stay as they are
+//	stride             what lies between rows is neither read nor written
+//	guard cells        nothing is written beside the gradients
+//	workspace          the same bits come from any workspace (not with WarmStart)
+//	workspace balance  as many frames are left as entered
+//	concurrent use     goroutines with other samples get the same bits
+//	no allocation      after the first call
+//	bad arguments      NaN, infinities, wrong sizes and weights give errors
+//	weights            are refused, or they change the value
+//	extremes           equal, huge and tiny points give finite numbers or an error, soon
+//	permutation        of the rows permutes the gradient (not if Paired)
+//	descent            a small step against the gradient lowers the value
+//	freeze             changes nothing at the samples that it was done for
+//	reference          Options.Reference gives the same
+//	plan               has the weights as marginals, and the value of Eval (Planner)
+//	weight gradient    agrees with finite differences (WeightGradienter)
+//
+// A Distance that declares distance.Properties is held to these too: symmetry,
+// nonnegative, identity (Definite), triangle (Root), translation, rotation,
+// row scale, homogeneous, splitting and zero weight (both Weighted).
+//
+// Most are tested at sizes of up to 12 points; gradient, overwrite and
+// permutation at 33×17×9 and 65×70×20 as well.
 package distancetest
 
 import (
@@ -25,6 +52,9 @@ import (
 type Size struct{ N, M, Dim int }
 
 func (s Size) String() string { return fmt.Sprintf("x %d×%d, y %d×%d", s.N, s.Dim, s.M, s.Dim) }
+
+// large reports whether the size is for one try of a law, not several.
+func (s Size) large() bool { return min(s.N, s.M) > 16 }
 
 // Options adapts a test. The zero value is the default.
 type Options struct {
@@ -52,7 +82,15 @@ type Options struct {
 	// dimension, instead of the normal distribution: for distances that want
 	// points of a special kind. side is 0 for x and 1 for y.
 	Sample func(seed uint64, side, n, dim int) distance.Sample
+
+	// Skip names laws that are not tested, as listed in the package page: "no
+	// allocation" for a distance whose library allocates.
+	Skip []string
 }
+
+// wideSizes are for faults beyond the first block of a loop: three laws are
+// tested there, by default.
+var wideSizes = []Size{{33, 17, 9}, {65, 70, 20}}
 
 var defaultSizes = []Size{{5, 7, 3}, {8, 8, 4}, {12, 9, 2}, {6, 6, 1}, {3, 5, 8}, {1, 1, 2}, {1, 4, 3}, {4, 1, 2}}
 
@@ -64,11 +102,15 @@ func Check(d distance.Distance, opts ...Options) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	return errors.Join(c.all()...)
+}
+
+// all tests every law that applies.
+func (c *checker) all() (errs []error) {
 	for _, l := range c.laws() {
 		errs = append(errs, c.run(l)...)
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // Run is Check with one subtest a law.
@@ -114,6 +156,7 @@ type law struct {
 	name    string
 	applies func(distance.Properties) bool
 	check   func(c *checker, s Size) error
+	wide    bool // tested at wideSizes too
 }
 
 // checker is one call of Check.
@@ -122,10 +165,14 @@ type checker struct {
 	props distance.Properties
 	opt   Options
 	sizes []Size
+	wide  []Size
 	unit  float64 // a millionth of the largest value met: the floor of comparisons
 }
 
 func newChecker(d distance.Distance, opts []Options) (*checker, error) {
+	if d == nil {
+		return nil, errors.New("distancetest: the distance is nil")
+	}
 	if len(opts) > 1 {
 		return nil, fmt.Errorf("distancetest: %d Options, want at most one", len(opts))
 	}
@@ -142,21 +189,43 @@ func newChecker(d distance.Distance, opts []Options) (*checker, error) {
 	if c.opt.Properties != nil {
 		c.props = *c.opt.Properties
 	}
+	if err := checkNames(c.opt.Skip); err != nil {
+		return nil, err
+	}
 	sizes := c.opt.Sizes
 	if len(sizes) == 0 {
 		sizes = defaultSizes
+		c.wide = c.suited(wideSizes)
 	}
-	for _, s := range sizes {
-		if min(s.N, s.M) >= c.props.MinN && (s.N == s.M || !c.props.EqualN) {
-			c.sizes = append(c.sizes, s)
-		}
-	}
+	c.sizes = c.suited(sizes)
 	if len(c.sizes) == 0 {
 		return nil, fmt.Errorf("distancetest: none of the sizes %v suits MinN %d, EqualN %v", sizes, c.props.MinN, c.props.EqualN)
 	}
 	c.unit = c.typical()
 	return c, nil
 }
+
+// suited returns the sizes that the properties allow.
+func (c *checker) suited(sizes []Size) (out []Size) {
+	for _, s := range sizes {
+		if min(s.N, s.M) >= c.props.MinN && (s.N == s.M || !c.props.EqualN) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// checkNames returns an error for a name that no law has.
+func checkNames(names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(allLaws(), func(l law) bool { return l.name == name }) {
+			return fmt.Errorf("distancetest: Options.Skip has %q, and no law is called that", name)
+		}
+	}
+	return nil
+}
+
+func allLaws() []law { return slices.Concat(contractLaws, valueLaws, optionalLaws) }
 
 // typical returns a millionth of the largest value at all sizes.
 func (c *checker) typical() (unit float64) {
@@ -176,8 +245,8 @@ func (c *checker) typical() (unit float64) {
 // laws returns the laws that apply.
 func (c *checker) laws() []law {
 	var out []law
-	for _, l := range slices.Concat(contractLaws, valueLaws, optionalLaws) {
-		if l.applies == nil || l.applies(c.props) {
+	for _, l := range allLaws() {
+		if (l.applies == nil || l.applies(c.props)) && !slices.Contains(c.opt.Skip, l.name) {
 			out = append(out, l)
 		}
 	}
@@ -186,7 +255,11 @@ func (c *checker) laws() []law {
 
 // run tests one law at every size.
 func (c *checker) run(l law) (errs []error) {
-	for _, s := range c.sizes {
+	sizes := c.sizes
+	if l.wide {
+		sizes = slices.Concat(sizes, c.wide)
+	}
+	for _, s := range sizes {
 		if err := guard(func() error { return l.check(c, s) }); err != nil {
 			errs = append(errs, fmt.Errorf("law %q broken, seed %d, %v: %w", l.name, c.opt.Seed, s, err))
 		}

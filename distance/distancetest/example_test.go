@@ -9,10 +9,13 @@ import (
 )
 
 // firstCoordinate is a user's distance: the squared difference of the means of
-// the first coordinate.
+// the first coordinate. It takes no weights.
 func firstCoordinate(_ *distance.Workspace, gx, gy []float64, x, y distance.Sample) (float64, error) {
 	if err := distance.Check(gx, gy, x, y); err != nil {
 		return 0, err
+	}
+	if x.W != nil || y.W != nil {
+		return 0, distance.ErrWeights
 	}
 	clear(gx)
 	clear(gy)

@@ -4,24 +4,25 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/distance"
 )
 
 // valueLaws hold for the distances that declare them.
 var valueLaws = []law{
-	{name: "permutation", check: permutationLaw},
+	{name: "permutation", check: permutationLaw, wide: true},
 	{name: "descent", check: descentLaw},
-	{"symmetry", func(p distance.Properties) bool { return p.Symmetric }, symmetryLaw},
-	{"nonnegative", func(p distance.Properties) bool { return p.Nonnegative }, nonnegativeLaw},
-	{"identity", func(p distance.Properties) bool { return p.Definite }, identityLaw},
-	{"triangle", func(p distance.Properties) bool { return p.Root > 0 }, triangleLaw},
-	{"translation", func(p distance.Properties) bool { return p.Translation }, translationLaw},
-	{"rotation", func(p distance.Properties) bool { return p.Rotation }, rotationLaw},
-	{"row scale", func(p distance.Properties) bool { return p.RowScale }, rowScaleLaw},
-	{"homogeneous", func(p distance.Properties) bool { return p.Homogeneous }, homogeneousLaw},
-	{"splitting", func(p distance.Properties) bool { return p.Weighted }, splittingLaw},
-	{"zero weight", func(p distance.Properties) bool { return p.Weighted }, zeroWeightLaw},
+	{name: "symmetry", applies: func(p distance.Properties) bool { return p.Symmetric }, check: symmetryLaw},
+	{name: "nonnegative", applies: func(p distance.Properties) bool { return p.Nonnegative }, check: nonnegativeLaw},
+	{name: "identity", applies: func(p distance.Properties) bool { return p.Definite }, check: identityLaw},
+	{name: "triangle", applies: func(p distance.Properties) bool { return p.Root > 0 }, check: triangleLaw},
+	{name: "translation", applies: func(p distance.Properties) bool { return p.Translation }, check: translationLaw},
+	{name: "rotation", applies: func(p distance.Properties) bool { return p.Rotation }, check: rotationLaw},
+	{name: "row scale", applies: func(p distance.Properties) bool { return p.RowScale }, check: rowScaleLaw},
+	{name: "homogeneous", applies: func(p distance.Properties) bool { return p.Homogeneous }, check: homogeneousLaw},
+	{name: "splitting", applies: func(p distance.Properties) bool { return p.Weighted }, check: splittingLaw},
+	{name: "zero weight", applies: func(p distance.Properties) bool { return p.Weighted }, check: zeroWeightLaw},
 	{name: "freeze", check: freezeLaw},
 	{name: "reference", check: referenceLaw},
 }
@@ -71,11 +72,14 @@ func permuted(s distance.Sample, perm []int) distance.Sample {
 	if s.W != nil {
 		out.W = permutedRows(s.W, perm, 1)
 	}
+	if s.Labels != nil {
+		out.Labels = permutedRows(s.Labels, perm, 1)
+	}
 	return out
 }
 
-func permutedRows(g []float64, perm []int, dim int) []float64 {
-	out := make([]float64, 0, len(g))
+func permutedRows[T any](g []T, perm []int, dim int) []T {
+	out := make([]T, 0, len(g))
 	for _, i := range perm {
 		out = append(out, g[i*dim:(i+1)*dim]...)
 	}
@@ -192,6 +196,9 @@ func translationLaw(c *checker, s Size) error {
 		if err := c.both(d, x, y, mapped(x, shift), mapped(y, shift), same); err != nil {
 			return err
 		}
+		if err := c.far(d, x, y); err != nil {
+			return err
+		}
 		r, err := eval(d, nil, x, y)
 		if err != nil {
 			return err
@@ -210,6 +217,30 @@ func translationLaw(c *checker, s Size) error {
 		}
 		return nil
 	})
+}
+
+// far moves points with 20 binary places by 2²⁰, which is exact: only a distance
+// that computes from the points as they stand, and not from their differences,
+// loses digits.
+func (c *checker) far(d distance.Distance, x, y distance.Sample) error {
+	short := func(_ int, row []float64) {
+		for j, v := range row {
+			row[j] = math.Round(v*(1<<20)) / (1 << 20)
+		}
+	}
+	x, y = mapped(x, short), mapped(y, short)
+	away := func(_ int, row []float64) {
+		for j := range row {
+			row[j] += 1 << 20
+		}
+	}
+	// Sums of such numbers are rounded by 1e-10; their squares, by 1e-4.
+	rough := *c
+	rough.opt.Tol = max(1e-6, c.valueTol(), c.gradTol())
+	if err := rough.both(d, x, y, mapped(x, away), mapped(y, away), same); err != nil {
+		return fmt.Errorf("by 2²⁰: %w", err)
+	}
+	return nil
 }
 
 // rotationLaw: a common reflection changes nothing but the directions.
@@ -291,44 +322,103 @@ func homogeneousLaw(c *checker, s Size) error {
 	})
 }
 
-// splittingLaw: a row may be written twice with half its weight each; its
-// gradient is then the sum of the two.
+// splittingLaw: a row of either side may be written twice with half its weight
+// each; its gradient is then the sum of the two.
 func splittingLaw(c *checker, s Size) error {
 	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
-		w := weightsOf(x)
-		split := distance.Sample{N: x.N + 1, Dim: x.Dim, X: append(clone(x).X, x.Row(0)...), W: append(w, w[0]/2)}
-		split.W[0] /= 2
-		got, err := eval(d, nil, split, y)
+		split := func(z distance.Sample) distance.Sample {
+			w := weightsOf(z)
+			out := inserted(z, z.N, z.Row(0), w[0]/2, label(z, 0))
+			out.W[0] /= 2
+			return out
+		}
+		merge := func(g []float64) []float64 {
+			last := len(g) - s.Dim
+			for j := range s.Dim {
+				g[j] += g[last+j]
+			}
+			return g[:last]
+		}
+		got, err := eval(d, nil, split(x), y)
 		if err != nil {
 			return err
 		}
-		last := x.N * x.Dim
-		for j := range x.Dim {
-			got.gx[j] += got.gx[last+j]
+		got.gx = merge(got.gx)
+		if err := c.matches(d, got, x, y); err != nil {
+			return fmt.Errorf("of x: %w", err)
 		}
-		got.gx = got.gx[:last]
-		return c.matches(d, got, x, y)
+		if got, err = eval(d, nil, x, split(y)); err != nil {
+			return err
+		}
+		got.gy = merge(got.gy)
+		if err := c.matches(d, got, x, y); err != nil {
+			return fmt.Errorf("of y: %w", err)
+		}
+		return nil
 	})
 }
 
-// zeroWeightLaw: a row without weight does not matter, wherever it is.
+// inserted returns s with one more point before row at.
+func inserted(s distance.Sample, at int, row []float64, w float64, label int) distance.Sample {
+	out := distance.Sample{N: s.N + 1, Dim: s.Dim}
+	out.X = slices.Insert(clone(s).X, at*s.Dim, row...)
+	out.W = slices.Insert(weightsOf(s), at, w)
+	if s.Labels != nil {
+		out.Labels = slices.Insert(slices.Clone(s.Labels), at, label)
+	}
+	return out
+}
+
+func label(s distance.Sample, i int) int {
+	if s.Labels == nil {
+		return 0
+	}
+	return s.Labels[i]
+}
+
+// zeroWeightLaw: a row without weight does not matter, on either side, behind
+// the others or among them.
 func zeroWeightLaw(c *checker, s Size) error {
 	return c.variants(s, func(d distance.Distance, x, y distance.Sample) error {
-		more := distance.Sample{N: x.N + 1, Dim: x.Dim, X: append(clone(x).X, y.Row(0)...), W: append(weightsOf(x), 0)}
-		more.X[len(more.X)-1] += 1
-		got, err := eval(d, nil, more, y)
-		if err != nil {
-			return err
-		}
-		last := x.N * x.Dim
-		for j, v := range got.gx[last:] {
-			if v != 0 {
-				return fmt.Errorf("gx at coordinate %d of a row with zero weight is %v", j, v)
+		row := slices.Clone(y.Row(0))
+		row[s.Dim-1]++
+		for _, at := range []int{x.N, x.N / 2, 0} {
+			got, err := eval(d, nil, inserted(x, at, row, 0, label(y, 0)), y)
+			if err == nil {
+				got.gx, err = without(got.gx, at, s.Dim)
+			}
+			if err == nil {
+				err = c.matches(d, got, x, y)
+			}
+			if err != nil {
+				return fmt.Errorf("before row %d of x: %w", at, err)
 			}
 		}
-		got.gx = got.gx[:last]
-		return c.matches(d, got, x, y)
+		for _, at := range []int{y.N, y.N / 2} {
+			got, err := eval(d, nil, x, inserted(y, at, row, 0, label(y, 0)))
+			if err == nil {
+				got.gy, err = without(got.gy, at, s.Dim)
+			}
+			if err == nil {
+				err = c.matches(d, got, x, y)
+			}
+			if err != nil {
+				return fmt.Errorf("before row %d of y: %w", at, err)
+			}
+		}
+		return nil
 	})
+}
+
+// without returns g without row at, which must be zero, up to the rounding of
+// finite differences.
+func without(g []float64, at, dim int) ([]float64, error) {
+	for j, v := range g[at*dim : (at+1)*dim] {
+		if !(math.Abs(v) <= 1e-9*max(1, largest(g))) {
+			return nil, fmt.Errorf("the gradient at coordinate %d of a row with zero weight is %v", j, v)
+		}
+	}
+	return slices.Delete(g, at*dim, (at+1)*dim), nil
 }
 
 // matches compares got with d at (x, y).

@@ -2,7 +2,10 @@ package distancetest_test
 
 import (
 	"math"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,12 +44,25 @@ func (d meanDistance) Eval(ws *distance.Workspace, gx, gy []float64, x, y distan
 	}
 	ws = ws.Enter()
 	defer ws.Leave()
+	if d.mutation != "any sum of weights" {
+		for _, s := range []distance.Sample{x, y} {
+			if _, err := s.Weights(ws); err != nil {
+				return 0, err
+			}
+		}
+	}
 	diff := ws.Floats(x.Dim)
 	if d.mutation == "allocates" {
 		diff = make([]float64, x.Dim)
 	}
 	if d.mutation != "reads dirty memory" {
 		clear(diff)
+	}
+	if d.mutation == "zero weight in y" && slices.Contains(y.W[:max(0, len(y.W)-1)], 0) {
+		diff[0] += .1
+	}
+	if d.mutation == "equal rows of x" && x.N > 2 && slices.Equal(x.Row(0), x.Row(x.N-1)) && !slices.Equal(x.Row(0), x.Row(1)) {
+		diff[0] = math.NaN()
 	}
 	d.addMean(diff, 1, x)
 	d.addMean(diff, -1, y)
@@ -57,6 +73,38 @@ func (d meanDistance) Eval(ws *distance.Workspace, gx, gy []float64, x, y distan
 	var value float64
 	for _, v := range diff {
 		value += v * v
+	}
+	if d.mutation == "raw norms" {
+		value = rawNorms(x, y)
+	}
+	if d.mutation == "gy from used memory" {
+		left := ws.Floats(1)
+		if gx == nil && gy != nil {
+			value += left[0]
+		}
+		left[0] = 1e-3
+	}
+	if d.mutation == "shared memory" {
+		// All calls write to one place, in which only equal samples agree.
+		sharedMu.Lock()
+		sharedMean = append(sharedMean[:0], diff...)
+		sharedMu.Unlock()
+		runtime.Gosched()
+		sharedMu.Lock()
+		copy(diff, sharedMean)
+		sharedMu.Unlock()
+	}
+	if d.mutation == "first 32 rows" && x.N > 32 {
+		value = value * 1.01
+	}
+	if d.mutation == "writes behind gx" && gx != nil {
+		gx[:len(gx)+1][len(gx)] = 0
+	}
+	if d.mutation == "enters too often" {
+		ws.Enter()
+	}
+	if d.mutation == "leaves too often" {
+		defer ws.Leave()
 	}
 	if d.mutation == "writes input" {
 		x.X[0] += 1e-12
@@ -80,6 +128,28 @@ func (d meanDistance) Eval(ws *distance.Workspace, gx, gy []float64, x, y distan
 	}
 	return value, nil
 }
+
+// rawNorms is |x̄|² + |ȳ|² − 2⟨x̄, ȳ⟩.
+func rawNorms(x, y distance.Sample) float64 {
+	var value float64
+	for j := range x.Dim {
+		var a, b float64
+		d := meanDistance{}
+		for i := range x.N {
+			a += d.weight(x, i) * x.Row(i)[j]
+		}
+		for i := range y.N {
+			b += d.weight(y, i) * y.Row(i)[j]
+		}
+		value += a*a + b*b - 2*a*b
+	}
+	return max(value, 0)
+}
+
+var (
+	sharedMu   sync.Mutex
+	sharedMean []float64
+)
 
 func (d meanDistance) addMean(diff []float64, sign float64, s distance.Sample) {
 	for i := range s.N {
@@ -275,6 +345,16 @@ func TestCheckRejectsMutants(t *testing.T) {
 		{"asymmetric", "gradient"},
 		{"first coordinate", "rotation"},
 		{"root", "homogeneous"},
+		{"shared memory", "concurrent use"},
+		{"first 32 rows", "gradient"},
+		{"writes behind gx", "guard cells"},
+		{"enters too often", "workspace balance"},
+		{"leaves too often", "workspace balance"},
+		{"raw norms", "translation"},
+		{"zero weight in y", "zero weight"},
+		{"equal rows of x", "extremes"},
+		{"any sum of weights", "bad arguments"},
+		{"gy from used memory", "nil gradients"},
 	} {
 		t.Run(tt.mutation, func(t *testing.T) {
 			if raceDetector && (tt.mutation == "state between calls" || tt.mutation == "writes input") {
@@ -288,5 +368,34 @@ func TestCheckRejectsMutants(t *testing.T) {
 				t.Errorf("got %v\nwant a message with %s", err, want)
 			}
 		})
+	}
+}
+
+// TestUndeclaredWeights: a distance that does not declare Weighted may not
+// ignore weights.
+func TestUndeclaredWeights(t *testing.T) {
+	none := distance.Properties{}
+	err := distancetest.Check(meanDistance{"ignores weights"}, distancetest.Options{Properties: &none})
+	if err == nil || !strings.Contains(err.Error(), `law "weights" broken`) {
+		t.Errorf("got %v", err)
+	}
+	if err := distancetest.Check(meanDistance{}, distancetest.Options{Properties: &none}); err != nil {
+		t.Errorf("one that reacts: %v", err)
+	}
+}
+
+func TestSkip(t *testing.T) {
+	d := meanDistance{"allocates"}
+	if err := distancetest.Check(d, distancetest.Options{Skip: []string{"no allocation"}}); err != nil {
+		t.Errorf("the law is not skipped: %v", err)
+	}
+	if err := distancetest.Check(d, distancetest.Options{Skip: []string{"descent"}}); err == nil || !strings.Contains(err.Error(), "no allocation") {
+		t.Errorf("another law is skipped: %v", err)
+	}
+	if err := distancetest.Check(d, distancetest.Options{Skip: []string{"no such law"}}); err == nil || !strings.Contains(err.Error(), "no such law") {
+		t.Errorf("a name that no law has: %v", err)
+	}
+	if err := distancetest.Check(nil); err == nil {
+		t.Error("nil is accepted")
 	}
 }

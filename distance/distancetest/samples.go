@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/dlfd-go/unlearn/distance"
@@ -46,6 +47,26 @@ func eval(d distance.Distance, ws *distance.Workspace, x, y distance.Sample) (re
 	return r, err
 }
 
+// guarded returns a slice of n NaN between guard cells, and what tells whether
+// these are as they were.
+func guarded(n int) (g []float64, intact func() error) {
+	const cells, mark = 8, 12345.678
+	all := make([]float64, n+2*cells)
+	for i := range all {
+		all[i] = mark
+	}
+	g = all[cells : cells+n]
+	copy(g, nans(n))
+	return g, func() error {
+		for i, v := range all {
+			if outside := i - cells; (outside < 0 || outside >= n) && v != mark {
+				return fmt.Errorf("element %d, outside of a slice of %d, was written to", outside, n)
+			}
+		}
+		return nil
+	}
+}
+
 func nans(n int) []float64 {
 	x := make([]float64, n)
 	for i := range x {
@@ -82,7 +103,12 @@ func (c *checker) sample(r *rand.Rand, side, n, dim int) distance.Sample {
 		// Two clouds that overlap, neither of them centred.
 		x[i] = r.NormFloat64() + .5 + .7*float64(side)
 	}
-	return distance.Sample{N: n, Dim: dim, X: x}
+	// Only class-conditional distances read the labels.
+	labels := make([]int, n)
+	for i := range labels {
+		labels[i] = i % 2
+	}
+	return distance.Sample{N: n, Dim: dim, X: x, Labels: labels}
 }
 
 func weights(r *rand.Rand, n int) []float64 {
@@ -108,7 +134,7 @@ func scale(x []float64, f float64) {
 // distance, weighted.
 func (c *checker) variants(s Size, f func(d distance.Distance, x, y distance.Sample) error) error {
 	for _, weighted := range []bool{false, true} {
-		if weighted && !c.props.Weighted {
+		if weighted && !c.props.Weighted || !weighted && c.props.Weighted && s.large() {
 			continue
 		}
 		x, y := c.pair(s, weighted)
@@ -181,9 +207,7 @@ func usable(err error) error {
 
 func clone(s distance.Sample) distance.Sample {
 	s.X = append([]float64(nil), s.X...)
-	if s.W != nil {
-		s.W = append([]float64(nil), s.W...)
-	}
+	s.W, s.Labels = slices.Clone(s.W), slices.Clone(s.Labels)
 	return s
 }
 

@@ -54,6 +54,28 @@ def mmd(x, y, eps):
     return mean(x, x) + mean(y, y) - 2 * mean(x, y)
 
 
+
+def sq(x, y):
+    return np.maximum((x * x).sum(1)[:, None] + (y * y).sum(1)[None] - 2 * x @ y.T, 0)
+
+
+def emdsq(x, y, eps):
+    w = np.full(len(x), 1 / len(x))
+    return ot.emd2(w, w, sq(x, y), numItermax=10**8)
+
+
+def assignmentsq(x, y, eps):
+    c = sq(x, y)
+    return c[linear_sum_assignment(c)].mean()
+
+
+def sliced(x, y, eps):
+    theta = np.random.default_rng(0).normal(size=(64, x.shape[1]))
+    theta /= np.sqrt((theta * theta).sum(1, keepdims=True))
+    p, q = np.sort(theta @ x.T, 1), np.sort(theta @ y.T, 1)
+    return ((p - q) ** 2).mean()
+
+
 for line in sys.stdin:
     task, n, dim, eps, file = line.split()
     x, y = np.fromfile(file).reshape(2, int(n), int(dim))

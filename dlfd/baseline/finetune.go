@@ -5,11 +5,10 @@ import (
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/feature/train"
 )
 
-// FineTune goes on training on the retain set and hopes that the rest is
-// forgotten on the way (Golatkar, Achille, Soatto, CVPR 2020, arXiv
+// FineTune goes on training on the retain set, beside which the rest may be
+// forgotten (Golatkar, Achille, Soatto, CVPR 2020, arXiv
 // 1911.04933, section 6). By default it takes one epoch at rate .005.
 type FineTune struct {
 	Descent
@@ -26,9 +25,7 @@ func (f FineTune) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Da
 		if err != nil {
 			return err
 		}
-		return d.descend(ctx, s, func(ctx context.Context, step *train.Stepper, mode feature.Mode, b feature.Batch) (float64, float64, error) {
-			loss, err := accumulate(ctx, step, mode, b, 1)
-			return loss, 0, err
-		})
+		s.Result.Settings = FineTune{d}
+		return s.Descend(ctx, dlfd.Descent{Epochs: d.Epochs, Optimizer: d.optimizer()})
 	})
 }

@@ -1,13 +1,13 @@
 package baseline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/feature/train"
 )
 
 // NegGradPlus descends on CE(retain) − Beta·CE(forget), one batch of each a
@@ -27,35 +27,37 @@ func (NegGradPlus) Name() string { return "NegGrad+" }
 // forward and backward passes a retain sample and epoch.
 func (g NegGradPlus) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, g.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
-		d, err := g.resolve(1, .005)
+		g, err := g.resolve()
 		if err != nil {
 			return err
 		}
-		beta := g.Beta
-		if beta == 0 {
-			beta = .5
-		}
-		if !(beta > 0) || math.IsInf(beta, 0) {
-			return fmt.Errorf("%w: Beta %v", dlfd.ErrParameter, beta)
-		}
+		s.Result.Settings = g
 		forget, stop := s.Cycle(s.Data.Forget, "forget order")
 		defer stop()
-		return d.descend(ctx, s, func(ctx context.Context, step *train.Stepper, mode feature.Mode, b feature.Batch) (float64, float64, error) {
-			keep, err := accumulate(ctx, step, mode, b, 1)
+		return s.Descend(ctx, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Gradient: func(ctx context.Context, step *dlfd.Step) error {
+			keep, err := step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 			if err != nil {
-				return 0, 0, fmt.Errorf("retain batch: %w", err)
+				return fmt.Errorf("retain batch: %w", err)
 			}
 			f, err := forget()
 			if err != nil {
-				return 0, 0, fmt.Errorf("forget batch: %w", err)
+				return fmt.Errorf("forget batch: %w", err)
 			}
-			// The running statistics of batch norm follow the retain set alone.
-			mode.Track = false
-			lose, err := accumulate(ctx, step, mode, f, -beta)
+			lose, err := step.CrossEntropy(ctx, step.ModeFor(f), f.X, f.Labels, -g.Beta)
 			if err != nil {
-				return 0, 0, fmt.Errorf("forget batch: %w", err)
+				return fmt.Errorf("forget batch: %w", err)
 			}
-			return keep - beta*lose, lose, nil
-		})
+			step.Point.Loss, step.Point.ForgetTerm = keep-g.Beta*lose, lose
+			return nil
+		}})
 	})
+}
+
+func (g NegGradPlus) resolve() (_ NegGradPlus, err error) {
+	g.Beta = cmp.Or(g.Beta, .5)
+	if !(g.Beta > 0) || math.IsInf(g.Beta, 0) {
+		return g, fmt.Errorf("%w: Beta %v", dlfd.ErrParameter, g.Beta)
+	}
+	g.Descent, err = g.Descent.resolve(1, .005)
+	return g, err
 }

@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -14,13 +15,15 @@ import (
 type Retrain struct {
 	// Fresh returns a model like the one to be unlearned with fresh weights. It
 	// is required.
-	Fresh func(seed uint64) (feature.Trainable, error)
-	// Train says how to train. BatchSize, Seed and Observer are those of the
-	// request. Optimizer must be nil: an optimiser serves one run.
-	Train train.Options
-	// NewOptimizer makes the optimiser. If it is nil, that of train.Options is
+	Fresh func(seed uint64) (feature.Trainable, error) `json:"-"`
+	// Epochs is the number of passes over the retain set. If it is zero, 30 is
 	// used.
-	NewOptimizer func() train.Optimizer
+	Epochs int
+	// Optimizer moves the parameters. If it is nil, that of train.Options is
+	// used.
+	Optimizer train.Optimizer
+	// Schedule scales the learning rate. If it is nil, train.Constant is used.
+	Schedule train.Schedule `json:"-"`
 }
 
 // Name implements dlfd.Namer.
@@ -34,9 +37,10 @@ func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 		if r.Fresh == nil {
 			return fmt.Errorf("%w: Fresh is required", dlfd.ErrParameter)
 		}
-		if r.Train.Optimizer != nil {
-			return fmt.Errorf("%w: Train.Optimizer is set; NewOptimizer makes one for each run", dlfd.ErrParameter)
+		if r.Epochs = cmp.Or(r.Epochs, 30); r.Epochs < 1 {
+			return fmt.Errorf("%w: Epochs %d", dlfd.ErrParameter, r.Epochs)
 		}
+		s.Result.Settings = r
 		fresh, err := r.Fresh(s.Seed("fresh weights"))
 		if err != nil {
 			return err
@@ -48,14 +52,10 @@ func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 		if err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
-		o := r.Train
-		o.BatchSize, o.Seed = s.BatchSize, s.Seed("train")
+		o := train.Options{Epochs: r.Epochs, Optimizer: r.Optimizer, Schedule: r.Schedule, BatchSize: s.BatchSize, Seed: s.Seed("train")}
 		o.Observer = func(p train.Progress) {
 			s.Steps = p.Steps
 			s.Step(dlfd.Point{Loss: p.Loss})
-		}
-		if r.NewOptimizer != nil {
-			o.Optimizer = r.NewOptimizer()
 		}
 		_, err = train.Fit(ctx, s.Model, s.Data.Retain, &o)
 		return err

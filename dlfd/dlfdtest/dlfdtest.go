@@ -1,6 +1,7 @@
 // Package dlfdtest checks that an unlearning method keeps the laws of
-// dlfd.Unlearner: weights restored on every error, equal bits for equal
-// arguments, honest counting, and clear errors for bad requests.
+// dlfd.Unlearner: weights restored on every error and after every panic of user
+// code, equal bits for equal arguments and through wrappers, honest counting, and
+// clear errors for bad requests.
 //
 //	func TestMine(t *testing.T) { dlfdtest.Run(t, Mine{}) }
 package dlfdtest
@@ -10,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -18,7 +18,7 @@ import (
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/internal/testkit"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 // Model returns a fresh model of the architecture that Run uses: 5 inputs, 12
 // hidden units, 3 classes.
 func Model(seed uint64) (feature.Trainable, error) {
-	return testkit.NewMLP(inputs, hidden, classes, seed), nil
+	return featuretest.NewMLP(inputs, hidden, classes, seed), nil
 }
 
 // Run checks u on a small model and small data, one subtest a law.
@@ -42,7 +42,7 @@ func Run(t *testing.T, u dlfd.Unlearner) {
 	}{
 		{"changes the weights", changes},
 		{"repeats bit by bit", repeats},
-		{"depends on the source", seeded},
+		{"depends on the seed", seeded},
 		{"counts its work", counts},
 		{"reports progress", reports},
 		{"takes one-sample batches", oneSample},
@@ -53,8 +53,15 @@ func Run(t *testing.T, u dlfd.Unlearner) {
 		{"refuses NaN", notFinite},
 		{"refuses empty sets", empty},
 		{"names the empty forget set", emptyForget},
-		{"refuses a missing source", noSource},
+		{"takes nil options", nilOptions},
+		{"restores when the observer panics", panickyObserver},
+		{"restores when the model panics", panickyModel},
+		{"restores when a dataset panics", panickyData},
+		{"works through a wrapper of the model", wrappedModel},
+		{"works on subsets of whole sets", wrappedData},
 		{"refuses shared identities", overlap},
+		{"refuses shared samples", sharedSample},
+		{"refuses batch sizes out of range", batchSize},
 		{"refuses wrong shapes", wrongShape},
 	} {
 		t.Run(law.name, func(t *testing.T) {
@@ -67,20 +74,20 @@ func Run(t *testing.T, u dlfd.Unlearner) {
 
 // request is a model and what to unlearn from it.
 type request struct {
-	model *testkit.MLP
+	model *featuretest.MLP
 	data  dlfd.Data
 	opt   dlfd.Options
 }
 
-func blobs(n int, seed uint64) *testkit.Blobs {
-	return testkit.NewBlobs(n, inputs, classes, .6, 7, seed)
+func blobs(n int, seed uint64) *featuretest.Blobs {
+	return featuretest.NewBlobs(n, inputs, classes, .6, 7, seed)
 }
 
 func newRequest() *request {
 	return &request{
-		model: testkit.NewMLP(inputs, hidden, classes, 1),
+		model: featuretest.NewMLP(inputs, hidden, classes, 1),
 		data:  dlfd.Data{Retain: blobs(45, 1), Forget: blobs(18, 2), Holdout: blobs(21, 3)},
-		opt:   dlfd.Options{Source: rand.NewPCG(4, 5), BatchSize: 8},
+		opt:   dlfd.Options{Seed: 4, BatchSize: 8},
 	}
 }
 
@@ -146,7 +153,7 @@ func repeats(u dlfd.Unlearner) error {
 
 func seeded(u dlfd.Unlearner) error {
 	a, b := newRequest(), newRequest()
-	b.opt.Source = rand.NewPCG(6, 7)
+	b.opt.Seed = 6
 	for _, r := range []*request{a, b} {
 		if _, err := r.run(context.Background(), u); err != nil {
 			return err
@@ -235,12 +242,12 @@ func cancelled(u dlfd.Unlearner) error {
 func broken(u dlfd.Unlearner) error {
 	r := newRequest()
 	r.model.FailAfter = 3
-	return r.mustFail(context.Background(), u, testkit.ErrBroken)
+	return r.mustFail(context.Background(), u, featuretest.ErrBroken)
 }
 
 func notFinite(u dlfd.Unlearner) error {
 	r := newRequest()
-	r.data.Retain.(*testkit.Blobs).X.Data[77] = float32(math.NaN())
+	r.data.Retain.(*featuretest.Blobs).X.Data[77] = float32(math.NaN())
 	return r.mustFail(context.Background(), u, feature.ErrNotFinite)
 }
 
@@ -280,16 +287,26 @@ func empty(u dlfd.Unlearner) error {
 	return r.mustFail(context.Background(), u, dlfd.ErrEmpty)
 }
 
-func noSource(u dlfd.Unlearner) error {
-	r := newRequest()
-	r.opt.Source = nil
-	return r.mustFail(context.Background(), u, dlfd.ErrParameter)
+// nilOptions are the zero ones.
+func nilOptions(u dlfd.Unlearner) error {
+	a, b := newRequest(), newRequest()
+	if _, err := u.Unlearn(context.Background(), a.model, a.data, nil); err != nil {
+		return err
+	}
+	b.opt = dlfd.Options{}
+	if _, err := b.run(context.Background(), u); err != nil {
+		return err
+	}
+	if !slices.Equal(a.weights(), b.weights()) {
+		return errors.New("the weights differ from those with zero options")
+	}
+	return nil
 }
 
 func overlap(u dlfd.Unlearner) error {
 	r := newRequest()
-	shared := r.data.Retain.(*testkit.Blobs).Persons
-	r.data.Forget.(*testkit.Blobs).Persons[4] = shared[9]
+	shared := r.data.Retain.(*featuretest.Blobs).Persons
+	r.data.Forget.(*featuretest.Blobs).Persons[4] = shared[9]
 	var told []string
 	r.opt.Observer = func(e dlfd.Event) { told = append(told, e.Overlap...) }
 	if err := r.mustFail(context.Background(), u, dlfd.ErrOverlap); err != nil {
@@ -311,7 +328,7 @@ func overlap(u dlfd.Unlearner) error {
 
 func wrongShape(u dlfd.Unlearner) error {
 	r := newRequest()
-	bad := testkit.NewBlobs(9, inputs+1, classes, 1, 1, 1)
+	bad := featuretest.NewBlobs(9, inputs+1, classes, 1, 1, 1)
 	r.data = dlfd.Data{Retain: bad, Forget: bad, Holdout: bad}
 	return r.mustFail(context.Background(), u, feature.ErrShape)
 }

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/dlfd-go/unlearn/distance"
-	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/synth"
 )
@@ -40,6 +39,7 @@ func distanceCases() []group {
 type method struct {
 	*subject
 	synth  synth.Synthesizer
+	mode   feature.Mode
 	forget feature.Tensor // a batch
 	tap    string
 	feat   []feature.Tensor
@@ -47,13 +47,15 @@ type method struct {
 	ws     distance.Workspace
 }
 
+// published is the synthesis of dlfd.DLFD{}.
+var published = synth.Synthesizer{Distance: distance.Sinkhorn{Epsilon: .05, Sharp: true}, Steps: 15}
+
 func newMethod() (*method, error) {
 	s, err := newSubject(false, 32)
 	if err != nil {
 		return nil, err
 	}
-	m := &method{subject: s, synth: dlfd.Paper().Distancing.Synth, tap: s.net.Spec().Features}
-	m.synth.Loss = .5 // between the published 0 and 1
+	m := &method{subject: s, synth: published, mode: feature.Mode{Train: true}, tap: s.net.Spec().Features}
 	other, err := newSubject(false, 32)
 	if err != nil {
 		return nil, err
@@ -83,7 +85,9 @@ func (m *method) whole() error {
 	}
 	ref := distance.FromFloat32(m.ws.Enter(), m.feat[0].Data, batch)
 	defer m.ws.Leave()
-	if _, err := m.synth.Synthesize(context.Background(), m.net, m.made, m.x, m.labels, ref); err != nil {
+	if _, err := m.synth.Synthesize(context.Background(), m.net, m.made, synth.Batch{
+		X: m.x, Labels: m.labels, Reference: ref, Weight: 3, Lambda: .5, Mode: m.mode, // λ is between the published 0 and 1
+	}); err != nil {
 		return err
 	}
 	return m.train()
@@ -96,7 +100,7 @@ func (m *method) parts() error {
 		return err
 	}
 	for range m.synth.Steps {
-		if err := m.inputGrad(m.synth.Mode); err != nil {
+		if err := m.inputGrad(m.mode); err != nil {
 			return err
 		}
 	}
@@ -108,7 +112,7 @@ func (m *method) parts() error {
 
 // forward is a pass in the mode of the synthesis.
 func (m *method) forward() error {
-	return m.net.GradMode(context.Background(), m.synth.Mode, m.x, m.taps, m.loss, nil, nil)
+	return m.net.GradMode(context.Background(), m.mode, m.x, m.taps, m.loss, nil, nil)
 }
 
 func dlfdCases() []group {
@@ -118,7 +122,7 @@ func dlfdCases() []group {
 		if err != nil {
 			return nil, err
 		}
-		inputGrad := func() error { return m.inputGrad(m.synth.Mode) }
+		inputGrad := func() error { return m.inputGrad(m.mode) }
 		return []func() error{m.whole, m.parts, m.features, inputGrad, m.forward, m.train}, nil
 	}}}
 }

@@ -43,7 +43,10 @@ func newSubject(cifar bool, pixels int) (*subject, error) {
 	}
 	s.out, s.dx = []feature.Tensor{feature.NewTensor(batch, classes)}, make([]float32, len(s.x.Data))
 	s.taps = []string{net.Spec().Logits}
-	s.step = train.NewStepper(net, &train.SGD{Rate: 1e-3, Momentum: .9, WeightDecay: 5e-4}, nil)
+	s.step, err = train.NewStepper(net, train.SGD{Rate: 1e-3, Momentum: .9, WeightDecay: 5e-4}, nil)
+	if err != nil {
+		return nil, err
+	}
 	s.loss = func(val, cot []feature.Tensor) error {
 		_, err := feature.CrossEntropy(val[0], cot[0], s.labels, 1)
 		return err

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"time"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
+	"github.com/dlfd-go/unlearn/dlfd/released"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
@@ -57,9 +57,9 @@ func (s settings) apply(f flags) settings {
 // methods are the ways of forgetting that are compared.
 func methods() []dlfd.Unlearner {
 	return []dlfd.Unlearner{
-		dlfd.Released(),
-		dlfd.Paper(),
+		released.Method{},
 		dlfd.DLFD{},
+		dlfd.Recommended(),
 		baseline.FineTune{},
 		baseline.NegGradPlus{},
 	}
@@ -154,11 +154,9 @@ func (t *trial) network(seed uint64) (*nn.Network, error) {
 // model come from the same recipe, that of baseline.Retrain.
 func (t *trial) train(ctx context.Context, name string, fresh *nn.Network, d feature.Dataset) (outcome, error) {
 	recipe := baseline.Retrain{
-		Fresh: func(seed uint64) (feature.Trainable, error) { return t.network(seed) },
-		Train: train.Options{Epochs: t.Epochs, Schedule: train.Cosine},
-		NewOptimizer: func() train.Optimizer {
-			return &train.SGD{Rate: t.Rate, Momentum: .9, WeightDecay: 5e-4}
-		},
+		Fresh:  func(seed uint64) (feature.Trainable, error) { return t.network(seed) },
+		Epochs: t.Epochs, Schedule: train.Cosine,
+		Optimizer: train.SGD{Rate: t.Rate, Momentum: .9, WeightDecay: 5e-4},
 	}
 	return t.apply(ctx, name, recipe, fresh, dlfd.Data{Retain: d})
 }
@@ -176,7 +174,7 @@ func (t *trial) apply(ctx context.Context, name string, u dlfd.Unlearner, from *
 	defer t.bar.end()
 	before := time.Now()
 	res, err := u.Unlearn(ctx, o.model, data, &dlfd.Options{
-		Source: rand.NewPCG(t.seed, 0), BatchSize: t.Batch, Observer: t.bar.event, Now: time.Now,
+		Seed: t.seed, BatchSize: t.Batch, Observer: t.bar.event, Now: time.Now,
 	})
 	o.seconds = time.Since(before).Seconds()
 	switch {

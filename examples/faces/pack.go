@@ -73,11 +73,11 @@ func newPack(p parts) (*pack, error) {
 	if k.training, err = feature.Concat(p.retain, p.forget); err != nil {
 		return nil, err
 	}
-	_, member, err := dlfd.Halves(p.forget)
+	_, member, err := feature.Halves(p.forget)
 	if err != nil {
 		return nil, fmt.Errorf("forget: %w", err)
 	}
-	steer, nonmember, err := dlfd.Halves(p.unseen)
+	steer, nonmember, err := feature.Halves(p.unseen)
 	if err != nil {
 		return nil, fmt.Errorf("unseen: %w", err)
 	}

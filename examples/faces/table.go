@@ -23,9 +23,9 @@ func columnsOfTable() []column {
 		{"retain", func(o outcome) float64 { return o.Audit.RetainAccuracy }, nil},
 		{"forget", func(o outcome) float64 { return o.Audit.ForgetAccuracy }, nil},
 		{"test", func(o outcome) float64 { return o.Audit.TestAccuracy }, nil},
-		{"AUC [95%]", func(o outcome) float64 { return o.Audit.Loss.AUC }, func(o outcome) string {
-			i := o.Audit.Loss.AUCInterval
-			return fmt.Sprintf("%s [%s, %s]", short(o.Audit.Loss.AUC), short(i.Lo), short(i.Hi))
+		{"AUC [95%]", func(o outcome) float64 { return o.Audit.LossAttack.AUC }, func(o outcome) string {
+			i := o.Audit.LossAttack.AUCInterval
+			return fmt.Sprintf("%s [%s, %s]", short(o.Audit.LossAttack.AUC), short(i.Lo), short(i.Hi))
 		}},
 		{"FS (floor)", func(o outcome) float64 { return o.Audit.ForgettingScore }, func(o outcome) string {
 			return fmt.Sprintf("%s (%s)", short(o.Audit.ForgettingScore), short(fsOf(o.Audit.PublishedMajority)))

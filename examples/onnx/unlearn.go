@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"regexp"
 	"strings"
 	"time"
@@ -108,10 +107,10 @@ func load(f flags, s feature.Spec) (*data, error) {
 
 // halve keeps what steers and what judges apart.
 func (d *data) halve() (err error) {
-	if d.steer, d.report, err = dlfd.Halves(d.holdout); err != nil {
+	if d.steer, d.report, err = feature.Halves(d.holdout); err != nil {
 		return err
 	}
-	_, d.member, err = dlfd.Halves(d.forget)
+	_, d.member, err = feature.Halves(d.forget)
 	return err
 }
 
@@ -149,7 +148,7 @@ func fit(ctx context.Context, m *onnx.Model, d *data, f flags) error {
 	if err != nil {
 		return err
 	}
-	_, err = train.Fit(ctx, m, all, &train.Options{Epochs: f.fit, Optimizer: &train.Adam{Rate: 1e-3}})
+	_, err = train.Fit(ctx, m, all, &train.Options{Epochs: f.fit, Optimizer: train.Adam{Rate: 1e-3}})
 	return err
 }
 
@@ -159,7 +158,7 @@ func forget(ctx context.Context, m *onnx.Model, d *data, f flags, stderr io.Writ
 	descent := baseline.Descent{Epochs: f.epochs, Rate: f.rate}
 	switch f.method {
 	case "dlfd":
-		method = dlfd.DLFD{Epochs: f.epochs, Rate: f.rate, Shrink: f.shrink}
+		method = dlfd.Align{Epochs: f.epochs, Rate: f.rate, Shrink: f.shrink}
 	case "finetune":
 		method = baseline.FineTune{Descent: descent}
 	case "neggrad+":
@@ -170,7 +169,7 @@ func forget(ctx context.Context, m *onnx.Model, d *data, f flags, stderr io.Writ
 	bar := newBar(stderr)
 	defer bar.end()
 	return method.Unlearn(ctx, m, dlfd.Data{Retain: d.retain, Forget: d.forget, Holdout: d.steer}, &dlfd.Options{
-		Source: rand.NewPCG(f.seed, 0), Observer: bar.event, AllowOverlap: f.overlap, Now: time.Now,
+		Seed: f.seed, Observer: bar.event, AllowOverlap: f.overlap, Now: time.Now,
 	})
 }
 
@@ -179,5 +178,5 @@ func audit(ctx context.Context, m feature.Model, d *data, seed uint64) (*dlfd.Au
 }
 
 func show(w io.Writer, when string, a *dlfd.Audited) {
-	fmt.Fprintf(w, "%-6s  accuracy: retain %.3f, forget %.3f, test %.3f; attack AUC %.3f\n", when, a.RetainAccuracy, a.ForgetAccuracy, a.TestAccuracy, a.Loss.AUC)
+	fmt.Fprintf(w, "%-6s  accuracy: retain %.3f, forget %.3f, test %.3f; attack AUC %.3f\n", when, a.RetainAccuracy, a.ForgetAccuracy, a.TestAccuracy, a.LossAttack.AUC)
 }

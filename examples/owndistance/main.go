@@ -15,12 +15,17 @@ import (
 	"github.com/dlfd-go/unlearn/feature/dataset"
 	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
+	"github.com/dlfd-go/unlearn/synth"
 )
 
 // meanShift is the squared Euclidean distance between the means of two samples.
+// It refuses weights.
 func meanShift(_ *distance.Workspace, gx, gy []float64, x, y distance.Sample) (float64, error) {
 	if err := distance.Check(gx, gy, x, y); err != nil {
 		return 0, err
+	}
+	if x.W != nil || y.W != nil {
+		return 0, fmt.Errorf("%w: meanShift is uniform", distance.ErrWeights)
 	}
 	var sum float64
 	for k := range x.Dim {
@@ -61,10 +66,11 @@ func main() {
 	data := dlfd.Data{Retain: clouds(1, 240), Forget: clouds(2, 60), Holdout: clouds(3, 60)}
 	model := must(nn.MLP(nn.MLPConfig{Input: []int{4}, Classes: 3, Seed: 1}))
 	must(train.Fit(context.Background(), model, data.Retain, nil))
-	method := dlfd.Paper()
-	method.Distancing.Synth.Distance = mine
-	method.Distancing.Steering.Threshold = 1e-6 // perturb every batch
-	result := must(method.Unlearn(context.Background(), model, data, &dlfd.Options{Source: rand.NewPCG(1, 0)}))
+	method := dlfd.DLFD{
+		Synth:    synth.Synthesizer{Distance: mine},
+		Steering: dlfd.Steering{Threshold: 1e-6}, // perturb every batch
+	}
+	result := must(method.Unlearn(context.Background(), model, data, &dlfd.Options{Seed: 1}))
 	for _, p := range result.Trace {
 		fmt.Printf("step %d: distance %.3f → %.3f, cross-entropy %.3f → %.3f\n", p.Step, p.DistanceBefore, p.DistanceAfter, p.LossBefore, p.LossAfter)
 	}

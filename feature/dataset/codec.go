@@ -134,6 +134,18 @@ func animated(c codec, head []byte) error {
 	return nil
 }
 
+// complete returns an error for a WebP that says it is longer than it is: the
+// decoder would allocate what is missing.
+func complete(c codec, head []byte, size int64) error {
+	if c.name != "WebP" {
+		return nil
+	}
+	if stated := int64(binary.LittleEndian.Uint32(head[4:])) + 8; stated > size {
+		return fmt.Errorf("%w: the WebP file is cut off: %d of %d bytes", ErrFormat, size, stated)
+	}
+	return nil
+}
+
 // hasImageName and hasForeignName judge a file by its extension, in upper or
 // lower case.
 func hasImageName(name string) bool {

@@ -75,7 +75,10 @@ type Join struct {
 }
 
 // CSV reads a metadata table and the images that it names. See the examples for
-// the layouts of MUFAC, MUCAC and RAF-DB.
+// the layouts of MUFAC, MUCAC and RAF-DB. Images are opened below Root; a name or
+// a link that leads out of it is refused, and so is a name that occurs twice. An
+// image that cannot be read is an error, or with ImageOptions.SkipUnreadable an
+// entry of Set.Skipped.
 //
 // Errors name the file and the row, up to five of them in the order of the rows;
 // "row 3 (line 4)" counts rows without and lines with the header. They wrap

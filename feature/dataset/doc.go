@@ -1,31 +1,45 @@
-// Package dataset reads labelled images into memory and hands them out as a
+// Package dataset reads labeled images into memory and hands them out as a
 // [feature.Dataset].
 //
 // [CSV] reads a metadata table and the images that it names, [Folder] a folder
-// with one subfolder a class, [IDX] the two files of MNIST and its kin, and
+// with one subfolder a class, [IDX] the two files of MNIST and similar data sets, and
 // [Memory] takes what the program has made itself. All return a [Set], which
 // also knows the names of the classes, whom each sample shows, where it came
-// from, and how its pixels are normalised.
+// from, and how its pixels are normalized. [NPY] reads an array.
 //
 // Everything is read, decoded, resized and checked once, when the set is made:
 // after that a Read cannot meet a missing file. Images are kept with 8 bits a
 // channel; n images of c×h×w take n·c·h·w bytes. Decoding runs on several
-// goroutines; the result and the errors do not depend on how many.
+// goroutines; the result and the errors do not depend on how many. Labels and
+// identities are known without pixels ([feature.Labels]).
 //
-// Methods that forget persons stand or fall with the persons being where they
-// should: [Split] cuts a set so that no identity stands on both sides,
-// [Overlap] finds the identities and the images that do, and [NearDuplicates]
-// finds images that look alike.
+// No file is skipped silently. One that cannot be read is an error, or with
+// ImageOptions.SkipUnreadable an entry of [Set.Skipped]; files that are no
+// images are listed there too. Files are opened below the folder or Root that the
+// caller names, through [os.Root]: links that lead out of it are refused, as are
+// named pipes, devices and sockets.
+//
+// Methods that forget persons need sets that share no person: [Split] divides a
+// set so that no identity is in two parts, [Overlap] finds the identities and the
+// images that are in two sets, and [NearDuplicates] finds images that look alike.
 //
 // # Images
 //
-// PNG and JPEG are read, told apart by their first bytes. Colour becomes grey by
-// the luma of ITU-R BT.601, (19595 R + 38470 G + 7471 B + 2¹⁵) / 2¹⁶, which is
-// .299, .587, .114 to 16 bits; grey becomes colour by repetition. 16-bit channels
-// are rounded to 8 bits, palettes looked up, and transparency is composited over
-// black. The EXIF orientation is not applied: turn such images first. JPEGs
-// decode as the standard library does it, which repeats chroma samples instead of
-// interpolating them, so that values may differ from libjpeg's by some units.
+// PNG, JPEG, GIF, WebP, BMP and TIFF are read, told apart by their first bytes,
+// whatever the extension says. Of an animated GIF the first frame is read, on its
+// logical screen; of an animated PNG the default image, and of a TIFF with
+// several pages the first. An animated WebP is an error. A file that is cut off
+// is an error that says so, if its format can tell.
+//
+// Color becomes gray by the luma of ITU-R BT.601, (19595 R + 38470 G + 7471 B +
+// 2¹⁵) / 2¹⁶, which is .299, .587, .114 to 16 bits; gray becomes color by
+// repetition. 16-bit channels are rounded to 8 bits, palettes looked up, CMYK is
+// converted without a color profile, and transparency is composited over black.
+// The EXIF orientation of JPEG and TIFF is applied with ImageOptions.Upright, and
+// not by default; that of other formats is not read. JPEGs decode as the standard
+// library does it, which repeats chroma samples instead of interpolating them, so
+// that values may differ from libjpeg's by some units; lossy WebP gives what
+// libwebp gives without its "fancy" upsampling.
 package dataset
 
 import "errors"

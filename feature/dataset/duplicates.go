@@ -118,7 +118,7 @@ func cellMeans(x []float64, c, h, w int) (cell [8][9]float64) {
 	return cell
 }
 
-// differenceHash averages an image over 8×9 cells and compares neighbours.
+// differenceHash averages an image over 8×9 cells and compares neighbors.
 func differenceHash(x []float64, c, h, w int) uint64 {
 	cell := cellMeans(x, c, h, w)
 	var hash uint64

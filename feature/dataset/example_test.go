@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/dataset"
@@ -21,7 +22,7 @@ bob2.png,bob,10,retain
 cem1.png,cem,10,test
 `
 
-// writePack writes a metadata table and the images that it names, 4×4 grey.
+// writePack writes a metadata table and the images that it names, 4×4 gray.
 func writePack(dir string) error {
 	for i, name := range []string{"ann1", "ann2", "bob1", "bob2", "cem1"} {
 		m := image.NewGray(image.Rect(0, 0, 4, 4))
@@ -77,7 +78,7 @@ func ExampleCSV() {
 	// metadata.csv: row 3 (line 4): label out of range: "9" is not one of the classes ["10"]
 }
 
-// A set that is normalised by its own pixels and cut so that nobody is on both
+// A set that is normalized by its own pixels and cut so that nobody is on both
 // sides.
 func ExampleSplit() {
 	d, err := dataset.Memory(dataset.Samples{
@@ -114,4 +115,44 @@ func ExampleSplit() {
 	// 4 [ann bob]
 	// 2 [cem]
 	// shared: 0 0
+}
+
+// A folder whose class dog has no photo that can be read: dog keeps its number,
+// and what is not in the set is listed.
+func ExampleFolder() {
+	dir, err := os.MkdirTemp("", "pets")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for name, content := range map[string]string{"dog/1.heic": "", "dog/readme.txt": "Photos of May", "eel/2.jpg": "<html>not found</html>"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			log.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "cat"), 0o777); err != nil {
+		log.Fatal(err)
+	}
+	if err := writePack(filepath.Join(dir, "eel")); err != nil { // five photos and a table
+		log.Fatal(err)
+	}
+	d, err := dataset.Folder(dir, &dataset.FolderOptions{Image: dataset.ImageOptions{SkipUnreadable: true}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(d.Len(), "images of", d.ClassNames(), "- the first is of class", d.Label(0))
+	for _, s := range d.Skipped() {
+		reason, _, _ := strings.Cut(s.Err.Error(), ";")
+		fmt.Println(filepath.Base(s.Path), "-", reason)
+	}
+	// Output:
+	// 5 images of [cat dog eel] - the first is of class 2
+	// 1.heic - malformed data: images with the extension .heic are not read
+	// readme.txt - ignored: neither the extension nor the content is that of an image
+	// 2.jpg - malformed data: the content is HTML, XML or SVG, not an image
+	// metadata.csv - ignored: neither the extension nor the content is that of an image
 }

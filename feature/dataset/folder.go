@@ -33,7 +33,7 @@ type FolderOptions struct {
 // depth, in the order of their paths. With o.Label it is a folder of one class.
 // o may be nil.
 //
-// No file is left out unsaid. Files with the extension of an image, in upper or
+// No file is skipped silently. Files with the extension of an image, in upper or
 // lower case, and files with another name and the content of an image are read,
 // by their content whatever the extension says. A file that cannot be read is an
 // error: broken, of an image format that is not read, without permission, a
@@ -43,7 +43,7 @@ type FolderOptions struct {
 // texts, for example, and what begins with a dot or is below such a folder.
 //
 // Links are followed while they stay below dir. A folder that a link reaches a
-// second time is refused.
+// second time is refused; a link to a file is a sample like any other.
 //
 // Errors name the file, up to five of them in order. They wrap ErrFormat,
 // ErrTooLarge, ErrEmpty, ErrIdentity, feature.ErrLabel, feature.ErrShape or the

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -60,6 +61,33 @@ func FuzzTable(f *testing.F) {
 					t.Fatalf("row %d has %q in %q, Get says %q", i, row[k], name, got)
 				}
 			}
+		}
+	})
+}
+
+func FuzzImage(f *testing.F) {
+	for _, name := range []string{"a.png", "a.jpg", "a.gif", "a.bmp", "a.tiff"} {
+		f.Add([]byte(encode(f, name, gradient(1, 5, 7))), false)
+		f.Add([]byte(encode(f, name, gray(1, 3, 3))), true)
+	}
+	for k := range webps {
+		f.Add([]byte(webpFile(f, k)), false)
+	}
+	photo := encode(f, "a.jpg", gradient(1, 5, 7))
+	f.Add([]byte(photo[:2]+exif(7)+photo[2:]), true)
+	f.Add([]byte(tiffFile(8, 2, 3, []uint8{1, 2, 3, 4, 5, 6})), true)
+	o := must[ImageOptions](f)(ImageOptions{Size: [2]int{3, 4}, Channels: 3, MaxPixels: 1 << 12}.resolve())
+	f.Fuzz(func(t *testing.T, b []byte, turn bool) {
+		o := o
+		o.Upright = turn
+		dst := make([]uint8, 36)
+		var err error
+		grown := allocated(func() { err = o.read(dst, bytes.NewReader(b), int64(len(b)), []int{3, 3, 4}) })
+		if grown > 64<<20 {
+			t.Errorf("%d bytes allocated for a file of %d: %v", grown, len(b), err)
+		}
+		if err != nil && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrTooLarge) {
+			t.Errorf("error %v", err)
 		}
 	})
 }

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/image/tiff"
 )
 
-// gradient is a colour image that differs with k everywhere.
+// gradient is a color image that differs with k everywhere.
 func gradient(k, h, w int) *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -126,14 +126,20 @@ func equal[T comparable](t testing.TB, what string, got, want []T) {
 	}
 }
 
-// wantError checks that err wraps target and says all the texts.
+// wantError checks that err wraps target and says all the texts, with the prefix
+// of the package once a line.
 func wantError(t testing.TB, err, target error, texts ...string) {
 	t.Helper()
 	if !errors.Is(err, target) {
 		t.Errorf("error %v, want one that wraps %q", err, target)
 		return
 	}
-	for _, s := range append(texts, "dataset: ") {
+	for line := range strings.Lines(err.Error()) {
+		if !strings.HasPrefix(line, "dataset: ") || strings.Count(line, "dataset: ")+strings.Count(line, "feature: ") != 1 {
+			t.Errorf("line %q has not the one prefix \"dataset: \"", line)
+		}
+	}
+	for _, s := range texts {
 		if !strings.Contains(err.Error(), s) {
 			t.Errorf("error %q does not say %q", err, s)
 		}

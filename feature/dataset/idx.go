@@ -28,13 +28,13 @@ type IDXOptions struct {
 
 // IDX reads a file of images and a file of labels in the format of MNIST
 // (http://yann.lecun.com/exdb/mnist): unsigned bytes, n×height×width and n, plain
-// or compressed by gzip, told apart by their first bytes. Images are grey; with
+// or compressed by gzip, told apart by their first bytes. Images are gray; with
 // three channels they are repeated. All items are read: nothing is skipped. o may
 // be nil.
 //
-// Nothing is allocated on the word of a header: sizes are checked against the
-// limits of o, and memory grows with the data that is really there. What a
-// compressed file unfolds to counts: set MaxBytes for files from elsewhere. Errors name
+// No memory is allocated because a header says so: sizes are checked against the
+// limits of o, and memory grows with the data that is really there. For a
+// compressed file, MaxBytes limits the decompressed size. Errors name
 // the file and the item, and wrap ErrFormat, ErrTooLarge, ErrEmpty,
 // feature.ErrShape or feature.ErrLabel.
 func IDX(images, labels string, o *IDXOptions) (*Set, error) {
@@ -50,7 +50,7 @@ func IDX(images, labels string, o *IDXOptions) (*Set, error) {
 		return nil, err
 	}
 	// More labels than images are wrong anyway: the limit is for what a small
-	// compressed file could unfold to.
+	// compressed file could decompress to.
 	count, lab, err := readIDX(labels, 1, max(int64(dims[0]), 1<<20))
 	if err != nil {
 		return nil, err

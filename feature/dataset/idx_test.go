@@ -142,3 +142,22 @@ func TestIDXAllocatesWhatIsThere(t *testing.T) {
 		t.Errorf("%d bytes allocated for a file of %d", grown, len(file))
 	}
 }
+
+// A small compressed file that decompresses to more than its header says, or to more
+// labels than there are images, is refused before it takes memory.
+func TestIDXBombs(t *testing.T) {
+	dir := t.TempDir()
+	images := write(t, dir, "images", idx(ramp(18), 3, 2, 3))
+	zeros := strings.Repeat("\x00", 64<<20)
+	for name, c := range map[string]struct {
+		header string
+		want   error
+	}{"long": {idx(nil, 3), ErrFormat}, "many": {idx(nil, 64<<20), ErrTooLarge}} {
+		labels := write(t, dir, name, zip(t, c.header+zeros))
+		var err error
+		if grown := allocated(func() { _, err = IDX(images, labels, nil) }); grown > 1<<20 {
+			t.Errorf("%s: %d bytes allocated", name, grown)
+		}
+		wantError(t, err, c.want, name)
+	}
+}

@@ -21,11 +21,11 @@ type ImageOptions struct {
 	// images keep their size, and all must have the same.
 	Size [2]int
 
-	// Channels is 1 for grey or 3 for red, green, blue. If it is zero, images
+	// Channels is 1 for gray or 3 for red, green, blue. If it is zero, images
 	// keep what they have, and all must have the same.
 	Channels int
 
-	// Pixels normalises the pixels, which are in [0, 1] without. The zero value
+	// Pixels normalizes the pixels, which are in [0, 1] without. The zero value
 	// leaves them there.
 	Pixels feature.Pixels
 
@@ -39,9 +39,10 @@ type ImageOptions struct {
 	SkipUnreadable bool
 
 	// MaxPixels is the largest height×width that an image is decoded with. If
-	// it is zero, 1<<25 (33.5 megapixels) is used. A pixel takes up to 8 bytes
-	// while its image is decoded; images of more than 1<<22 pixels are decoded
-	// one at a time.
+	// it is zero, 1<<25 (33.5 megapixels) is used. A colored pixel of 16 bits a
+	// channel counts as two. While an image is decoded, a pixel takes up to 4
+	// bytes, 6 in a progressive JPEG; images of more than 1<<22 pixels are
+	// decoded one at a time.
 	MaxPixels int
 
 	// MaxSide is the largest height or width that an image is decoded with. If
@@ -107,7 +108,7 @@ func (o ImageOptions) check(c image.Config, shape []int) error {
 		return fmt.Errorf("%w: image is %d×%d", ErrFormat, c.Height, c.Width)
 	case max(c.Width, c.Height) > o.MaxSide:
 		return fmt.Errorf("%w: image of %d×%d pixels, the limit of a side is %d", ErrTooLarge, c.Height, c.Width, o.MaxSide)
-	case int64(c.Width)*int64(c.Height) > int64(o.MaxPixels):
+	case int64(c.Width)*int64(c.Height)*pixelCost(c) > int64(o.MaxPixels):
 		return fmt.Errorf("%w: image of %d×%d pixels, the limit is %d", ErrTooLarge, c.Height, c.Width, o.MaxPixels)
 	case shape == nil:
 		return nil
@@ -117,6 +118,14 @@ func (o ImageOptions) check(c image.Config, shape []int) error {
 		return fmt.Errorf("%w: image has %d channels, the first has %d: set Channels to convert", feature.ErrShape, configChannels(c), shape[0])
 	}
 	return nil
+}
+
+// pixelCost is 2 for 16 bits in each of four channels.
+func pixelCost(c image.Config) int64 {
+	if c.ColorModel == color.RGBA64Model || c.ColorModel == color.NRGBA64Model {
+		return 2
+	}
+	return 1
 }
 
 func configChannels(c image.Config) int {
@@ -142,7 +151,10 @@ func (o ImageOptions) header(r io.ReaderAt, size int64) (picture, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return p, bareError(err)
 	}
-	if p.codec, err = findCodec(head[:n]); err != nil {
+	if p.codec, err = findCodec(head[:n]); err == nil {
+		err = complete(p.codec, head[:n], size)
+	}
+	if err != nil {
 		return p, err
 	}
 	if o.Upright {

@@ -37,7 +37,7 @@ func one(t *testing.T, name string, m image.Image, o ImageOptions) ([]uint8, []i
 func TestGrayAgainstPillow(t *testing.T) {
 	got, shape := one(t, "a.png", formula(), ImageOptions{Channels: 1})
 	equal(t, "shape", shape, []int{1, 6, 8})
-	equal(t, "grey", got, []uint8{
+	equal(t, "gray", got, []uint8{
 		29, 40, 56, 78, 107, 141, 181, 150,
 		39, 78, 95, 117, 145, 179, 219, 38,
 		77, 117, 134, 156, 184, 218, 108, 77,
@@ -98,7 +98,7 @@ func TestColorModels(t *testing.T) {
 		want     []uint8
 	}{
 		"16 bits":      {deep, 0, []uint8{77, 78}},
-		"grey to RGB":  {deep, 3, []uint8{77, 78, 77, 78, 77, 78}},
+		"gray to RGB":  {deep, 3, []uint8{77, 78, 77, 78, 77, 78}},
 		"alpha":        {glass, 0, []uint8{100, 0, 50, 0, 25, 0}}, // ·128/255, over black
 		"palette":      {palette, 0, []uint8{1, 9, 2, 8, 3, 7}},
 		"away from 00": {shifted, 0, []uint8{133, 170, 165, 200, 169, 139}},
@@ -144,13 +144,13 @@ func TestJPEG(t *testing.T) {
 	equal(t, "shape", shape, []int{3, 16, 16})
 	for c, want := range []int{200, 100, 50} {
 		for _, v := range got[256*c : 256*(c+1)] {
-			if d := int(v) - want; d < -3 || d > 3 { // two roundings of colour conversion
+			if d := int(v) - want; d < -3 || d > 3 { // two roundings of color conversion
 				t.Fatalf("channel %d is %d, want %d±3", c, v, want)
 			}
 		}
 	}
 	if _, shape = one(t, "a.jpg", gray(0, 8, 8), ImageOptions{}); shape[0] != 1 {
-		t.Errorf("a grey JPEG has %d channels", shape[0])
+		t.Errorf("a gray JPEG has %d channels", shape[0])
 	}
 }
 
@@ -169,7 +169,7 @@ func TestImageOptionsErrors(t *testing.T) {
 		"huge size":       {ImageOptions{Size: [2]int{1 << 30, 1 << 30}}, ErrTooLarge, "bytes"},
 		"image too large": {ImageOptions{MaxPixels: 8}, ErrTooLarge, "3×3"},
 		"set too large":   {ImageOptions{MaxBytes: 8}, ErrTooLarge, "the limit is 8"},
-		"normalisation":   {ImageOptions{Pixels: feature.Pixels{Std: []float64{-1}}}, feature.ErrNotFinite, "-1"},
+		"normalization":   {ImageOptions{Pixels: feature.Pixels{Std: []float64{-1}}}, feature.ErrNotFinite, "-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Folder(dir, &FolderOptions{Image: c.o})

@@ -60,23 +60,40 @@ func load(root *os.Root, items []item, o ImageOptions) (*Set, error) {
 
 // firstShape returns the shape that the first readable image gives, or nil if
 // there is none. The errors of those before it are stored.
-func (o ImageOptions) firstShape(root *os.Root, items []item, errs []error) []int {
+func (o ImageOptions) firstShape(root *os.Root, items []item, errs []error) (shape []int) {
 	for i, it := range items {
-		f, size, err := openBelow(root, it.path)
-		if err != nil {
-			errs[i] = err
-			continue
-		}
-		p, err := o.header(f, size)
-		f.Close()
-		if err == nil {
-			err = o.check(p.config, nil)
-		}
-		if errs[i] = err; err == nil {
-			return o.fit(p.config)
+		if shape, errs[i] = o.shapeBelow(root, it.path); errs[i] == nil {
+			return shape
 		}
 	}
 	return nil
+}
+
+// shapeBelow returns the shape that an image gives the set if it is the first.
+// Where the options leave something open, the image is decoded to the end: one
+// whose header alone is sound must not decide for the others.
+func (o ImageOptions) shapeBelow(root *os.Root, name string) ([]int, error) {
+	f, size, err := openBelow(root, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	p, err := o.header(f, size)
+	if err == nil {
+		err = o.check(p.config, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	shape := o.fit(p.config)
+	if o.Size[0] > 0 && o.Channels > 0 {
+		return shape, nil
+	}
+	n, err := o.bound(1, shape)
+	if err != nil {
+		return shape, nil // the caller says so for all images
+	}
+	return shape, o.read(make([]uint8, n), f, size, shape)
 }
 
 // readBelow is read for a file below root.

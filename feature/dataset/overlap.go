@@ -3,7 +3,6 @@ package dataset
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"slices"
 
@@ -19,11 +18,11 @@ type Shared struct {
 	Images     []Pair   // with equal content, by A and then B
 }
 
-// Overlap returns the identities that stand in both a and b, and the samples of
+// Overlap returns the identities that are in both a and b, and the samples of
 // equal content. Identities that are numbers are compared by value: 7, 07 and 7.0
 // are one person. Content is compared as pixels, rounded to multiples of 1/65535
-// after undoing the normalisation: sets of 8-bit images compare exactly even if
-// they are normalised differently. Labels do not count. Samples of different
+// after undoing the normalization: sets of 8-bit images compare exactly even if
+// they are normalized differently. Labels do not count. Samples of different
 // shapes are never equal.
 //
 // The cost is one pass over each.
@@ -57,12 +56,12 @@ func contentHash(x []float64) [sha256.Size]byte {
 	return sha256.Sum256(buf)
 }
 
-// eachPixels calls f for the samples of d in their order, with the normalisation
+// eachPixels calls f for the samples of d in their order, with the normalization
 // undone. x is reused.
 func eachPixels(d feature.Dataset, f func(i int, x []float64) error) error {
 	p, c := feature.PixelsOf(d), channels(d.Shape())
 	if err := p.Check(c); err != nil {
-		return fmt.Errorf("dataset: %w", err)
+		return featureError{err}
 	}
 	x := make([]float64, feature.Size(d.Shape()))
 	plane := len(x) / c

@@ -27,6 +27,12 @@ func (r *rows) row(y int) []uint8 {
 	switch m := r.m.(type) {
 	case *image.Gray, *image.YCbCr, *image.CMYK: // 8 bits, no alpha: exact
 		stddraw.Draw(r.line, r.line.Rect, m, image.Pt(b.Min.X, b.Min.Y+y), stddraw.Src)
+	case *image.RGBA:
+		r.flatten(m.Pix[y*m.Stride:])
+	case *image.NRGBA:
+		if !r.copyOpaque(m.Pix[y*m.Stride:]) {
+			r.fill(func(x int) color.RGBA64 { return m.RGBA64At(b.Min.X+x, b.Min.Y+y) })
+		}
 	case image.RGBA64Image:
 		r.fill(func(x int) color.RGBA64 { return m.RGBA64At(b.Min.X+x, b.Min.Y+y) })
 	default:
@@ -36,6 +42,25 @@ func (r *rows) row(y int) []uint8 {
 		})
 	}
 	return r.line.Pix
+}
+
+// flatten takes over a row of premultiplied colors, without alpha.
+func (r *rows) flatten(pix []uint8) {
+	copy(r.line.Pix, pix)
+	for x := 3; x < len(r.line.Pix); x += 4 {
+		r.line.Pix[x] = 255
+	}
+}
+
+// copyOpaque takes over a row of colors if it is opaque.
+func (r *rows) copyOpaque(pix []uint8) bool {
+	for x := 3; x < len(r.line.Pix); x += 4 {
+		if pix[x] != 255 {
+			return false
+		}
+	}
+	copy(r.line.Pix, pix)
+	return true
 }
 
 func (r *rows) fill(at func(x int) color.RGBA64) {
@@ -75,7 +100,7 @@ func planes(dst, row []uint8, y int, shape []int) {
 	}
 }
 
-// luma is that of ITU-R BT.601 with weights to 16 bits, which sum to 2¹⁶: grey
+// luma is that of ITU-R BT.601 with weights to 16 bits, which sum to 2¹⁶: gray
 // stays as it is.
 func luma(r, g, b uint8) uint8 {
 	return uint8((19595*uint32(r) + 38470*uint32(g) + 7471*uint32(b) + 1<<15) >> 16)
@@ -84,25 +109,104 @@ func luma(r, g, b uint8) uint8 {
 // scale resizes to h×w by the Catmull-Rom kernel and hands out one row after the
 // other. It does the arithmetic of draw.CatmullRom in the same order, and so
 // gives the same bits; but draw keeps all rows of the source, filtered, in 32
-// bytes a pixel, and this only those of the target that a source row reaches,
-// about four where images get smaller.
+// bytes a pixel, and this about five rows of the target's width.
 func scale(src *rows, h, w int, emit func(y int, row []uint8)) {
 	sh, sw := src.m.Bounds().Dy(), src.m.Bounds().Dx()
-	across, down := newTaps(w, sw), newTaps(h, sh)
-	s := scaler{out: make([]uint8, 4*w), sums: map[int][][4]float64{}, w: w}
-	line := make([][4]float64, w)
+	s := scaler{src: src, across: newTaps(w, sw), down: newTaps(h, sh), lines: map[int][][4]float64{}, out: make([]uint8, 4*w)}
+	if sh > h {
+		s.shrink(sh, emit)
+	} else {
+		s.enlarge(emit)
+	}
+}
+
+// scaler keeps rows of the target's width: filtered ones of the source when it
+// enlarges, sums for the target when it shrinks.
+type scaler struct {
+	src          *rows
+	across, down []taps
+	lines        map[int][][4]float64 // by row
+	free         [][][4]float64
+	out          []uint8
+}
+
+// shrink adds every source row to the few target rows that it reaches.
+func (s *scaler) shrink(sh int, emit func(y int, row []uint8)) {
+	line := make([][4]float64, len(s.across))
 	first := 0 // the first target row that is not finished
 	for y := range sh {
-		filterRow(line, src.row(y), across)
-		for t := first; t < h && down[t].from <= y; t++ {
-			if k := y - down[t].from; k < len(down[t].weight) {
-				s.add(t, line, down[t].weight[k])
+		filterRow(line, s.src.row(y), s.across)
+		for t := first; t < len(s.down) && s.down[t].from <= y; t++ {
+			if k := y - s.down[t].from; k < len(s.down[t].weight) {
+				add(s.line(t), line, s.down[t].weight[k])
 			}
 		}
-		for ; first < h && down[first].from+len(down[first].weight) <= y+1; first++ {
-			emit(first, s.finish(first, down[first].inverse))
+		for ; first < len(s.down) && s.down[first].end() <= y+1; first++ {
+			emit(first, s.round(s.line(first), s.down[first].inverse))
+			s.drop(first)
 		}
 	}
+}
+
+// enlarge makes every target row of the few source rows that reach it.
+func (s *scaler) enlarge(emit func(y int, row []uint8)) {
+	sum := make([][4]float64, len(s.across))
+	first, next := 0, 0 // the source rows in s.lines
+	for t, tap := range s.down {
+		for ; next < tap.end(); next++ {
+			filterRow(s.line(next), s.src.row(next), s.across)
+		}
+		for ; first < tap.from; first++ {
+			s.drop(first)
+		}
+		clear(sum)
+		for k, weight := range tap.weight {
+			add(sum, s.line(tap.from+k), weight)
+		}
+		emit(t, s.round(sum, tap.inverse))
+	}
+}
+
+// line returns the line of a row, of zeros if it is new.
+func (s *scaler) line(row int) [][4]float64 {
+	line, ok := s.lines[row]
+	if ok {
+		return line
+	}
+	if n := len(s.free); n > 0 {
+		line, s.free = s.free[n-1], s.free[:n-1]
+		clear(line)
+	} else {
+		line = make([][4]float64, len(s.across))
+	}
+	s.lines[row] = line
+	return line
+}
+
+// drop lets the line of a row be used again.
+func (s *scaler) drop(row int) {
+	s.free = append(s.free, s.lines[row])
+	delete(s.lines, row)
+}
+
+func add(sum, line [][4]float64, weight float64) {
+	for x := range line {
+		for c, v := range line[x] {
+			sum[x][c] += float64(v * weight)
+		}
+	}
+}
+
+// round returns a target row with 8 bits. The kernel has negative lobes, so that
+// colors are cut to alpha, and all to [0, 1]; 16 bits are rounded from there, as
+// cutting off would darken images by a quarter of a unit.
+func (s *scaler) round(sum [][4]float64, inverse float64) []uint8 {
+	for x := range sum {
+		for c := range 3 {
+			s.out[4*x+c] = to8(to16(min(sum[x][c], sum[x][3]) * inverse))
+		}
+	}
+	return s.out
 }
 
 // taps are the source pixels from a position on that make up a target pixel, and
@@ -112,6 +216,8 @@ type taps struct {
 	weight  []float64
 	inverse float64
 }
+
+func (t taps) end() int { return t.from + len(t.weight) }
 
 // newTaps spreads n source pixels over as many as are wanted. See newDistrib in
 // package draw.
@@ -152,48 +258,6 @@ func filterRow(dst [][4]float64, row []uint8, across []taps) {
 		inverse := t.inverse / 0xffff
 		dst[x] = [4]float64{r * inverse, g * inverse, b * inverse, a * inverse}
 	}
-}
-
-// scaler sums source rows into target rows.
-type scaler struct {
-	w    int
-	sums map[int][][4]float64 // of the target rows that are begun
-	free [][][4]float64
-	out  []uint8
-}
-
-// add adds a source row with a weight to target row t.
-func (s *scaler) add(t int, line [][4]float64, weight float64) {
-	sum, ok := s.sums[t]
-	if !ok {
-		if n := len(s.free); n > 0 {
-			sum, s.free = s.free[n-1], s.free[:n-1]
-			clear(sum)
-		} else {
-			sum = make([][4]float64, s.w)
-		}
-		s.sums[t] = sum
-	}
-	for x := range line {
-		for c, v := range line[x] {
-			sum[x][c] += float64(v * weight)
-		}
-	}
-}
-
-// finish returns target row t with 8 bits. The kernel has negative lobes, so
-// that colors are cut to alpha, and all to [0, 1]; 16 bits are rounded down
-// from there, or images would get darker by a quarter of a unit.
-func (s *scaler) finish(t int, inverse float64) []uint8 {
-	sum := s.sums[t]
-	for x := range sum {
-		for c := range 3 {
-			s.out[4*x+c] = to8(to16(min(sum[x][c], sum[x][3]) * inverse))
-		}
-	}
-	delete(s.sums, t)
-	s.free = append(s.free, sum)
-	return s.out
 }
 
 // to16 rounds [0, 1] to 16 bits.

@@ -8,7 +8,7 @@ import (
 	"github.com/dlfd-go/unlearn/feature"
 )
 
-// Set is a fixed list of labelled samples in memory. It implements
+// Set is a fixed list of labeled samples in memory. It implements
 // feature.Dataset, feature.Identified, feature.Labeled, feature.ClassNamed and
 // feature.Normalized, and may be read by several goroutines at once.
 type Set struct {
@@ -60,10 +60,10 @@ func Memory(s Samples) (*Set, error) {
 		return nil, fmt.Errorf("dataset: %w: samples of shape %v, want n×… with two axes or more", feature.ErrShape, s.X.Shape)
 	}
 	if err := s.X.Check(s.X.Shape[1:]); err != nil {
-		return nil, fmt.Errorf("dataset: %w", err)
+		return nil, featureError{err}
 	}
 	if err := s.X.CheckFinite(); err != nil {
-		return nil, fmt.Errorf("dataset: %w", err)
+		return nil, featureError{err}
 	}
 	d := &Set{
 		shape:      slices.Clone(s.X.Shape[1:]),
@@ -142,12 +142,12 @@ func numbers(classes []string) map[string]int {
 	return number
 }
 
-// Normalize returns the same samples, normalised by p instead of by what d is
-// normalised by. It shares the pixels with d, so it costs next to nothing.
+// Normalize returns the same samples, normalized by p instead of by what d is
+// normalized by. It shares the pixels with d, so it costs next to nothing.
 // An error wraps feature.ErrShape or feature.ErrNotFinite.
 func (d *Set) Normalize(p feature.Pixels) (*Set, error) {
 	if err := p.Check(d.channels()); err != nil {
-		return nil, fmt.Errorf("dataset: %w", err)
+		return nil, featureError{err}
 	}
 	s := *d
 	s.pixels = feature.Pixels{Mean: slices.Clone(p.Mean), Std: slices.Clone(p.Std)}
@@ -158,7 +158,7 @@ func (d *Set) Normalize(p feature.Pixels) (*Set, error) {
 	return &s, nil
 }
 
-// lookup returns the normalised value of every byte in every channel, rounded
+// lookup returns the normalized value of every byte in every channel, rounded
 // once.
 func lookup(p feature.Pixels, channels int) [][256]float32 {
 	lut := make([][256]float32, channels)
@@ -197,7 +197,7 @@ func (d *Set) ClassName(label int) string {
 // Label returns the label of sample i.
 func (d *Set) Label(i int) int { return d.labels[i] }
 
-// Pixels returns how the samples are normalised. Callers must not modify it.
+// Pixels returns how the samples are normalized. Callers must not modify it.
 func (d *Set) Pixels() feature.Pixels { return d.pixels }
 
 // Identity returns whom sample i shows, or "" if that is not known.
@@ -218,7 +218,7 @@ func entry(list []string, i int) string {
 // Read copies sample index[i] into row i of x and its label into labels[i].
 func (d *Set) Read(index []int, x []float32, labels []int) error {
 	if err := feature.CheckRead(d, index, x, labels); err != nil {
-		return fmt.Errorf("dataset: %w", err)
+		return featureError{err}
 	}
 	for i, k := range index {
 		labels[i] = d.labels[k]
@@ -227,7 +227,7 @@ func (d *Set) Read(index []int, x []float32, labels []int) error {
 	return nil
 }
 
-// row writes the normalised sample k into dst.
+// row writes the normalized sample k into dst.
 func (d *Set) row(dst []float32, k int) {
 	plane := d.size / d.channels()
 	for c := range d.channels() {

@@ -95,10 +95,10 @@ func TestNormalize(t *testing.T) {
 	p := feature.Pixels{Mean: []float64{.25, .5}, Std: []float64{.5, 2}}
 	n := must[*Set](t)(d.Normalize(p))
 	got, _ := readOne(t, n, 1)
-	equal(t, "normalised", got, []float32{.5, .75, .125, .1875}) // (.5, .625, .75, .875) exactly
+	equal(t, "normalized", got, []float32{.5, .75, .125, .1875}) // (.5, .625, .75, .875) exactly
 	again, _ := readOne(t, must[*Set](t)(n.Normalize(feature.Pixels{})), 1)
 	raw, _ := readOne(t, d, 1)
-	equal(t, "normalised back", again, raw)
+	equal(t, "normalized back", again, raw)
 	p.Mean[0] = 7
 	if n.Pixels().Mean[0] != .25 {
 		t.Error("the set changed with its argument")

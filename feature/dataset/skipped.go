@@ -9,7 +9,8 @@ import (
 // Skipped is a file that a loader found, or that a table names, and that is not
 // in the Set, with the reason. The reason wraps ErrIgnored for files that are
 // not images, and otherwise is the error that reading the file gave, which only
-// ImageOptions.SkipUnreadable turns into this.
+// ImageOptions.SkipUnreadable turns into this. A folder that cannot be opened is
+// one entry.
 type Skipped struct {
 	Path string // as Set.Path calls files
 	Err  error

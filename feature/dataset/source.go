@@ -91,3 +91,13 @@ func openRoot(dir string) (*os.Root, error) {
 	}
 	return root, nil
 }
+
+// featureError is an error of package feature in a text of this one, with one
+// prefix.
+type featureError struct{ error }
+
+func (e featureError) Error() string {
+	return "dataset: " + strings.TrimPrefix(e.error.Error(), "feature: ")
+}
+
+func (e featureError) Unwrap() error { return e.error }

@@ -10,7 +10,7 @@ import (
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
-// Split cuts d into parts so that no identity stands in two of them; numbers are
+// Split divides d into parts so that no identity is in two of them; numbers are
 // one identity in any spelling, as in Overlap. The parts hold about the given
 // fractions of the samples, which are positive and sum to 1: identities are
 // shuffled and go, one after another, to the part that misses the largest portion

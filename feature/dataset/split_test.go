@@ -42,7 +42,7 @@ func TestOverlap(t *testing.T) {
 	equal(t, "images of other shapes", s.Images, nil)
 }
 
-// Every byte comes back from every normalisation, or equal images would be
+// Every byte comes back from every normalization, or equal images would be
 // missed.
 func TestContentSurvivesNormalization(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
@@ -198,7 +198,7 @@ func TestComputePixels(t *testing.T) {
 	back := must[feature.Pixels](t)(ComputePixels(n))
 	for c := range 2 {
 		if math.Abs(back.Mean[c]-p.Mean[c]) > 1e-6 || math.Abs(back.Std[c]-p.Std[c]) > 1e-6 { // float32 values
-			t.Errorf("of the normalised: %v, want %v", back, p)
+			t.Errorf("of the normalized: %v, want %v", back, p)
 		}
 	}
 	b := must[feature.Batch](t)(feature.ReadAll(n))
@@ -209,7 +209,7 @@ func TestComputePixels(t *testing.T) {
 		}
 	}
 	if math.Abs(sum) > 1e-5 || math.Abs(square/14-1) > 1e-6 {
-		t.Errorf("normalised channel 0 has sum %v and mean square %v", sum, square/14)
+		t.Errorf("normalized channel 0 has sum %v and mean square %v", sum, square/14)
 	}
 }
 

@@ -9,10 +9,10 @@ import (
 )
 
 // ComputePixels returns the mean and the standard deviation (with divisor n) of
-// the pixels of d, channel by channel, in pixels: how d is normalised itself is
+// the pixels of d, channel by channel, in pixels: how d is normalized itself is
 // undone. Give it to Set.Normalize or to ImageOptions, computed on the training
 // data alone. The error wraps ErrEmpty if there are no samples, and
-// feature.ErrNotFinite if a channel is constant, which cannot be normalised.
+// feature.ErrNotFinite if a channel is constant, which cannot be normalized.
 //
 // Sums are in float64, image by image, merged by the update of Chan, Golub and
 // LeVeque (1979), which is stable where a mean is large beside the deviation.
@@ -38,7 +38,7 @@ func ComputePixels(d feature.Dataset) (feature.Pixels, error) {
 		p.Std = append(p.Std, c.std())
 	}
 	if err := p.Check(len(m)); err != nil {
-		return p, fmt.Errorf("dataset: %w", err)
+		return p, featureError{err}
 	}
 	return p, nil
 }

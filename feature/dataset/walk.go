@@ -21,7 +21,7 @@ type walker struct {
 	ignored []Skipped
 	refused []Skipped
 
-	seen   []fs.FileInfo // the folders
+	seen   []fs.FileInfo // the folders that are not hidden
 	names  []string      // of seen
 	linked bool          // whether a link to a folder has been followed
 }
@@ -49,20 +49,27 @@ func (w *walker) entry(name string, depth int, hidden bool, e fs.DirEntry) {
 		w.refuse(name, hidden, fmt.Errorf("the link cannot be followed: %w", err))
 	case err != nil:
 		w.refuse(name, hidden, err)
-	case info.IsDir():
-		if depth == 0 && !hidden {
-			w.classes = append(w.classes, name)
-		}
-		if err := w.enter(name, info, link); err != nil {
-			w.refuse(name, hidden, err)
-			return
-		}
+	case hidden && info.IsDir() && !link:
 		w.walk(name, depth+1, hidden)
 	case hidden:
 		w.ignore(name, "the name, or that of a folder above, begins with a dot")
+	case info.IsDir():
+		w.folder(name, depth, info, link)
 	default:
 		w.file(name, info)
 	}
+}
+
+// folder lists a folder that is not hidden.
+func (w *walker) folder(name string, depth int, info fs.FileInfo, link bool) {
+	if depth == 0 {
+		w.classes = append(w.classes, name)
+	}
+	if err := w.enter(name, info, link); err != nil {
+		w.refuse(name, false, err)
+		return
+	}
+	w.walk(name, depth+1, false)
 }
 
 // enter returns an error if a link leads to a folder twice: its images would

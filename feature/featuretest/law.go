@@ -102,7 +102,7 @@ func offers[T any](v any) bool {
 // nobody has.
 func checkAs(v any) error {
 	if _, ok := feature.As[interface{ featuretestHasNoSuchMethod() }](v); ok {
-		return errors.New("As says that it has an interface which it does not know")
+		return errors.New("method As says that it has an interface which it does not know")
 	}
 	return nil
 }

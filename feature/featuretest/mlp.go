@@ -3,7 +3,6 @@ package featuretest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 
@@ -192,11 +191,8 @@ func (m *MLP) GetParam(i int, dst []float32) error { return m.copyParam(i, dst, 
 func (m *MLP) SetParam(i int, src []float32) error { return m.copyParam(i, src, true) }
 
 func (m *MLP) copyParam(i int, v []float32, set bool) error {
-	if i < 0 || i >= len(m.P) {
-		return fmt.Errorf("featuretest: %w: %d of %d", feature.ErrParam, i, len(m.P))
-	}
-	if len(v) != len(m.P[i]) {
-		return fmt.Errorf("featuretest: %w: parameter %d has %d numbers, got %d", feature.ErrShape, i, len(m.P[i]), len(v))
+	if err := feature.CheckParam(m.Spec(), i, len(v)); err != nil {
+		return err
 	}
 	if set {
 		copy(m.P[i], v)

@@ -13,43 +13,33 @@ import (
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
-// Norms checks that m keeps the laws of feature.NormInserter, each in a subtest
+// RunNorms checks that m keeps the laws of feature.NormInserter, each in a subtest
 // of its own, and that the model with norms keeps those that Run checks. Of opt,
 // which may be nil, Input draws the samples that statistics are taken of. The
-// parameters of m are restored at the end.
-func Norms(t *testing.T, m feature.Trainable, opt *Options) {
+// parameters of m are restored at the end. A panic of m fails the law that was
+// being checked.
+func RunNorms(t *testing.T, m feature.Trainable, opt *Options) {
 	t.Helper()
-	for _, l := range normLaws {
-		t.Run(l.name, func(t *testing.T) {
-			if err := checkNorms(m, opt, l.check); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	t.Run("laws of models", func(t *testing.T) {
-		if s, err := newNormSuite(m, opt); err != nil {
-			t.Error(err)
-		} else {
-			Run(t, s.normed, opt)
-		}
-	})
+	runLaws(t, insertedLaws(m, opt))
 }
 
 // CheckNorms returns an error that lists every law of feature.NormInserter which
 // m breaks, and every law of models which the one with norms breaks. opt may be
 // nil.
-func CheckNorms(m feature.Trainable, opt *Options) error {
-	var errs []error
+func CheckNorms(m feature.Trainable, opt *Options) error { return checkLaws(insertedLaws(m, opt)) }
+
+func insertedLaws(m feature.Trainable, opt *Options) []law {
+	var laws []law
 	for _, l := range normLaws {
-		if err := checkNorms(m, opt, l.check); err != nil {
-			errs = append(errs, fmt.Errorf("featuretest: %s: %w", l.name, err))
+		laws = append(laws, law{l.name, func() error { return checkNorms(m, opt, l.check) }})
+	}
+	return append(laws, law{"laws of models", func() error {
+		s, err := newNormSuite(m, opt)
+		if err != nil {
+			return err
 		}
-	}
-	s, err := newNormSuite(m, opt)
-	if err == nil {
-		err = Check(s.normed, opt)
-	}
-	return errors.Join(append(errs, err)...)
+		return Check(s.normed, opt)
+	}})
 }
 
 var normLaws = []struct {
@@ -106,7 +96,7 @@ func checkNorms(m feature.Trainable, opt *Options, check func(s *normSuite) erro
 	if err != nil {
 		return err
 	}
-	return errors.Join(check(s), s.weight.Restore(m))
+	return errors.Join(guard(func() error { return check(s) }), s.weight.Restore(m))
 }
 
 // samples is a dataset of some inputs.

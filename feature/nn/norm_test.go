@@ -131,12 +131,12 @@ func weightsOf(t testing.TB, m feature.Trainable) feature.Weights {
 }
 
 func TestNormLaws(t *testing.T) {
-	featuretest.Norms(t, bare(t, false), &featuretest.Options{Tolerance: .1})
+	featuretest.RunNorms(t, bare(t, false), &featuretest.Options{Tolerance: .1})
 	mlp, err := MLP(MLPConfig{Input: []int{9}, Hidden: []int{20, 20}, Classes: 3, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	featuretest.Norms(t, mlp, &featuretest.Options{Tolerance: .1})
+	featuretest.RunNorms(t, mlp, &featuretest.Options{Tolerance: .1})
 }
 
 // TestInsertedNormIsARealOne: a network that was built with norms, and given the

@@ -76,7 +76,7 @@ func (d noise) Read(index []int, x []float32, labels []int) error {
 }
 
 func TestNormLaws(t *testing.T) {
-	featuretest.Norms(t, read(t, foldedFile(t)), &featuretest.Options{Tolerance: .1})
+	featuretest.RunNorms(t, read(t, foldedFile(t)), &featuretest.Options{Tolerance: .1})
 }
 
 // TestFoldedFileHasOtherNumbersOnly: with the old weights in the new file it is

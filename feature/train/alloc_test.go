@@ -31,8 +31,11 @@ func TestStepAllocatesNothing(t *testing.T) {
 		_, err := feature.CrossEntropy(val[0], cot[0], labels, 1)
 		return err
 	}
-	for _, o := range []train.Optimizer{&train.SGD{Rate: .01, Momentum: .9}, &train.Adam{Rate: .001}} {
-		s := train.NewStepper(net, o, nil)
+	for _, o := range []train.Optimizer{train.SGD{Rate: .01, Momentum: .9}, train.Adam{Rate: .001}} {
+		s, err := train.NewStepper(net, o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		allocs := testing.AllocsPerRun(50, func() {
 			if err := s.Step(context.Background(), feature.Mode{Train: true, Track: true}, x, taps, loss, 1); err != nil {
 				t.Fatal(err)

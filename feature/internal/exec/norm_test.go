@@ -172,7 +172,7 @@ func TestPlaces(t *testing.T) {
 			}
 			// Differences over rectifiers behind a norm of few samples meet many
 			// kinks: 3 % of a derivative's typical size; a wrong term is of order 1.
-			featuretest.Norms(t, m, &featuretest.Options{Tolerance: .1})
+			featuretest.RunNorms(t, m, &featuretest.Options{Tolerance: .1})
 		})
 	}
 }

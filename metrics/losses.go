@@ -1,17 +1,21 @@
 package metrics
 
-import "math"
+import (
+	"math"
+
+	"github.com/dlfd-go/unlearn/internal/finite"
+)
 
 // CrossEntropies returns −log p(label) of each sample, in nats. It is computed
 // from the logits with log1p, so that the losses of a model that has memorised
 // its data keep their order down to 1e-300.
-func CrossEntropies(o Outputs) ([]float64, error) {
+func (o Outputs) CrossEntropies() ([]float64, error) {
 	return each(o, func(u *surprisals, y int) float64 { return u.s[y] })
 }
 
 // MeanCrossEntropy returns the mean of CrossEntropies.
-func MeanCrossEntropy(o Outputs) (float64, error) {
-	ce, err := CrossEntropies(o)
+func (o Outputs) MeanCrossEntropy() (float64, error) {
+	ce, err := o.CrossEntropies()
 	if err != nil {
 		return 0, err
 	}
@@ -19,7 +23,7 @@ func MeanCrossEntropy(o Outputs) (float64, error) {
 }
 
 // Confidences returns the largest probability of each sample, whatever its label.
-func Confidences(o Outputs) ([]float64, error) {
+func (o Outputs) Confidences() ([]float64, error) {
 	return each(o, func(u *surprisals, _ int) float64 { return math.Exp(u.logTop()) })
 }
 
@@ -29,7 +33,7 @@ func Confidences(o Outputs) ([]float64, error) {
 //
 // Reference: Carlini et al., "Membership Inference Attacks From First
 // Principles", arXiv 2112.03570, section 4.2.
-func LogitMargins(o Outputs) ([]float64, error) {
+func (o Outputs) LogitMargins() ([]float64, error) {
 	if err := needClasses(o); err != nil {
 		return nil, err
 	}
@@ -37,7 +41,7 @@ func LogitMargins(o Outputs) ([]float64, error) {
 }
 
 // Entropies returns the entropy −Σ p log p of each sample's prediction, in nats.
-func Entropies(o Outputs) ([]float64, error) {
+func (o Outputs) Entropies() ([]float64, error) {
 	return each(o, func(u *surprisals, _ int) float64 { return u.entropy() })
 }
 
@@ -47,7 +51,7 @@ func Entropies(o Outputs) ([]float64, error) {
 //
 // Reference: Song & Mittal, "Systematic Evaluation of Privacy Risks of Machine
 // Learning Models", USENIX Security 2021, equation 8.
-func ModifiedEntropies(o Outputs) ([]float64, error) {
+func (o Outputs) ModifiedEntropies() ([]float64, error) {
 	if err := needClasses(o); err != nil {
 		return nil, err
 	}
@@ -75,10 +79,19 @@ func each(o Outputs, f func(u *surprisals, y int) float64) ([]float64, error) {
 	return out, nil
 }
 
+// mean returns the mean of finite numbers, which is finite.
 func mean(x []float64) float64 {
 	var sum float64
 	for _, v := range x {
 		sum += v
 	}
-	return sum / float64(len(x))
+	if finite.Is(sum) {
+		return sum / float64(len(x))
+	}
+	scale := powerAbove(x)
+	sum = 0
+	for _, v := range x {
+		sum += v / scale
+	}
+	return clampFinite(sum / float64(len(x)) * scale)
 }

@@ -1,49 +1,48 @@
-package distance
+package released
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
+	"sync"
+
+	"github.com/dlfd-go/unlearn/distance"
+	"github.com/dlfd-go/unlearn/internal/finite"
 )
 
-// ReleasedSinkhorn reproduces the Sinkhorn distance in the code released with
+// Sinkhorn reproduces the Sinkhorn distance in the code released with
 // Choi and Na, Distribution-level feature distancing (2025), for comparison:
 // cosine cost, potentials in float32, a log-sum-exp with 1e-6 added inside the
 // logarithm and without subtraction of the maximum, a stop on the sum of the
 // changes in cost units, ⟨P, C⟩ as the value, and the gradient of the loop
 // unrolled, as automatic differentiation gives it.
 //
-// It never reports ErrNotConverged, because the original does not: read
-// Stats.MarginalError. Use Sinkhorn for anything else.
-type ReleasedSinkhorn struct {
+// It never reports distance.ErrNotConverged, because the original does not: read
+// Stats.MarginalError. Use distance.Sinkhorn for anything else.
+type Sinkhorn struct {
 	Epsilon   float64 // If it is zero, .01 is used.
 	MaxIter   int     // If it is zero, 50 is used.
 	Threshold float64 // on Σ|change of u|. If it is zero, .1 is used.
 	LogOffset float64 // inside the logarithm. If it is zero, 1e-6 is used.
 }
 
-func (r ReleasedSinkhorn) resolve() (ReleasedSinkhorn, error) {
-	if r.Epsilon == 0 {
-		r.Epsilon = .01
-	}
-	if r.MaxIter == 0 {
-		r.MaxIter = 50
-	}
-	if r.Threshold == 0 {
-		r.Threshold = .1
-	}
-	if r.LogOffset == 0 {
-		r.LogOffset = 1e-6
-	}
+func (r Sinkhorn) resolve() (Sinkhorn, error) {
+	r.Epsilon, r.MaxIter = cmp.Or(r.Epsilon, .01), cmp.Or(r.MaxIter, 50)
+	r.Threshold, r.LogOffset = cmp.Or(r.Threshold, .1), cmp.Or(r.LogOffset, 1e-6)
 	if !(r.Epsilon > 0) || r.MaxIter < 0 || r.MaxIter > 1<<20 || !(r.Threshold > 0) || !(r.LogOffset > 0) {
-		return r, fmt.Errorf("%w: %+v, want every field > 0 and at most 1<<20 sweeps", ErrParameter, r)
+		return r, fmt.Errorf("%w: %+v, want every field > 0 and at most 1<<20 sweeps", distance.ErrParameter, r)
 	}
 	return r, nil
 }
 
 // Properties implements Propertied: the early stop leaves few laws.
-func (ReleasedSinkhorn) Properties() Properties {
-	return Properties{Nonnegative: true, Rotation: true, RowScale: true, Tol: 2e-3}
+func (Sinkhorn) Properties() distance.Properties {
+	return distance.Properties{Nonnegative: true, Rotation: true, RowScale: true, Tol: 2e-3}
 }
+
+// runs keeps the memory of past runs.
+var runs = sync.Pool{New: func() any { return new(unrolled) }}
 
 // unrolled is one run of the released loop: u and v hold the potentials before
 // the first and after every sweep.
@@ -57,14 +56,16 @@ type unrolled struct {
 }
 
 // Eval implements Distance in O(MaxIter·N·M + N·M·Dim). Weights are refused.
-func (r ReleasedSinkhorn) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error) {
+func (r Sinkhorn) Eval(ws *distance.Workspace, gx, gy []float64, x, y distance.Sample) (float64, error) {
 	ws = ws.Enter()
 	defer ws.Leave()
-	if _, _, err := begin(ws, gx, gy, x, y); err != nil {
+	if err := distance.Check(gx, gy, x, y); err != nil {
 		return 0, err
 	}
+	clear(gx)
+	clear(gy)
 	if x.W != nil || y.W != nil {
-		return 0, fmt.Errorf("%w: ReleasedSinkhorn is uniform", ErrWeights)
+		return 0, fmt.Errorf("%w: the released Sinkhorn is uniform", distance.ErrWeights)
 	}
 	r, err := r.resolve()
 	if err != nil {
@@ -72,12 +73,13 @@ func (r ReleasedSinkhorn) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (fl
 	}
 	n, m := x.N, y.N
 	c := ws.Floats(n * m)
-	Cosine{}.Matrix(ws, c, x, y)
-	t := unrolled{
-		n: n, m: m, eps: float32(r.Epsilon), offset: float32(r.LogOffset),
-		c: ws.singles.take(n * m), u: ws.singles.take(n * (r.MaxIter + 1)), v: ws.singles.take(m * (r.MaxIter + 1)),
-		la: -float32(math.Log(float64(n))), lb: -float32(math.Log(float64(m))), row: ws.singles.take(m),
-	}
+	distance.Cosine{}.Matrix(ws, c, x, y)
+	t := runs.Get().(*unrolled)
+	defer runs.Put(t)
+	t.n, t.m, t.sweeps, t.eps, t.offset = n, m, 0, float32(r.Epsilon), float32(r.LogOffset)
+	t.la, t.lb = -float32(math.Log(float64(n))), -float32(math.Log(float64(m)))
+	t.c, t.row = resize(t.c, n*m), resize(t.row, m)
+	t.u, t.v = resize(t.u, n*(r.MaxIter+1)), resize(t.v, m*(r.MaxIter+1))
 	for i, v := range c {
 		t.c[i] = float32(v)
 	}
@@ -86,15 +88,17 @@ func (r ReleasedSinkhorn) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (fl
 	ws.Stats.MarginalError = max(ws.Stats.MarginalError, t.marginalError())
 	g := ws.Floats(n * m)
 	value := t.loss(g)
-	if value-value != 0 {
-		return 0, fmt.Errorf("%w: the released loop gave %v", ErrNotFinite, value)
+	if !finite.Is(value) {
+		return 0, fmt.Errorf("%w: the released loop gave %v", distance.ErrNotFinite, value)
 	}
 	if gx != nil || gy != nil {
 		t.backward(ws, g)
-		Cosine{}.VJP(ws, gx, gy, g, c, x, y)
+		distance.Cosine{}.VJP(ws, gx, gy, g, c, x, y)
 	}
 	return value, nil
 }
+
+func resize(x []float32, n int) []float32 { return slices.Grow(x[:0], n)[:n] }
 
 func (t *unrolled) at(k int) (u, v []float32) {
 	return t.u[k*t.n : (k+1)*t.n], t.v[k*t.m : (k+1)*t.m]
@@ -182,7 +186,7 @@ func (t *unrolled) marginalError() (err float64) {
 }
 
 // backward turns P in g into the derivative of ⟨P, C⟩ in C through all sweeps.
-func (t *unrolled) backward(ws *Workspace, g []float64) {
+func (t *unrolled) backward(ws *distance.Workspace, g []float64) {
 	du, dv := ws.Floats(t.n), ws.Floats(t.m)
 	clear(du)
 	clear(dv)

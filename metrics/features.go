@@ -12,21 +12,21 @@ type Features struct {
 	N, Dim  int
 	Data    []float32 // row-major N×Dim
 	Classes int
-	Labels  []int // in [0, Classes); LinearCKA does not read them
+	Labels  []int // in [0, Classes); CKA does not read them
 }
 
-func (f Features) check() error {
+func (f Features) check(what string) error {
 	if f.N < 1 || f.Dim < 1 {
-		return fmt.Errorf("metrics: %w: features are %d×%d", ErrEmpty, f.N, f.Dim)
+		return fmt.Errorf("metrics: %w: %s are %d×%d", ErrEmpty, what, f.N, f.Dim)
 	}
-	return checkMatrix("features", f.Data, f.N, f.Dim)
+	return checkMatrix(what, f.Data, f.N, f.Dim)
 }
 
-func (f Features) checkLabelled() error {
-	if err := f.check(); err != nil {
+func (f Features) checkLabeled(what string) error {
+	if err := f.check(what); err != nil {
 		return err
 	}
-	return checkLabels(f.Labels, f.N, f.Classes)
+	return checkLabels(what, f.Labels, f.N, f.Classes)
 }
 
 func (f Features) row(i int) []float32 { return f.Data[i*f.Dim : (i+1)*f.Dim] }
@@ -40,12 +40,12 @@ func (f Features) row(i int) []float32 { return f.Data[i*f.Dim : (i+1)*f.Dim] }
 //
 // Reference: Fukunaga, "Introduction to Statistical Pattern Recognition" (1990),
 // section 10.2, criterion J with traces.
-func ScatterRatio(f Features) (float64, error) {
-	if err := f.checkLabelled(); err != nil {
+func (f Features) ScatterRatio() (float64, error) {
+	if err := f.checkLabeled("features"); err != nil {
 		return 0, err
 	}
 	of := byClass(f.Labels, f.Classes)
-	all := f.centre(nil)
+	all := f.center(nil)
 	var between, within float64
 	present := 0
 	for _, items := range of {
@@ -53,7 +53,7 @@ func ScatterRatio(f Features) (float64, error) {
 			continue
 		}
 		present++
-		mu := f.centre(items)
+		mu := f.center(items)
 		for j, v := range mu {
 			between += float64(len(items)) * (v - all[j]) * (v - all[j])
 		}
@@ -68,8 +68,8 @@ func ScatterRatio(f Features) (float64, error) {
 	return between / within, nil
 }
 
-// centre returns the mean of the given rows, of all if items is nil.
-func (f Features) centre(items []int) []float64 {
+// center returns the mean of the given rows, of all if items is nil.
+func (f Features) center(items []int) []float64 {
 	mu := make([]float64, f.Dim)
 	n := len(items)
 	if items == nil {
@@ -100,8 +100,8 @@ func (f Features) scatter(items []int, mu []float64) float64 {
 	return sum
 }
 
-// LinearCKA returns the linear centred kernel alignment of two activations of
-// the same samples, ‖YᵀX‖²_F / (‖XᵀX‖_F ‖YᵀY‖_F) with centred columns: 1 if they
+// CKA returns the linear centered kernel alignment of two activations of
+// the same samples, ‖YᵀX‖²_F / (‖XᵀX‖_F ‖YᵀY‖_F) with centered columns: 1 if they
 // agree up to rotation and scale, near 0 if unrelated. The dimensions may differ.
 // The estimate is biased upwards if there are fewer samples than dimensions.
 // Different N give ErrShape, constant features ErrDegenerate.
@@ -109,16 +109,17 @@ func (f Features) scatter(items []int, mu []float64) float64 {
 //
 // Reference: Kornblith et al., "Similarity of Neural Network Representations
 // Revisited", ICML 2019, equation 5.
-func LinearCKA(a, b Features) (float64, error) {
+func (f Features) CKA(g Features) (float64, error) {
+	a, b := f, g
 	for _, f := range []Features{a, b} {
-		if err := f.check(); err != nil {
+		if err := f.check("features"); err != nil {
 			return 0, err
 		}
 	}
 	if a.N != b.N {
 		return 0, fmt.Errorf("metrics: %w: features of %d and %d samples", ErrShape, a.N, b.N)
 	}
-	x, y := a.centred(), b.centred()
+	x, y := a.centered(), b.centered()
 	if mat.Norm(x, 2) == 0 || mat.Norm(y, 2) == 0 {
 		return 0, fmt.Errorf("metrics: %w: features are constant", ErrDegenerate)
 	}
@@ -138,8 +139,8 @@ func LinearCKA(a, b Features) (float64, error) {
 	return min(max(cross/norms, 0), 1), nil
 }
 
-func (f Features) centred() *mat.Dense {
-	mu := f.centre(nil)
+func (f Features) centered() *mat.Dense {
+	mu := f.center(nil)
 	x := mat.NewDense(f.N, f.Dim, nil)
 	for i := range f.N {
 		row := x.RawRowView(i)
@@ -166,46 +167,40 @@ func frobenius(a, b *mat.Dense) float64 {
 	return sum
 }
 
-// ProbeResult is the outcome of MembershipProbe.
-type ProbeResult struct {
-	Matching Matching
-	Probe    Strength
-}
-
 // MembershipProbe measures how well a linear probe tells members from
 // non-members by an activation: the cross-fitted logistic regression of Attack,
-// on class-matched samples, with all Dim features. An edit of the last layer
-// only passes every attack on outputs and fails here. Errors as for Attack.
-// Cost: O(folds·n·d²).
-func MembershipProbe(member, nonmember Features, seed uint64, opt *AttackOptions) (*ProbeResult, error) {
-	for _, f := range []Features{member, nonmember} {
-		if err := f.checkLabelled(); err != nil {
-			return nil, err
-		}
+// on class-matched samples, with all Dim features.
+//
+// It says how far the two sets differ, whatever the reason, and by itself
+// nothing about forgetting. Where members and non-members differ in more than
+// membership, being other persons for one, the probe tells that difference: on
+// Extended Yale B faces it has an AUC of .70 on the original model, on the
+// retrained one, and on one whose last layer alone was edited. Compare with the
+// probe on a retrained model, exchange the roles of the two sets, or take
+// held-out samples of the same persons. Errors as for Attack, and
+// ErrEmpty for no features. Cost: O(Folds·n·d²); memory: O(n·d).
+func MembershipProbe(member, nonmember Features, seed uint64, opt *AttackOptions) (Strength, error) {
+	if err := member.checkLabeled("members' features"); err != nil {
+		return Strength{}, err
+	}
+	if err := nonmember.checkLabeled("non-members' features"); err != nil {
+		return Strength{}, err
 	}
 	if member.Dim != nonmember.Dim || member.Classes != nonmember.Classes {
-		return nil, fmt.Errorf("metrics: %w: members have %d features and %d classes, non-members %d and %d",
+		return Strength{}, fmt.Errorf("metrics: %w: members have %d features and %d classes, non-members %d and %d",
 			ErrShape, member.Dim, member.Classes, nonmember.Dim, nonmember.Classes)
 	}
-	match, err := MatchClasses(member.Labels, nonmember.Labels, member.Classes, seed)
+	o, err := opt.resolve(member.Dim)
 	if err != nil {
-		return nil, err
+		return Strength{}, err
 	}
-	xm, ym := member.selectRows(match.Members)
-	xn, yn := nonmember.selectRows(match.NonMembers)
-	s, err := crossFitted(xm, xn, member.Dim, ym, yn, member.Classes, seed, opt)
-	if err != nil {
-		return nil, err
-	}
-	return &ProbeResult{match, s}, nil
+	return crossFitted(member.table(), nonmember.table(), seed, o)
 }
 
-func (f Features) selectRows(index []int) (x []float64, labels []int) {
-	for _, i := range index {
-		for _, v := range f.row(i) {
-			x = append(x, float64(v))
-		}
-		labels = append(labels, f.Labels[i])
+func (f Features) table() table {
+	x := make([]float64, len(f.Data))
+	for i, v := range f.Data {
+		x[i] = float64(v)
 	}
-	return x, labels
+	return table{x, f.Dim, f.Labels, f.Classes}
 }

@@ -1,0 +1,216 @@
+package dlfd
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/train"
+	"github.com/dlfd-go/unlearn/internal/rng"
+)
+
+// Align makes the model treat forget samples as it treats samples that it has
+// never seen. It is the recommended method:
+//
+//  1. Weights are shrunk and perturbed (Ash and Adams, NeurIPS 2020, arXiv
+//     1910.08475), which weakens what was memorized.
+//  2. A few epochs of descent on the retain set bring the task back, while
+//  3. the log-odds of the right class on the forget samples of every class are
+//     pushed down to the distribution that the model shows on Holdout samples of
+//     that class: a one-sided Wasserstein-1 distance, which acts as long as the
+//     forget samples tend to be the higher ones. A retrained model treats forget
+//     samples as it treats unseen ones; this asks for just that.
+//
+// The zero value has all three parts; each can be turned off. The method does no
+// feature distancing; that is [DLFD].
+type Align struct {
+	// Shrink is the factor of the weights in part 1, in (0, 1]; 1 keeps them. If
+	// it is zero, .4 is used for a model that has running statistics of batch
+	// norm, which take up the change of scale, and 1 for any other, in which
+	// signals would fade from layer to layer.
+	Shrink float64
+	// Perturb scales the noise of part 1. A weight with fan-in n gets normal
+	// noise with standard deviation Perturb/√(3n), that of PyTorch's default
+	// initialization for Perturb 1. If it is zero, .8 is used where Shrink is
+	// below 1, and none is added where it is 1; Off adds none.
+	Perturb float64
+
+	// NoNorms leaves a model without batch norm as it is. By default a model that
+	// has no running statistics and can be given batch norm (see
+	// feature.NormInserter) has it from before part 1 until the end, when it is
+	// folded into the weights.
+	NoNorms bool
+
+	// Match is the weight of part 3. If it is zero, .1 is used where Shrink is
+	// below 1, and .3 where it is 1; Off leaves it out.
+	Match float64
+
+	// Epochs is the number of passes over the retain set, beside which part 3
+	// makes as many over the forget set, its batches spread evenly. If it is
+	// zero, 3 is used, or as many as make 50 steps.
+	Epochs int
+	// Rate is the first learning rate of SGD with momentum .9 and weight decay
+	// 5e-4. If it is zero, .03 is used for a model with running statistics of
+	// batch norm, and .003 for any other.
+	Rate float64
+	// Schedule scales the learning rate. If it is nil, train.Cosine is used.
+	Schedule train.Schedule `json:"-"`
+}
+
+// insertNorms gives the model batch norm where part 1 is going to change weights.
+func (a Align) insertNorms(ctx context.Context, s *Session) (fold func() error, err error) {
+	if a.NoNorms || a.Shrink == 1 && a.Perturb <= 0 {
+		return func() error { return nil }, nil
+	}
+	return s.InsertNorms(ctx)
+}
+
+// Name implements Namer.
+func (Align) Name() string { return "Align" }
+
+// Unlearn implements Unlearner. It reads all three datasets. Cost: Epochs
+// passes over Retain, forward and backward; for Match as many over Forget, with
+// as many forward passes of Holdout batches; where part 1 changes weights and there
+// is batch norm, 30 batches forward for its statistics; two scores.
+func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error) {
+	return Run(ctx, a.Name(), m, data, opt, Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *Session) error {
+		fold, err := a.insertNorms(ctx, s)
+		if err != nil {
+			return err
+		}
+		a, err := a.resolve(train.HasStatistics(s.Model.Spec()), s.StepsPerEpoch(s.Data.Retain))
+		if err != nil {
+			return err
+		}
+		s.Result.Settings = a
+		score, err := newScorer(s, defaultSteering())
+		if err != nil {
+			return err
+		}
+		if err := score.take(ctx, s); err != nil {
+			return err
+		}
+		if s.Spent() { // before the weights are touched
+			return nil
+		}
+		if err := a.run(ctx, s); err != nil {
+			return err
+		}
+		if err := fold(); err != nil {
+			return err
+		}
+		return score.take(ctx, s)
+	})
+}
+
+// resolve returns a copy of a with its defaults filled in.
+func (a Align) resolve(statistics bool, stepsPerEpoch int) (Align, error) {
+	shrink, rate := 1., .003
+	if statistics {
+		shrink, rate = .4, .03
+	}
+	a.Shrink, a.Rate = cmp.Or(a.Shrink, shrink), cmp.Or(a.Rate, rate)
+	perturb, match := .8, .1
+	if a.Shrink == 1 {
+		perturb, match = Off, .3
+	}
+	a.Perturb, a.Match = cmp.Or(a.Perturb, perturb), cmp.Or(a.Match, match)
+	a.Epochs = cmp.Or(a.Epochs, max(3, (50+stepsPerEpoch-1)/stepsPerEpoch))
+	if a.Schedule == nil {
+		a.Schedule = train.Cosine
+	}
+	if !(a.Shrink > 0 && a.Shrink <= 1) || !isWeight(a.Perturb) || !isWeight(a.Match) {
+		return a, fmt.Errorf("%w: Shrink %v, Perturb %v, Match %v", ErrParameter, a.Shrink, a.Perturb, a.Match)
+	}
+	return a, checkDescent(a.Epochs, a.Rate)
+}
+
+func checkDescent(epochs int, rate float64) error {
+	if epochs < 1 || !(rate > 0) || math.IsInf(rate, 0) {
+		return fmt.Errorf("%w: Epochs %d, Rate %v", ErrParameter, epochs, rate)
+	}
+	return nil
+}
+
+// isWeight reports whether v is positive and finite, or Off.
+func isWeight(v float64) bool { return v == Off || v > 0 && !math.IsInf(v, 0) }
+
+// run carries out the three parts on s.Model, which may be any model.
+func (a Align) run(ctx context.Context, s *Session) error {
+	changed := a.Shrink < 1 || a.Perturb != Off
+	if changed {
+		if err := shrinkAndPerturb(s.Model, a.Shrink, max(a.Perturb, 0), s.Seed("perturb weights")); err != nil {
+			return err
+		}
+	}
+	if err := a.descend(ctx, s); err != nil {
+		return err
+	}
+	if !changed || !train.HasStatistics(s.Model.Spec()) {
+		return nil
+	}
+	if err := recomputeStatistics(ctx, s); err != nil {
+		return fmt.Errorf("statistics of batch norm: %w", err)
+	}
+	return nil
+}
+
+// descend is parts 2 and 3.
+func (a Align) descend(ctx context.Context, s *Session) error {
+	d := Descent{Epochs: a.Epochs, Optimizer: sgd(a.Rate), Schedule: a.Schedule}
+	if a.Match != Off {
+		match := newMatching(s, a.Match)
+		defer match.stop()
+		d.Gradient = match.gradient
+	}
+	return s.Descend(ctx, d)
+}
+
+// shrinkAndPerturb changes the weights of linear and convolutional layers, which
+// are the trainable parameters with more than one axis.
+func shrinkAndPerturb(m feature.Trainable, shrink, noise float64, seed uint64) error {
+	for i, p := range m.Spec().Params {
+		if !p.Trainable || len(p.Shape) < 2 {
+			continue
+		}
+		r := rng.Stream(seed, "parameter", i)
+		sd := noise / math.Sqrt(3*float64(feature.Size(p.Shape[1:])))
+		buf := make([]float32, feature.Size(p.Shape))
+		err := feature.UpdateParam(m, i, buf, func(w []float32) {
+			for j, v := range w {
+				w[j] = float32(shrink*float64(v) + sd*r.NormFloat64())
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recomputeStatistics runs retain batches forward until the running statistics
+// of batch norm are those of the new weights. Shrinking changed them at a stroke,
+// and a short descent does not make up for it: with the usual momentum of .1, what
+// is left of an old value after these batches is .9³⁰ = 4 % of the error at the
+// end of the descent.
+func recomputeStatistics(ctx context.Context, s *Session) error {
+	const batches = 30
+	next, stop := s.Cycle(s.Data.Retain, "settle order") // the name of the stream fixes the bits
+	defer stop()
+	for i := range batches {
+		b, err := next()
+		if err != nil {
+			return err
+		}
+		if len(b.Labels) == 1 { // one value has no variance; see train.Descent
+			return nil
+		}
+		mode := feature.Mode{Train: true, Track: true, Seed: s.Seed("settle dropout", i)}
+		if err := feature.ForwardMode(ctx, s.Model, mode, b.X, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

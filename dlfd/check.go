@@ -1,0 +1,173 @@
+package dlfd
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/finite"
+)
+
+// namedSet is a dataset of a request.
+type namedSet struct {
+	name string
+	feature.Dataset
+	needed bool // the method reads it
+}
+
+// check returns an error unless the datasets that are needed are there, those
+// that are there fit the model and one another, every sample that is needed is
+// finite and has a label that the model knows, Retain has more than one class, and
+// no two sets share what they must not. It reads each set once.
+func (s *Session) check(needs Needs) error {
+	// Retain, the largest, comes last: the samples of the others are remembered.
+	sets := []namedSet{{"forget", s.Data.Forget, needs.Forget}, {"holdout", s.Data.Holdout, needs.Holdout}, {"retain", s.Data.Retain, needs.Retain}}
+	spec := s.Model.Spec()
+	for _, c := range []int{2, 0, 1} { // errors are told in the order of Data
+		if err := sets[c].fits(spec); err != nil {
+			return err
+		}
+	}
+	sets = slices.DeleteFunc(sets, namedSet.missing)
+	for i, a := range sets {
+		for _, b := range sets[:i] {
+			if err := feature.CheckClasses(a.Dataset, b.Dataset); err != nil {
+				return fmt.Errorf("%s and %s: %w", a.name, b.name, err)
+			}
+		}
+	}
+	s.Result.Overlap = feature.SharedIdentities(s.Data.Retain, s.Data.Forget)
+	seen := make(samples)
+	for _, set := range sets {
+		shared, err := seen.read(set, spec.Classes())
+		if err != nil {
+			return fmt.Errorf("%s: %w", set.name, err)
+		}
+		s.Result.Shared = append(s.Result.Shared, shared...)
+	}
+	return s.reportOverlap()
+}
+
+func (d namedSet) missing() bool { return d.Dataset == nil || d.Len() == 0 }
+
+func (d namedSet) fits(spec feature.Spec) error {
+	if d.missing() {
+		if d.needed {
+			return fmt.Errorf("%w: %s", ErrEmpty, d.name)
+		}
+		return nil
+	}
+	if !slices.Equal(d.Shape(), spec.Input) {
+		return fmt.Errorf("%w: %s has samples of shape %v, the model takes %v", feature.ErrShape, d.name, d.Shape(), spec.Input)
+	}
+	if d.Classes() > spec.Classes() {
+		return fmt.Errorf("%w: %s has %d classes, the model %d", feature.ErrLabel, d.name, d.Classes(), spec.Classes())
+	}
+	return nil
+}
+
+// samples knows samples by a hash of their values. Two samples with equal hashes
+// of 128 bits are taken for equal.
+type samples map[[16]byte]place
+
+type place struct {
+	set   string
+	index int
+}
+
+// read goes through a set, so that a bad sample is told before any work and not
+// when, or if, a method comes across it. It returns the samples that stand in a
+// set that was read before, and remembers those of all sets but retain. Memory:
+// 16 bytes and a place a sample that is remembered.
+func (k samples) read(d namedSet, classes int) ([]Shared, error) {
+	var shared []Shared
+	var buf []byte
+	last := d.name == "retain"
+	first, several := -1, false // the first label; there is another
+	for b, err := range feature.Batches(d, 256, nil) {
+		if err != nil {
+			return nil, err
+		}
+		for i, label := range b.Labels {
+			row, index := b.X.Row(i), b.Index[i]
+			if first < 0 {
+				first = label
+			}
+			several = several || label != first
+			if err := d.checkSample(index, row, label); err != nil {
+				return nil, err
+			}
+			var id [16]byte
+			id, buf = hash(row, buf)
+			if p, ok := k[id]; ok && p.set != d.name {
+				shared = append(shared, Shared{Sets: [2]string{d.name, p.set}, Index: [2]int{index, p.index}})
+			} else if !ok && !last {
+				k[id] = place{d.name, index}
+			}
+		}
+	}
+	if last && d.needed && !several {
+		return nil, fmt.Errorf("%w: all %d samples have label %d of %d classes; a descent on them would teach the model to say nothing else",
+			ErrParameter, d.Len(), first, classes)
+	}
+	return shared, nil
+}
+
+func (d namedSet) checkSample(i int, x []float32, label int) error {
+	if !d.needed {
+		return nil
+	}
+	if label < 0 || label >= d.Classes() {
+		return fmt.Errorf("%w: sample %d has label %d of %d classes", feature.ErrLabel, i, label, d.Classes())
+	}
+	if j := finite.First(x); j >= 0 {
+		return fmt.Errorf("%w: element %d of sample %d is %v", feature.ErrNotFinite, j, i, x[j])
+	}
+	return nil
+}
+
+// hash returns 128 bits of a SHA-256 of x, and the buffer it used, for the next.
+func hash(x []float32, buf []byte) ([16]byte, []byte) {
+	buf = buf[:0]
+	for _, v := range x {
+		buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
+	}
+	sum := sha256.Sum256(buf)
+	return [16]byte(sum[:16]), buf
+}
+
+// reportOverlap tells what stands in two sets, and returns an error unless that
+// is allowed.
+func (s *Session) reportOverlap() error {
+	ids, shared := s.Result.Overlap, s.Result.Shared
+	if len(ids) == 0 && len(shared) == 0 {
+		return nil
+	}
+	s.emit(Event{Overlap: ids, Shared: shared})
+	if s.opt.AllowOverlap {
+		return nil
+	}
+	const hint = "Options.AllowOverlap goes on all the same"
+	const most = 5
+	if len(ids) > 0 {
+		return fmt.Errorf("%w: retain and forget both have samples of %q%s; %s", ErrOverlap, ids[:min(len(ids), most)], more(len(ids)-most), hint)
+	}
+	text := ""
+	for i, p := range shared[:min(len(shared), most)] {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("sample %d of %s is sample %d of %s", p.Index[0], p.Sets[0], p.Index[1], p.Sets[1])
+	}
+	return fmt.Errorf("%w: %s%s; %s", ErrOverlap, text, more(len(shared)-most), hint)
+}
+
+func more(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
+}

@@ -1,0 +1,100 @@
+package dlfd
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/train"
+	"github.com/dlfd-go/unlearn/internal/rng"
+)
+
+// Descent says how a session descends on the retain set.
+type Descent struct {
+	Epochs    int // passes over Retain; at least 1
+	Optimizer train.Optimizer
+	// Schedule scales the learning rate. If it is nil, train.Constant is used.
+	Schedule train.Schedule
+	// Train says which parameters change, running statistics included. If it is
+	// nil, all trainable ones and all statistics do.
+	Train func(feature.Param) bool
+	// Gradient accumulates what a step moves along. If it is nil, that is the
+	// gradient of the mean cross-entropy of the batch.
+	Gradient func(ctx context.Context, s *Step) error
+	// After, where not nil, is called when a step has been recorded.
+	After func(ctx context.Context) error
+}
+
+// Step is one step of a Descent. Its methods accumulate the gradient.
+type Step struct {
+	*train.Step
+	// Point is recorded for the step. A Gradient sets what it knows.
+	Point Point
+}
+
+// Descend takes one step for every batch of every epoch of Retain, until the
+// budget is spent. Orders and dropout masks are those of the streams "retain
+// order" and "dropout" of the session. The loop, its treatment of batches of one
+// sample, and its errors are those of train.Descent.
+func (s *Session) Descend(ctx context.Context, d Descent) error {
+	s.Steps = d.Epochs * s.StepsPerEpoch(s.Data.Retain)
+	step := new(Step)
+	return train.Descent{
+		Epochs: d.Epochs, BatchSize: s.BatchSize, Optimizer: d.Optimizer, Schedule: d.Schedule, Train: d.Train,
+		Order:  func(epoch int) rand.Source { return rng.Stream(s.opt.Seed, "retain order", epoch) },
+		Seed:   func(n int) uint64 { return s.Seed("dropout", n) },
+		Before: func() bool { return !s.Spent() },
+		Gradient: func(ctx context.Context, t *train.Step) (err error) {
+			*step = Step{Step: t}
+			if d.Gradient != nil {
+				return d.Gradient(ctx, step)
+			}
+			step.Point.Loss, err = t.CrossEntropy(ctx, t.Mode, t.Batch.X, t.Batch.Labels, 1)
+			return err
+		},
+		After: func(*train.Step) error {
+			s.Step(step.Point)
+			if d.After == nil {
+				return nil
+			}
+			return d.After(ctx)
+		},
+	}.Run(ctx, s.Model, s.Data.Retain)
+}
+
+// Batches runs over d once in an order that depends on the seed, the purpose
+// and the epoch. Batches are those of train.Batches.
+func (s *Session) Batches(d feature.Dataset, purpose string, epoch int) iter.Seq2[feature.Batch, error] {
+	return train.Batches(s.Model.Spec(), d, s.BatchSize, rng.Stream(s.opt.Seed, purpose, epoch))
+}
+
+// Cycle returns a function that gives one batch of d after the other without
+// end, shuffled anew for each pass, and a function that must be called when no
+// more are wanted. The batch is valid until the next. An empty dataset gives an
+// error wrapping ErrEmpty.
+func (s *Session) Cycle(d feature.Dataset, purpose string) (next func() (feature.Batch, error), stop func()) {
+	pull, stop := iter.Pull2(func(yield func(feature.Batch, error) bool) {
+		if d == nil || d.Len() == 0 {
+			yield(feature.Batch{}, fmt.Errorf("%w: nothing to cycle through", ErrEmpty))
+			return
+		}
+		for pass := 0; ; pass++ {
+			for b, err := range s.Batches(d, purpose, pass) {
+				if !yield(b, err) {
+					return
+				}
+			}
+		}
+	})
+	return func() (feature.Batch, error) {
+		b, err, _ := pull()
+		return b, err
+	}, stop
+}
+
+// StepsPerEpoch returns the number of batches in one pass over d.
+func (s *Session) StepsPerEpoch(d feature.Dataset) int {
+	return train.BatchCount(s.Model.Spec(), d, s.BatchSize)
+}

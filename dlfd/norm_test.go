@@ -1,0 +1,171 @@
+package dlfd_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/nn"
+)
+
+// plainNet returns a network with a shortcut and no batch norm, or with norms
+// where they are inserted. The first layer has a bias if bias is set.
+func plainNet(t *testing.T, norms, bias bool) *nn.Network {
+	t.Helper()
+	b := nn.NewBuilder(5, 1, 8, 8)
+	conv := func(name string, x nn.Value, bias bool) nn.Value {
+		x = b.Conv(name, x, nn.Conv{Out: 8, Kernel: 3, Pad: 1, Bias: bias})
+		if norms {
+			x = b.BatchNorm(name+".bn", x)
+		}
+		return x
+	}
+	x := b.ReLU(conv("one", b.Input(), bias))
+	x = b.ReLU(b.Add(conv("three", b.ReLU(conv("two", x, true)), true), x))
+	m, err := b.Build(b.Linear("fc", b.Flatten(b.GlobalAveragePool(x)), 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func logitsOf(t *testing.T, m feature.Model, d feature.Dataset) []float32 {
+	t.Helper()
+	x, index := feature.NewTensor(append([]int{d.Len()}, d.Shape()...)...), make([]int, d.Len())
+	for i := range index {
+		index[i] = i
+	}
+	if err := d.Read(index, x.Data, make([]int, d.Len())); err != nil {
+		t.Fatal(err)
+	}
+	out := feature.NewTensor(d.Len(), m.Spec().Classes())
+	if err := m.Forward(context.Background(), x, []string{m.Spec().Logits}, []feature.Tensor{out}); err != nil {
+		t.Fatal(err)
+	}
+	return out.Data
+}
+
+// TestInsertedNormsAreRealOnes: unlearning a model without batch norm gives what
+// unlearning the model with norms of the same statistics gives, folded.
+func TestInsertedNormsAreRealOnes(t *testing.T) {
+	data := imageData()
+	m, real := plainNet(t, false, true), plainNet(t, true, true)
+	normed, err := m.InsertNorms(context.Background(), data.Retain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := feature.Snapshot(normed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Restore(real); err != nil {
+		t.Fatal(err)
+	}
+	res := unlearn(t, dlfd.Align{}, m, data)
+	if s := res.Settings.(dlfd.Align); s.Shrink != .4 || s.Rate != .03 {
+		t.Errorf("settings %+v are not those of a model with batch norm", s)
+	}
+	unlearn(t, dlfd.Align{}, real, data)
+	a, b := logitsOf(t, m, data.Holdout), logitsOf(t, real, data.Holdout)
+	var top, apart float64
+	for i, v := range a {
+		top, apart = max(top, math.Abs(float64(v))), max(apart, math.Abs(float64(v)-float64(b[i])))
+	}
+	if !(apart <= 1e-5*top) { // rounding of float32 over four layers
+		t.Errorf("logits are %g apart, the largest is %g", apart, top)
+	}
+}
+
+// TestNormsLeaveNothingBehind: a run that takes no step, is cancelled or panics
+// leaves every bit.
+func TestNormsLeaveNothingBehind(t *testing.T) {
+	m := plainNet(t, false, true)
+	before := weights(t, m)
+	run := func(ctx context.Context, opt dlfd.Options) (*dlfd.Result, error) {
+		opt.Seed, opt.BatchSize = 1, 8
+		return dlfd.Align{}.Unlearn(ctx, m, imageData(), &opt)
+	}
+	res, err := run(context.Background(), dlfd.Options{Budget: dlfd.Budget{Passes: 1}})
+	if err != nil || res.Stop != dlfd.BudgetSpent || res.Ledger.Steps != 0 {
+		t.Errorf("a budget of one pass: %+v, %v", res, err)
+	}
+	if !slices.Equal(before, weights(t, m)) {
+		t.Error("a run without a step changed the weights")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	stop := func(e dlfd.Event) {
+		if e.Step == 3 {
+			cancel()
+		}
+	}
+	if _, err := run(ctx, dlfd.Options{Observer: stop}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled run: %v", err)
+	}
+	if !slices.Equal(before, weights(t, m)) {
+		t.Error("a cancelled run changed the weights")
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = run(context.Background(), dlfd.Options{Observer: func(e dlfd.Event) {
+			if e.Step == 3 {
+				panic("observer")
+			}
+		}})
+	}()
+	if !slices.Equal(before, weights(t, m)) {
+		t.Error("a run that panicked changed the weights")
+	}
+}
+
+// TestNormsAreCountedAndCanBeLeftOut compares the work with norms and without.
+func TestNormsAreCountedAndCanBeLeftOut(t *testing.T) {
+	align := dlfd.Align{Shrink: .9, Rate: .01, Epochs: 1}
+	bare := align
+	bare.NoNorms = true
+	a, b := unlearn(t, align, plainNet(t, false, true), imageData()), unlearn(t, bare, plainNet(t, false, true), imageData())
+	// One pass of the 40 retain samples for the statistics that norms start from,
+	// and 30 batches of 8 for those that they end with.
+	if got := a.Ledger.Forward - b.Ledger.Forward; got != 40+30*8 || a.Ledger.Backward != b.Ledger.Backward {
+		t.Errorf("ledger %+v with norms, %+v without", a.Ledger, b.Ledger)
+	}
+	c, d := plainNet(t, false, true), plainNet(t, false, true)
+	keep := dlfd.Align{Shrink: 1, Perturb: dlfd.Off}
+	unlearn(t, keep, c, imageData())
+	keep.NoNorms = true
+	unlearn(t, keep, d, imageData())
+	if !slices.Equal(weights(t, c), weights(t, d)) {
+		t.Error("norms are inserted although the weights are neither shrunk nor perturbed")
+	}
+}
+
+// TestNotesOnLayersWithoutNorm: a layer that cannot have a norm is named.
+func TestNotesOnLayersWithoutNorm(t *testing.T) {
+	res := unlearn(t, dlfd.Align{}, plainNet(t, false, false), imageData())
+	if len(res.Notes) != 1 || !strings.HasPrefix(res.Notes[0], "one has no norm") {
+		t.Errorf("notes are %q", res.Notes)
+	}
+	if res = unlearn(t, dlfd.Align{}, conv(t), imageData()); len(res.Notes) != 0 {
+		t.Errorf("notes on a model with batch norm: %q", res.Notes)
+	}
+}
+
+func TestBitsWithNorms(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	var first []float32
+	for _, threads := range []int{1, 2, 4} {
+		runtime.GOMAXPROCS(threads)
+		m := plainNet(t, false, true)
+		unlearn(t, dlfd.Align{}, m, imageData())
+		if w := weights(t, m); first == nil {
+			first = w
+		} else if !slices.Equal(first, w) {
+			t.Errorf("other bits on %d threads", threads)
+		}
+	}
+}

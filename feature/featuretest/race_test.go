@@ -1,0 +1,5 @@
+//go:build race
+
+package featuretest_test
+
+func init() { raced = true }

@@ -1,0 +1,206 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/finite"
+)
+
+// MaxBatch is the largest number of samples a step.
+const MaxBatch = 1 << 20
+
+// Descent is the one loop that every training runs: passes over a dataset, with
+// one change of the parameters a batch.
+//
+// Where the model has running statistics of batch norm, a last batch of one
+// sample is joined to the batch before it, as one value has no variance. A
+// dataset of one sample, or a BatchSize of 1, leaves only such batches: they run
+// in evaluation mode, with the statistics that the model has, which do not move.
+type Descent struct {
+	Epochs    int // passes over the data; at least 1
+	BatchSize int // from 1 to MaxBatch
+	Optimizer Optimizer
+	// Schedule scales the learning rate. If it is nil, Constant is used.
+	Schedule Schedule
+	// Train says which parameters change, running statistics included. If it is
+	// nil, all trainable ones and all statistics do.
+	Train func(feature.Param) bool
+	// Order shuffles the samples of an epoch. If it is nil, or returns nil, the
+	// order is that of the dataset.
+	Order func(epoch int) rand.Source
+	// Seed returns the seed of a step's dropout masks. If it is nil, zero is.
+	Seed func(step int) uint64
+
+	// Before, where not nil, is asked before each step; false ends the descent.
+	Before func() bool
+	// Gradient accumulates what a step moves along, by methods of Step, and may
+	// set its Loss. If it is nil, that is the gradient of the mean cross-entropy of
+	// the batch.
+	Gradient func(ctx context.Context, s *Step) error
+	// After, where not nil, is called after each step.
+	After func(s *Step) error
+}
+
+// Step is one step of a Descent. It is valid until the next.
+type Step struct {
+	*Stepper
+	// Batch has the samples of the step, and Mode is the mode for them: training,
+	// with statistics that move.
+	Batch feature.Batch
+	Mode  feature.Mode
+	Epoch int
+	// Number of Of steps in all, counted from 0.
+	Number, Of int
+	// PerEpoch is the number of steps of an epoch.
+	PerEpoch int
+	// Loss is what the step reports.
+	Loss float64
+
+	logits []string
+}
+
+// CrossEntropy adds the gradient of weight times the mean cross-entropy of a
+// batch, in a mode, and returns the cross-entropy itself. One that is not finite
+// gives an error wrapping ErrDiverged.
+func (s *Step) CrossEntropy(ctx context.Context, mode feature.Mode, x feature.Tensor, labels []int, weight float64) (float64, error) {
+	var loss float64
+	err := s.Accumulate(ctx, mode, x, s.logits, func(val, cot []feature.Tensor) (err error) {
+		if _, err = feature.CrossEntropy(val[0], cot[0], labels, weight); err != nil {
+			return err
+		}
+		loss, err = feature.CrossEntropy(val[0], feature.Tensor{}, labels, 1)
+		if err == nil && !finite.Is(loss) {
+			err = fmt.Errorf("train: %w: the loss is %v", ErrDiverged, loss)
+		}
+		return err
+	})
+	return loss, err
+}
+
+// ModeFor returns the mode for a batch other than that of the step: as the
+// step's, but the statistics, which follow the step's own batch, do not move.
+func (s *Step) ModeFor(b feature.Batch) feature.Mode {
+	mode := s.Mode
+	mode.Track = false
+	return batchMode(s.Model.Spec(), mode, len(b.Labels))
+}
+
+// Run descends on d. The error of a step says its number. After an error m holds
+// the parameters of the last whole step. Errors: ErrParameter, ErrEmpty,
+// ErrDiverged, and those of the model, the data and the functions.
+func (d Descent) Run(ctx context.Context, m feature.Trainable, data feature.Dataset) error {
+	if d.Epochs < 1 || d.BatchSize < 1 || d.BatchSize > MaxBatch || d.Optimizer == nil {
+		return fmt.Errorf("train: %w: Epochs %d, BatchSize %d (at most %d), Optimizer %v", ErrParameter, d.Epochs, d.BatchSize, MaxBatch, d.Optimizer)
+	}
+	if data == nil || data.Len() == 0 {
+		return fmt.Errorf("train: %w: there is nothing to train on", feature.ErrEmpty)
+	}
+	spec := m.Spec()
+	stepper, err := NewStepper(m, d.Optimizer, d.Train)
+	if err != nil {
+		return err
+	}
+	s := &Step{Stepper: stepper, logits: []string{spec.Logits}, PerEpoch: BatchCount(spec, data, d.BatchSize)}
+	if d.Epochs > math.MaxInt/s.PerEpoch {
+		return fmt.Errorf("train: %w: %d epochs of %d steps", ErrParameter, d.Epochs, s.PerEpoch)
+	}
+	s.Of = d.Epochs * s.PerEpoch
+	for s.Epoch = range d.Epochs {
+		more, err := d.epoch(ctx, s, data)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// epoch makes one pass over the data. It returns false where Before ended it.
+func (d Descent) epoch(ctx context.Context, s *Step, data feature.Dataset) (bool, error) {
+	var order rand.Source
+	if d.Order != nil {
+		order = d.Order(s.Epoch)
+	}
+	for b, err := range Batches(s.Model.Spec(), data, d.BatchSize, order) {
+		if err != nil {
+			return false, err
+		}
+		if d.Before != nil && !d.Before() {
+			return false, nil
+		}
+		s.Batch, s.Loss = b, 0
+		if err := d.step(ctx, s); err != nil {
+			return false, fmt.Errorf("step %d: %w", s.Number, err)
+		}
+		s.Number++
+	}
+	return true, nil
+}
+
+func (d Descent) step(ctx context.Context, s *Step) error {
+	mode := feature.Mode{Train: true, Track: true}
+	if d.Seed != nil {
+		mode.Seed = d.Seed(s.Number)
+	}
+	s.Mode = batchMode(s.Model.Spec(), mode, len(s.Batch.Labels))
+	scale := 1.
+	if d.Schedule != nil {
+		scale = d.Schedule(float64(s.Number) / float64(s.Of))
+	}
+	err := s.whole(s.Mode, scale, func() (err error) {
+		if d.Gradient != nil {
+			return d.Gradient(ctx, s)
+		}
+		s.Loss, err = s.CrossEntropy(ctx, s.Mode, s.Batch.X, s.Batch.Labels, 1)
+		return err
+	})
+	if err != nil || d.After == nil {
+		return err
+	}
+	return d.After(s)
+}
+
+// Batches is feature.Batches as a model with this Spec trains on them; see
+// Descent.
+func Batches(s feature.Spec, d feature.Dataset, size int, src rand.Source) iter.Seq2[feature.Batch, error] {
+	return feature.BatchesOf(d, size, least(s, size), src)
+}
+
+// BatchCount returns the number of Batches, 0 for an empty dataset or nil.
+func BatchCount(s feature.Spec, d feature.Dataset, size int) int {
+	if d == nil {
+		return 0
+	}
+	n := d.Len()
+	count := n / size
+	if rest := n % size; rest >= least(s, size) || count == 0 && rest > 0 {
+		count++
+	}
+	return count
+}
+
+// least is the smallest number of samples of a batch.
+func least(s feature.Spec, size int) int {
+	if size > 1 && HasStatistics(s) {
+		return 2
+	}
+	return 1
+}
+
+// HasStatistics reports whether a model keeps running statistics of batch norm.
+func HasStatistics(s feature.Spec) bool {
+	return slices.ContainsFunc(s.Params, func(p feature.Param) bool { return p.Kind == feature.Statistic })
+}
+
+// batchMode is the mode for a batch of n samples where mode is the one for many.
+func batchMode(s feature.Spec, mode feature.Mode, n int) feature.Mode {
+	if n == 1 && HasStatistics(s) {
+		return feature.Mode{}
+	}
+	return mode
+}
