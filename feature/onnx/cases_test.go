@@ -17,7 +17,6 @@ type caseFile struct {
 	opt   *Options
 	kind  error  // nil: it loads
 	text  string // in the error, or in a note
-	input []int  // of one sample, where the file's is dynamic
 	train int    // parameters that train; -1: any
 }
 

@@ -164,7 +164,7 @@ func (b *builder) weightInput(n *node, i int) (*param, error) {
 	case v.k != nil:
 		// Pow alone mixes types.
 		if !isFloat(v.k.typ) && n.op != "Pow" {
-			return nil, fmt.Errorf("%w: input %d (%q) is %s, want floating point", ErrFormat, i, n.in[i], typeName(v.k.typ))
+			return nil, fmt.Errorf("%w: input %d (%q) is %s, want floating point", ErrUnsupported, i, n.in[i], typeName(v.k.typ))
 		}
 		return b.hidden(*v.k)
 	}
