@@ -9,7 +9,12 @@ func TestChoose(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := newNet(t, uint64(kind), 3, 4)
 			x := n.inner(true)
-			mask := n.apply(Compare{Kind: CompareKind(kind)}, x, n.param(4))
+			limit := n.param(4)
+			copy(n.params[0], []float32{9, -9, 0, 9}) // far from x, but for the zero of And
+			if kind < int(And) {
+				n.params[0][2] = -9
+			}
+			mask := n.apply(Compare{Kind: CompareKind(kind)}, x, limit)
 			y := n.apply(Mul{}, x, n.param(3, 4))
 			n.apply(Choose{}, mask, y, n.apply(Scale(-3, .5), x))
 			n.check(mode{}, uniform(n.src, 5*12))
