@@ -182,6 +182,9 @@ func (b *builder) broken(n *node) bool {
 	})
 }
 
+// node computes a node and puts its results where later nodes find them. A result
+// that is an activation becomes a tap, under the tensor's name and the node's, so
+// that losses may use any layer.
 func (b *builder) node(n *node) error {
 	out, err := b.compute(n)
 	if err != nil {

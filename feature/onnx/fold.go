@@ -9,6 +9,8 @@ import (
 // folds computes operators on constants. An absent optional input is nil.
 var folds map[string]func(b *builder, n *node, in []*konst) ([]konst, error)
 
+// The table is filled here because folds, which look up operators, would make its
+// initialization depend on itself.
 func init() {
 	folds = map[string]func(b *builder, n *node, in []*konst) ([]konst, error){
 		"Add": arithmetic(func(t, u term, _ bool) (term, error) { return t.add(u), nil }),
@@ -72,8 +74,11 @@ func init() {
 	}
 }
 
+// one wraps the outcome of a fold with one output.
 func one(k konst, err error) ([]konst, error) { return []konst{k}, err }
 
+// arithmetic folds operators of one or more inputs from left to right. whole tells f
+// that the type has no fractions, so that a division truncates.
 func arithmetic(f func(t, u term, whole bool) (term, error)) func(*builder, *node, []*konst) ([]konst, error) {
 	return func(b *builder, n *node, in []*konst) ([]konst, error) {
 		k := *in[0]
@@ -88,6 +93,8 @@ func arithmetic(f func(t, u term, whole bool) (term, error)) func(*builder, *nod
 	}
 }
 
+// comparison folds relations. They are errors where the answer depends on the batch
+// size: a graph cannot take one way for some batches and another for others.
 func comparison(f func(t, u term) (bool, error)) func(*builder, *node, []*konst) ([]konst, error) {
 	return func(b *builder, n *node, in []*konst) ([]konst, error) {
 		if err := inputs(in, 2, 2); err != nil {
@@ -100,6 +107,7 @@ func comparison(f func(t, u term) (bool, error)) func(*builder, *node, []*konst)
 	}
 }
 
+// unary folds functions of one number, which must not depend on the batch size.
 func unary(f func(v float64) float64) func(*builder, *node, []*konst) ([]konst, error) {
 	return func(b *builder, n *node, in []*konst) ([]konst, error) {
 		return one(b.each(*in[0], func(t term) (term, error) { return fixed(t, term{}, func(x, _ float64) float64 { return f(x) }) }))
@@ -114,6 +122,7 @@ func fixed(t, u term, f func(x, y float64) float64) (term, error) {
 	return term{c: f(t.c, u.c)}, nil
 }
 
+// pick returns the larger (want 1) or the smaller (want -1) of two terms.
 func pick(t, u term, want int) (term, error) {
 	s, err := t.compare(u)
 	if s == want {
@@ -122,6 +131,7 @@ func pick(t, u term, want int) (term, error) {
 	return u, err
 }
 
+// foldMod takes remainders: exporters compute paddings to whole windows so.
 func foldMod(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 2, 2); err != nil {
 		return nil, err
@@ -144,6 +154,9 @@ func inputs(in []*konst, low, high int) error {
 	return nil
 }
 
+// foldCast rounds to the target type, so that folding a half-precision constant gives
+// what another runtime computes. A truth that depends on the batch size is an
+// error, as in a comparison.
 func foldCast(b *builder, n *node, in []*konst) ([]konst, error) {
 	to := n.int("to", 0)
 	k, err := b.each(*in[0], func(t term) (term, error) {
@@ -180,6 +193,8 @@ func rounded(typ int64, v float64) float64 {
 	return v
 }
 
+// foldShape is the shape of a constant. That of an activation is buildShape's, with
+// the batch size as an unknown.
 func foldShape(b *builder, n *node, in []*konst) ([]konst, error) {
 	dims := make([]term, len(in[0].shape))
 	for i, d := range in[0].shape {
@@ -195,6 +210,7 @@ func shapeSlice(n *node, dims []term) (konst, error) {
 	return konst{typ: typeInt64, shape: []int{len(dims)}, v: dims}, nil
 }
 
+// clampAxis limits an end of a range of axes, as Shape's attributes are limited.
 func clampAxis(a, rank int) int {
 	if a < 0 {
 		a += rank
@@ -202,10 +218,13 @@ func clampAxis(a, rank int) int {
 	return max(0, min(a, rank))
 }
 
+// foldSize counts the elements of a constant.
 func foldSize(_ *builder, _ *node, in []*konst) ([]konst, error) {
 	return []konst{number(typeInt64, float64(len(in[0].v)))}, nil
 }
 
+// foldConcat joins constants: most target shapes are joined from a part that is
+// computed and a part that is not.
 func foldConcat(b *builder, n *node, in []*konst) ([]konst, error) {
 	axis, err := n.axis("axis", 0, len(in[0].shape))
 	if err != nil {
@@ -236,6 +255,7 @@ func foldConcat(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{out}, nil
 }
 
+// foldGather picks elements, such as one length of a shape.
 func foldGather(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 2, 2); err != nil {
 		return nil, err
@@ -276,6 +296,8 @@ func wrapped(k konst, length int) ([]int, error) {
 	return index, nil
 }
 
+// foldReduceProd multiplies all elements of a list: exporters compute the length of a
+// flattened axis so.
 func foldReduceProd(b *builder, n *node, in []*konst) ([]konst, error) {
 	if len(in) > 1 || len(in[0].shape) != 1 || len(n.ints("axes")) > 1 {
 		return nil, fmt.Errorf("%w: product over some axes of a constant", ErrUnsupported)
@@ -294,6 +316,7 @@ func foldReduceProd(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{k}, nil
 }
 
+// foldWhere chooses by element. All three inputs broadcast.
 func foldWhere(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 3, 3); err != nil {
 		return nil, err
@@ -319,6 +342,8 @@ func foldWhere(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{k[1]}, nil
 }
 
+// foldRange counts: positions of windows and of tokens come of it. The number of
+// elements is checked before they are made.
 func foldRange(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 3, 3); err != nil {
 		return nil, err

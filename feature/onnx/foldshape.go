@@ -6,6 +6,7 @@ import (
 	"slices"
 )
 
+// foldConstantOfShape fills a shape, which the limit of newKonst bounds.
 func foldConstantOfShape(b *builder, n *node, in []*konst) ([]konst, error) {
 	shape, err := in[0].ints()
 	if err != nil {
@@ -27,6 +28,8 @@ func foldConstantOfShape(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{out}, err
 }
 
+// foldExpand repeats axes of length 1. The target broadcasts with the shape, so that
+// it may have ones where the shape has more.
 func foldExpand(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 2, 2); err != nil {
 		return nil, err
@@ -41,6 +44,8 @@ func foldExpand(b *builder, n *node, in []*konst) ([]konst, error) {
 	return one(b.spread(*in[0], shape))
 }
 
+// foldReshape gives the same elements another shape; nothing is copied, since no fold
+// changes its inputs.
 func foldReshape(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 2, 2); err != nil {
 		return nil, err
@@ -126,6 +131,7 @@ func inRange(axes []int, rank int) ([]int, error) {
 	return out, nil
 }
 
+// foldSqueeze drops axes of length 1: those named, or all.
 func foldSqueeze(b *builder, n *node, in []*konst) ([]konst, error) {
 	axes, given, err := b.axesOf(n, 1, 13)
 	if err == nil {
@@ -144,6 +150,8 @@ func foldSqueeze(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{{typ: in[0].typ, shape: shape, v: in[0].v}}, err
 }
 
+// foldUnsqueeze puts in axes of length 1. They are counted in the result, so that the
+// sorted list can be put in from the front.
 func foldUnsqueeze(b *builder, n *node, in []*konst) ([]konst, error) {
 	axes, _, err := b.axesOf(n, 1, 13)
 	if err == nil {
@@ -162,6 +170,7 @@ func foldUnsqueeze(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{{typ: in[0].typ, shape: shape, v: in[0].v}}, err
 }
 
+// foldFlatten makes a matrix of a constant.
 func foldFlatten(_ *builder, n *node, in []*konst) ([]konst, error) {
 	shape := in[0].shape
 	a := int(max(-maxRank, min(n.int("axis", 1), maxRank)))
@@ -174,6 +183,7 @@ func foldFlatten(_ *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{{typ: in[0].typ, shape: []int{sizeOf(shape[:a]), sizeOf(shape[a:])}, v: in[0].v}}, nil
 }
 
+// foldTile repeats every axis.
 func foldTile(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 2, 2); err != nil {
 		return nil, err
@@ -207,6 +217,7 @@ func foldTile(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{out}, err
 }
 
+// foldTranspose moves the axes of a constant.
 func foldTranspose(b *builder, n *node, in []*konst) ([]konst, error) {
 	perm, err := n.perm(len(in[0].shape))
 	if err != nil {
@@ -356,6 +367,7 @@ func steps(n, step int) []int32 {
 	return out
 }
 
+// scaled returns the offsets of places along an axis.
 func scaled(places []int, step int) []int32 {
 	out := make([]int32, len(places))
 	for i, p := range places {

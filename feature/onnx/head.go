@@ -204,6 +204,7 @@ func (f *file) undo(t string) (head, error) {
 	return head{logits: t, output: t}, nil
 }
 
+// behind lists operators in the order of computation, for a note.
 func behind(passed []string) string {
 	if len(passed) == 0 {
 		return ""

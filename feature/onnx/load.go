@@ -70,6 +70,8 @@ const (
 	defaultMaxTables     = 1 << 26
 )
 
+// resolved returns a copy of the options with the defaults in place of zeros. The
+// slices are copied: the caller may change its own afterwards.
 func resolved(opt *Options) (Options, error) {
 	o := Options{}
 	if opt != nil {
@@ -121,6 +123,9 @@ func Read(r io.Reader, opt *Options) (*Model, error) {
 	return read(r, "", o)
 }
 
+// read reads at most one byte more than the limit, to see that there is more. The
+// whole file stays in memory: saving writes the same bytes again, and weights are
+// decoded from it.
 func read(r io.Reader, folder string, opt Options) (*Model, error) {
 	data, err := io.ReadAll(io.LimitReader(r, opt.MaxBytes+1))
 	if err != nil {
@@ -162,6 +167,7 @@ func build(f *file, opt Options, folder string, skimmed bool) (*builder, *featur
 	return b, nil, err
 }
 
+// newBuilder returns a builder that has seen nothing of the file yet.
 func newBuilder(f *file, opt Options, folder string) *builder {
 	return &builder{f: f, opt: opt, folder: folder, values: map[string]value{}, named: map[string]bool{},
 		shared: map[*tensor]*weight{}, origin: map[graph.Value]origin{}, masks: map[string]bool{}}

@@ -5,6 +5,8 @@ import (
 	"slices"
 )
 
+// buildSlice takes parts of axes. Along the batch axis it may only take all, which
+// exporters write for a full slice of every axis.
 func buildSlice(b *builder, n *node) ([]value, error) {
 	d, err := b.dyn(n, 0)
 	if err != nil {
@@ -42,6 +44,8 @@ func (b *builder) length(d dyn, i int) term {
 	return t
 }
 
+// buildSplit makes a table for each part. Parts that nothing reads are left out,
+// since their names are empty.
 func buildSplit(b *builder, n *node) ([]value, error) {
 	d, err := b.dyn(n, 0)
 	if err != nil {
@@ -113,6 +117,8 @@ func (b *builder) splitSizes(n *node, length int) ([]int, error) {
 	return sizes, nil
 }
 
+// buildGather picks positions that are known when the file is read, such as the class
+// token or the axes of a query, a key and a value.
 func buildGather(b *builder, n *node) ([]value, error) {
 	d, err := b.dyn(n, 0)
 	if err != nil {
@@ -143,6 +149,8 @@ func buildGather(b *builder, n *node) ([]value, error) {
 	return result(b.table(n, d.v, offs, view, batch, 0))
 }
 
+// buildPad surrounds axes. Constant paddings become -1 in the table of positions,
+// which stands for the fill value; other modes repeat positions.
 func buildPad(b *builder, n *node) ([]value, error) {
 	d, err := b.dyn(n, 0)
 	if err != nil {

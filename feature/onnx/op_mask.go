@@ -14,6 +14,8 @@ var comparisons = map[string]graph.CompareKind{
 	"Equal": graph.Equal, "And": graph.And, "Or": graph.Or, "Xor": graph.Xor,
 }
 
+// buildComparison compares activations with each other or with constants. Weights
+// that only comparisons read have no gradient and are not trained (see trace).
 func buildComparison(b *builder, n *node) ([]value, error) {
 	if len(n.in) != 2 {
 		return nil, fmt.Errorf("%w: %d inputs, want 2", ErrFormat, len(n.in))
@@ -70,6 +72,7 @@ func (b *builder) masksOnly(name string) bool {
 	return only
 }
 
+// asksReaders is masksOnly without the answers that are known.
 func (b *builder) asksReaders(name string) bool {
 	readers := b.f.readers[name]
 	for _, i := range readers {

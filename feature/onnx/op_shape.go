@@ -25,6 +25,8 @@ func (b *builder) transpose(n *node, d dyn, perm []int) (dyn, error) {
 	return b.table(n, d.v, offs, view, axis, 0)
 }
 
+// buildTranspose moves axes. A weight stays one, with its axes in another order, so
+// that a linear layer can read it as it is stored.
 func buildTranspose(b *builder, n *node) ([]value, error) {
 	view, _ := b.shapeOf(n, 0)
 	perm, err := n.perm(len(view))
@@ -88,6 +90,9 @@ func (b *builder) reviewed(n *node, view []int, axis int) ([]value, error) {
 	return b.reshaped(n, d, view, axis)
 }
 
+// buildReshape resolves the target shape for every batch size, or for the one that the
+// file fixes, and finds out where the batch is afterwards. That decides whether
+// samples stay apart: see reshaped.
 func buildReshape(b *builder, n *node) ([]value, error) {
 	target, err := b.constant(n, 1)
 	if err != nil {
@@ -199,6 +204,7 @@ func (e *bakedError) Error() string {
 // Unwrap returns ErrUnsupported.
 func (e *bakedError) Unwrap() error { return ErrUnsupported }
 
+// buildFlatten makes a matrix, whose rows are the samples for the usual axis 1.
 func buildFlatten(b *builder, n *node) ([]value, error) {
 	view, batch := b.shapeOf(n, 0)
 	a := int(n.int("axis", 1))
@@ -215,6 +221,8 @@ func buildFlatten(b *builder, n *node) ([]value, error) {
 	return b.reviewed(n, []int{sizeOf(view[:a]), sizeOf(view[a:])}, axis)
 }
 
+// buildSqueeze drops axes. The batch axis stays even where its entry is 1, which means
+// one times the batch size, not a length of 1.
 func buildSqueeze(b *builder, n *node) ([]value, error) {
 	axes, given, err := b.axesOf(n, 1, 13)
 	view, batch := b.shapeOf(n, 0)
@@ -241,6 +249,7 @@ func buildSqueeze(b *builder, n *node) ([]value, error) {
 	return b.reviewed(n, to, axis)
 }
 
+// buildUnsqueeze puts in axes of length 1, counted in the result.
 func buildUnsqueeze(b *builder, n *node) ([]value, error) {
 	axes, _, err := b.axesOf(n, 1, 13)
 	view, axis := b.shapeOf(n, 0)
@@ -261,6 +270,8 @@ func buildUnsqueeze(b *builder, n *node) ([]value, error) {
 	return b.reviewed(n, to, axis)
 }
 
+// buildConcat joins activations, weights and constants. Weights are repeated for every
+// sample, as the class token of a vision transformer is.
 func buildConcat(b *builder, n *node) ([]value, error) {
 	view, _ := b.shapeOf(n, 0)
 	axis, err := n.axis("axis", 1, len(view))
@@ -303,6 +314,7 @@ func buildConcat(b *builder, n *node) ([]value, error) {
 	return result(b.apply(n, graph.Concat{Axis: at}, c.view, c.axis, in...))
 }
 
+// buildExpand repeats axes to a shape that is known, but for the batch size.
 func buildExpand(b *builder, n *node) ([]value, error) {
 	k, err := b.constant(n, 1)
 	if err != nil {
@@ -383,6 +395,7 @@ func (b *builder) repeat(d int, to term, i, axis int, tile bool) (int, int, erro
 	return 0, 0, bad
 }
 
+// buildTile repeats axes by factors.
 func buildTile(b *builder, n *node) ([]value, error) {
 	k, err := b.constant(n, 1)
 	if err != nil {

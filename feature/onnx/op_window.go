@@ -145,6 +145,8 @@ func (b *builder) kernels(n *node, d dyn) (graph.Value, window, error) {
 	return v, w, err
 }
 
+// buildConv adds a convolution whose weight is a parameter as stored, or goes the slow
+// way for one that is computed.
 func buildConv(b *builder, n *node) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {
@@ -181,6 +183,8 @@ func groups(n *node) int {
 	return int(g)
 }
 
+// buildConvTranspose adds the adjoint of a convolution. Its output's size is open where
+// the stride is above 1, for which the standard has three attributes.
 func buildConvTranspose(b *builder, n *node) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {
@@ -242,6 +246,8 @@ func fitTranspose(op *graph.ConvTranspose, n *node, w window) error {
 	return nil
 }
 
+// buildMaxPool takes maxima. The second output, their places, is only for unpooling,
+// which no classifier does.
 func buildMaxPool(b *builder, n *node) ([]value, error) {
 	if len(n.out) > 1 && n.out[1] != "" && b.isRead(n.out[1]) {
 		return nil, fmt.Errorf("%w: the places of the maxima (%q) are used", ErrUnsupported, n.out[1])
@@ -251,6 +257,8 @@ func buildMaxPool(b *builder, n *node) ([]value, error) {
 	})
 }
 
+// buildAveragePool takes means. Whether padding counts differs between exporters:
+// PyTorch counts it by default, TensorFlow does not.
 func buildAveragePool(b *builder, n *node) ([]value, error) {
 	include := n.int("count_include_pad", 0) != 0
 	return b.pool(n, func(w window, ceil bool) graph.Op {
@@ -258,6 +266,7 @@ func buildAveragePool(b *builder, n *node) ([]value, error) {
 	})
 }
 
+// pool reads what both poolings have in common.
 func (b *builder) pool(n *node, op func(w window, ceil bool) graph.Op) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {
@@ -276,6 +285,8 @@ func (b *builder) pool(n *node, op func(w window, ceil bool) graph.Op) ([]value,
 // isRead tells whether some node or the model's output needs a name.
 func (b *builder) isRead(name string) bool { return b.readsTensor(name) || name == b.opt.Logits }
 
+// buildGlobalPool pools all positions. They are axes of any number, so the maximum is a
+// reduction.
 func buildGlobalPool(b *builder, n *node) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {

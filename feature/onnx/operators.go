@@ -17,6 +17,8 @@ type operator struct {
 
 var operators map[string]operator
 
+// The table is filled here because builders look up operators themselves, as those of
+// branches do.
 func init() {
 	operators = map[string]operator{
 		"Constant": {build: buildConstant},

@@ -99,6 +99,8 @@ func parse(data []byte) (*file, error) {
 	return f, f.checkVersions()
 }
 
+// parseModel reads the fields that matter. Others, such as metadata and documentation,
+// stay in the file's bytes and are written again with them.
 func parseModel(data []byte) (*file, error) {
 	f := &file{domains: map[string]int64{}}
 	graphs := 0
@@ -135,6 +137,8 @@ func (f *file) spend(bytes int, where string) error {
 	return nil
 }
 
+// checkVersions refuses versions that this package has not been compared with: an
+// operator may have come to mean something else.
 func (f *file) checkVersions() error {
 	if f.ir < minIR || f.ir > maxIR {
 		return fmt.Errorf("onnx: %w: IR version %d, want %d to %d", ErrUnsupported, f.ir, minIR, maxIR)
@@ -150,6 +154,8 @@ func (f *file) checkVersions() error {
 	return nil
 }
 
+// parseOpset reads one import of a domain. Two of the same domain would leave open
+// which operators are meant.
 func (f *file) parseOpset(fd field, domains map[string]int64) error {
 	m, err := fd.sub("operator set")
 	if err != nil {
@@ -175,6 +181,8 @@ func (f *file) parseOpset(fd field, domains map[string]int64) error {
 // maxDepth bounds graphs inside of graphs, and functions inside of functions.
 const maxDepth = 16
 
+// parseGraph reads a graph, the model's or a branch's. Initializers are only noted:
+// their values stay in the file until something reads them.
 func (f *file) parseGraph(g *graphProto, fd field) error {
 	m, err := fd.sub("graph")
 	if err != nil {
@@ -263,6 +271,7 @@ func (f *file) enter(fd field) func() {
 	return func() { f.open = f.open[:len(f.open)-1] }
 }
 
+// port appends the name of an input or output, and counts the memory that it takes.
 func (f *file) port(fd field, list []string, where string) ([]string, error) {
 	if err := f.spend(32, where); err != nil {
 		return nil, err
@@ -271,6 +280,8 @@ func (f *file) port(fd field, list []string, where string) ([]string, error) {
 	return append(list, s), err
 }
 
+// parseAttribute reads an attribute of a node or a default of a function. Given twice,
+// it is an error: runtimes differ in which they take.
 func (f *file) parseAttribute(n *node, fd field, where string) error {
 	m, err := fd.sub(where + " attribute")
 	if err != nil {
@@ -295,6 +306,8 @@ func (f *file) parseAttribute(n *node, fd field, where string) error {
 	return err
 }
 
+// parseAttributeField reads the field that has the value. The declared type is not
+// relied upon: old exporters leave it out.
 func (f *file) parseAttributeField(a *attribute, fd field, where string) (err error) {
 	switch fd.num {
 	case onnxfile.AttrFloat:
@@ -328,6 +341,7 @@ func (f *file) parseAttributeField(a *attribute, fd field, where string) (err er
 	return err
 }
 
+// parseFloats reads numbers, packed or one by one: writers do both.
 func (a *attribute) parseFloats(fd field, where string) error {
 	switch fd.typ {
 	case protowire.Fixed32Type:
@@ -344,6 +358,8 @@ func (a *attribute) parseFloats(fd field, where string) error {
 	return nil
 }
 
+// parseValue reads what a graph says of an input or output. Types other than tensors,
+// such as the sequences of maps of scikit-learn's exports, have element type 0.
 func parseValue(fd field, list []valueInfo, where string) ([]valueInfo, error) {
 	if len(list) == maxTensors {
 		return nil, fmt.Errorf("onnx: %w: more than %d %ss", ErrLimit, maxTensors, where)
@@ -396,6 +412,7 @@ func within(fd field, where string, num protowire.Number, f func(fd field) error
 	})
 }
 
+// parseDim reads the length of an axis: a number, or a symbol, for which -1 stands.
 func (v *valueInfo) parseDim(fd field, where string) error {
 	if len(v.dims) == maxRank {
 		return fmt.Errorf("onnx: %w: %s has more than %d axes", ErrLimit, where, maxRank)

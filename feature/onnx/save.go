@@ -44,6 +44,7 @@ func (m *Model) Write(w io.Writer) error {
 	return nil
 }
 
+// firstExternal returns the first weight that is in another file, or "".
 func (m *Model) firstExternal() string {
 	for _, w := range m.weights {
 		if w.t != nil && w.t.external != nil {
@@ -315,6 +316,8 @@ func (g *graphProto) allTensors(all []*tensor) []*tensor {
 	return all
 }
 
+// sameFolder compares what the paths lead to, not how they are spelled: links and dots
+// must not make one folder two.
 func sameFolder(a, b string) (bool, error) {
 	x, err := os.Stat(a)
 	if err != nil {

@@ -119,6 +119,8 @@ type function struct {
 	domains      map[string]int64
 }
 
+// parseFunction reads an operator that the file defines. Exporters of PyTorch 2 write
+// one for every module.
 func (f *file) parseFunction(fd field) error {
 	m, err := fd.sub("function")
 	if err != nil {
@@ -171,6 +173,8 @@ func (f *file) expand() error {
 	return err
 }
 
+// expanded returns a list of nodes without functions. Nodes are counted as they are
+// made, so that a few functions which call each other many times stay bounded.
 func (f *file) expanded(list []*node, depth int) ([]*node, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("onnx: %w: more than %d functions inside of one another", ErrLimit, maxDepth)
