@@ -23,29 +23,9 @@ func init() {
 			}
 			return fixed(t, u, math.Pow)
 		}),
-		"Min":   arithmetic(func(t, u term, _ bool) (term, error) { return pick(t, u, -1) }),
-		"Max":   arithmetic(func(t, u term, _ bool) (term, error) { return pick(t, u, 1) }),
-		"Mod":   foldMod,
-		"Equal": comparison(func(t, u term) (bool, error) { return t.same(u) }),
-		"Greater": comparison(func(t, u term) (bool, error) {
-			s, err := t.compare(u)
-			return s > 0, err
-		}),
-		"Less": comparison(func(t, u term) (bool, error) {
-			s, err := t.compare(u)
-			return s < 0, err
-		}),
-		"GreaterOrEqual": comparison(func(t, u term) (bool, error) {
-			s, err := t.compare(u)
-			return s >= 0, err
-		}),
-		"LessOrEqual": comparison(func(t, u term) (bool, error) {
-			s, err := t.compare(u)
-			return s <= 0, err
-		}),
-		"Xor": comparison(func(t, u term) (bool, error) { return (t.c != 0) != (u.c != 0), nil }),
-		"And": comparison(func(t, u term) (bool, error) { return t.c != 0 && u.c != 0, nil }),
-		"Or":  comparison(func(t, u term) (bool, error) { return t.c != 0 || u.c != 0, nil }),
+		"Min": arithmetic(func(t, u term, _ bool) (term, error) { return pick(t, u, -1) }),
+		"Max": arithmetic(func(t, u term, _ bool) (term, error) { return pick(t, u, 1) }),
+		"Mod": foldMod,
 		"Not": unary(func(v float64) float64 { return truth(v == 0) }), "Floor": unary(math.Floor), "Ceil": unary(math.Ceil),
 		"Round": unary(math.RoundToEven), "Sqrt": unary(math.Sqrt), "Exp": unary(math.Exp), "Log": unary(math.Log),
 		"Abs": unary(math.Abs), "Reciprocal": unary(func(v float64) float64 { return 1 / v }),
@@ -72,6 +52,34 @@ func init() {
 		"Flatten":         foldFlatten,
 		"Tile":            foldTile,
 	}
+	for name, holds := range relations {
+		folds[name] = comparison(holds)
+	}
+}
+
+// relations are comparisons of terms, and logic on truths. They are errors where the
+// answer depends on the batch size.
+var relations = map[string]func(t, u term) (bool, error){
+	"Equal": func(t, u term) (bool, error) { return t.same(u) },
+	"Greater": func(t, u term) (bool, error) {
+		s, err := t.compare(u)
+		return s > 0, err
+	},
+	"Less": func(t, u term) (bool, error) {
+		s, err := t.compare(u)
+		return s < 0, err
+	},
+	"GreaterOrEqual": func(t, u term) (bool, error) {
+		s, err := t.compare(u)
+		return s >= 0, err
+	},
+	"LessOrEqual": func(t, u term) (bool, error) {
+		s, err := t.compare(u)
+		return s <= 0, err
+	},
+	"Xor": func(t, u term) (bool, error) { return (t.c != 0) != (u.c != 0), nil },
+	"And": func(t, u term) (bool, error) { return t.c != 0 && u.c != 0, nil },
+	"Or":  func(t, u term) (bool, error) { return t.c != 0 || u.c != 0, nil },
 }
 
 // one wraps the outcome of a fold with one output.
