@@ -214,6 +214,9 @@ func (b *builder) compute(n *node) ([]value, error) {
 	if in, ok := b.constants(n, spec.elementwise); ok {
 		if fold := folds[n.op]; fold != nil && len(in) > 0 {
 			out, err := fold(b, n, in)
+			if errors.Is(err, errBatchShape) && spec.build != nil {
+				return spec.build(b, n)
+			}
 			values := make([]value, len(out))
 			for i := range out {
 				values[i].k = &out[i]

@@ -44,7 +44,7 @@ var caseFiles = map[string]caseFile{
 	"not_topological":        {train: 4},
 	"qdq_float_weights":      {kind: ErrUnsupported, text: "a quantized model: use the float model"},
 	"text_gather_mean":       {kind: ErrUnsupported, text: "int64"},
-	"lstm_float":             {kind: ErrUnsupported, text: "LSTM"},
+	"lstm_float":             {train: 5},
 }
 
 // TestCases loads every file, compares logits and input gradients with those of

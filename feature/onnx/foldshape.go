@@ -8,6 +8,9 @@ import (
 
 // foldConstantOfShape fills a shape, which the limit of newKonst bounds.
 func foldConstantOfShape(b *builder, n *node, in []*konst) ([]konst, error) {
+	if slices.ContainsFunc(in[0].v, func(t term) bool { return t.b != 0 }) {
+		return nil, errBatchShape
+	}
 	shape, err := in[0].ints()
 	if err != nil {
 		return nil, err
@@ -26,6 +29,48 @@ func foldConstantOfShape(b *builder, n *node, in []*konst) ([]konst, error) {
 		out.v[i] = fill.v[0]
 	}
 	return []konst{out}, err
+}
+
+// errBatchShape means that a constant has as many elements as the batch has samples.
+var errBatchShape = fmt.Errorf("%w: the shape of a constant depends on the batch size", ErrUnsupported)
+
+// buildFilled fills a shape with the batch size in it, as the first states of a
+// recurrent layer have: the same numbers for every sample.
+func buildFilled(b *builder, n *node) ([]value, error) {
+	target, err := b.constant(n, 0)
+	if err != nil {
+		return nil, err
+	}
+	k, axis := konst{typ: typeFloat}, -1
+	for i, t := range target.v {
+		if t.b != 0 {
+			if axis >= 0 || t.c != 0 || t.b != 1 {
+				return nil, errBatchShape
+			}
+			axis, t = i, term{c: 1}
+		}
+		k.shape = append(k.shape, toInt(t.c))
+	}
+	shape := konst{typ: typeInt64, shape: []int{len(k.shape)}}
+	for _, d := range k.shape {
+		shape.v = append(shape.v, term{c: float64(d)})
+	}
+	filled, err := foldConstantOfShape(b, n, []*konst{&shape})
+	if err != nil {
+		return nil, err
+	}
+	if !isFloat(filled[0].typ) {
+		return nil, errBatchShape
+	}
+	p, err := b.hidden(filled[0])
+	if err != nil {
+		return nil, err
+	}
+	d, err := b.lift(n, p)
+	if err != nil {
+		return nil, err
+	}
+	return result(b.relabel(d, d.view, axis))
 }
 
 // foldExpand repeats axes of length 1. The target broadcasts with the shape, so that

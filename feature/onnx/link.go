@@ -200,8 +200,8 @@ func (e *UnsupportedError) advice() string {
 		return "; a quantized model: use the float model"
 	case has(func(o UnsupportedOperator) bool { return o.Domain == "com.microsoft" }):
 		return "; a model that onnxruntime has optimized: use the one it was made from"
-	case has(func(o UnsupportedOperator) bool { return o.Name == "LSTM" || o.Name == "GRU" || o.Name == "RNN" }):
-		return "; recurrent networks are not supported"
+	case has(func(o UnsupportedOperator) bool { return o.Name == "RNN" || o.Name == "Loop" || o.Name == "Scan" }):
+		return "; of recurrent networks, LSTM and GRU are supported"
 	}
 	return ""
 }
