@@ -573,7 +573,7 @@ func TestWeightsKnownEarlyStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := m.Spec().Params; len(p) != 1 || p[0].Trainable || !strings.Contains(strings.Join(m.Notes(), " "), `"w" is not trained`) {
+	if p := m.Spec().Params; len(p) != 1 || p[0].Trainable || !strings.Contains(strings.Join(m.Notes(), " "), `not trained: "w"`) {
 		t.Errorf("%v, %q", p, m.Notes())
 	}
 }

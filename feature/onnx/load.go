@@ -17,8 +17,9 @@ import (
 // Options says how a file is read. The nil Options means all defaults.
 type Options struct {
 	// Logits names the tensor, or the node, that has one number a class. If it is
-	// empty, the first graph output is used, or the input of the Softmax or
-	// LogSoftmax that makes it.
+	// empty, the first graph output is used that has no labels. In either case, a
+	// softmax, a sigmoid of one number, or an ArgMax on the way there is undone: see
+	// the package page. The choice is in Notes.
 	Logits string
 	// Features names the tensor or the node that Spec().Features refers to. If it
 	// is empty, the first input of the last Gemm or MatMul before the logits is

@@ -75,15 +75,24 @@ func (b *builder) chooseTrained() error {
 		return err
 	}
 	used := make([]bool, len(b.opt.Freeze)+len(b.opt.Train))
+	untrained := map[string][]string{}
+	var reasons []string
 	for _, w := range b.weights {
 		if w.t == nil || !w.trainable {
 			continue
 		}
 		reason := b.untrained(w, used)
-		if reason != "" {
-			w.trainable = false
-			b.note(fmt.Sprintf("%q is not trained: %s", w.name, reason))
+		if reason == "" {
+			continue
 		}
+		w.trainable = false
+		if untrained[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		untrained[reason] = append(untrained[reason], w.name)
+	}
+	for _, reason := range reasons { // one note each, however many weights
+		b.notes = append(b.notes, fmt.Sprintf("not trained: %s: %s", quoted(untrained[reason]), reason))
 	}
 	for i, p := range slices.Concat(b.opt.Freeze, b.opt.Train) {
 		if !used[i] && p != "*" {
@@ -95,9 +104,6 @@ func (b *builder) chooseTrained() error {
 	}
 	return nil
 }
-
-// note adds a note, but for those of large numbers of weights.
-func (b *builder) note(s string) { b.notes = append(b.notes, s) }
 
 // untrained returns why a weight is not trained, or "". used is set for the
 // patterns of Options that fit its name.
