@@ -36,6 +36,9 @@ var (
 // By hand: go test -run TestRandomGraphs ./feature/onnx -graphs 10000000
 func TestRandomGraphs(t *testing.T) {
 	loaded := 0
+	if testing.Short() {
+		*graphCount = min(*graphCount, 5000)
+	}
 	for i := range *graphCount {
 		seed := *graphSeed + uint64(i)
 		data, input := randomGraph(seed)

@@ -47,14 +47,14 @@ type Options struct {
 	// MaxWork bounds the multiplications of a forward pass of one sample. If it
 	// is zero, 2³⁸ is used: ResNet-152 takes 2³⁴ at 224×224, the largest vision
 	// transformers 2³⁸. A gradient takes about three times as many.
-	MaxWork int
+	MaxWork int64
 	// MaxKernel bounds the area of a window of a convolution or a pooling. If it
 	// is zero, 2¹⁴ is used: 128×128.
 	MaxKernel int
 	// MaxKept bounds the bytes that all activations of one sample take, which is
-	// about what a gradient keeps of them. If it is zero, 2³¹ is used: four times
+	// about what a gradient keeps of them. If it is zero, 2³² is used: four times
 	// what a large vision transformer takes at 224×224.
-	MaxKept int
+	MaxKept int64
 	// MaxTables bounds the bytes of what is computed when the file is read:
 	// constants, and positions for slices, transpositions, paddings and resizing.
 	// If it is zero, 2²⁶ is used.
@@ -67,7 +67,7 @@ const (
 	defaultMaxBytes      = 1 << 31
 	defaultMaxWork       = 1 << 38
 	defaultMaxKernel     = 1 << 14
-	defaultMaxKept       = 1 << 31
+	defaultMaxKept       = 1 << 32
 	defaultMaxTables     = 1 << 26
 )
 
@@ -87,7 +87,7 @@ func resolved(opt *Options) (Options, error) {
 	if o.MaxActivation < 1 || o.MaxActivation > 1<<28 {
 		return o, fmt.Errorf("onnx: Options.MaxActivation is %d, want 1 to 2²⁸", o.MaxActivation)
 	}
-	if m := min(o.MaxBytes, int64(o.MaxWork), int64(o.MaxKernel), int64(o.MaxKept), int64(o.MaxTables)); m < 1 {
+	if m := min(o.MaxBytes, o.MaxWork, int64(o.MaxKernel), o.MaxKept, int64(o.MaxTables)); m < 1 {
 		return o, fmt.Errorf("onnx: a limit of Options is %d, want 1 or more, or 0 for the default", m)
 	}
 	o.Input, o.Freeze, o.Train = slices.Clone(o.Input), slices.Clone(o.Freeze), slices.Clone(o.Train)
