@@ -7,6 +7,11 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// The graph broadcasts one sample at a time and does not know of a batch axis. ONNX
+// broadcasts whole tensors, in which the batch may be any axis, and may be missing in
+// weights. Both agree once all inputs have the same rank, the same batch axis, and length
+// 1 there where they have no batch: that is what align sees to, or it refuses.
+
 // common is the layout of several values that broadcast together.
 type common struct {
 	in    []graph.Value

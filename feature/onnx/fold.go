@@ -6,6 +6,11 @@ import (
 	"slices"
 )
 
+// Shape arithmetic is half of what exporters write: the shape of an activation, one of its
+// entries, a product, a join, and at last a Reshape. It is computed when the file is read,
+// with the batch size as an unknown, because only then can be checked what the
+// Reshape does to the batch, and because nothing of it then costs anything in a run.
+
 // folds computes operators on constants. An absent optional input is nil.
 var folds map[string]func(b *builder, n *node, in []*konst) ([]konst, error)
 

@@ -6,6 +6,10 @@ import (
 	"slices"
 )
 
+// Slice has had three forms: attributes, inputs, and inputs with steps. Ends may be the
+// largest integer, meaning "to the end", or depend on the batch size, for slices of the
+// batch axis that take all of it.
+
 // foldSlice slices constants along their axes.
 func foldSlice(b *builder, n *node, in []*konst) ([]konst, error) {
 	cuts, err := b.cuts(n, len(in[0].shape))

@@ -6,6 +6,13 @@ import (
 	"strings"
 )
 
+// The names of outputs say little about what they hold, and a wrong choice does not
+// show: a cross-entropy of probabilities still falls when it is trained, only slower and
+// to other weights. So the end of the graph is recognized by its operators. What is
+// recognized is undone; what is clearly made of probabilities but cannot be undone is
+// refused, since taking it for logits would be the silent mistake; and everything else
+// is taken as it is.
+
 // head says where the logits of a classifier are. Exporters end a graph in
 // probabilities or labels as often as in logits; losses want the logits, so what
 // comes after them is found and left out.

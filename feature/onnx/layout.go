@@ -7,6 +7,11 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// A layout says how an ONNX tensor with a batch axis lies in the graph, which keeps
+// samples one after the other. Most of this package's refusals come from here: an
+// operator that cannot be expressed sample by sample would mix them, and a model whose
+// samples see one another has no gradient of a single one.
+
 // apply adds a node to the graph and gives its result the view and batch axis.
 func (b *builder) apply(n *node, op graph.Op, view []int, axis int, in ...graph.Value) (dyn, error) {
 	if err := b.room(view); err != nil {

@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// Nothing of a file's order or names is relied upon before this file has checked it. What
+// comes later may take for granted that every name is made once, that makers come
+// before readers, and that there is no cycle.
+
 // link indexes the graph, checks that names are unique, and puts the nodes into
 // an order of computation.
 func (f *file) link() error {

@@ -5,6 +5,10 @@ import (
 	"slices"
 )
 
+// Slicing, splitting, gathering and padding are tables of positions: for each axis a list
+// of offsets, whose sums are where the elements come from. The graph has one operator for
+// them all, and one gradient, which adds to where an element was taken from.
+
 // buildSlice takes parts of axes. Along the batch axis it may only take all, which
 // exporters write for a full slice of every axis.
 func buildSlice(b *builder, n *node) ([]value, error) {

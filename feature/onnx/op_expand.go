@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// Repeating is a table of positions too, in which offsets occur several times; its gradient
+// sums over the copies.
+
 // buildExpand repeats axes to a shape that is known, but for the batch size.
 func buildExpand(b *builder, n *node) ([]value, error) {
 	k, err := b.constant(n, 1)

@@ -7,6 +7,10 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// Norms over parts of a sample are a standardization, which the graph has, and a scale and
+// a shift that broadcast. Batch norm alone is an operator of its own: in training, its
+// sums go over the batch.
+
 // buildBatchNorm adds a batch norm, which can train: its statistics are parameters that
 // are not trainable, and GradMode moves them. Where an export has computed them,
 // nothing could save them, and they stay.

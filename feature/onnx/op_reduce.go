@@ -7,6 +7,9 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// Reductions keep the batch axis out. The axes are an attribute in older operator sets and
+// an input in newer ones, and the change came in two steps.
+
 // reductions are operators on axes, with the operator set from which the axes
 // are an input.
 var reductions = map[string]struct {

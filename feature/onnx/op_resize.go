@@ -8,6 +8,11 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// Exporters, frameworks and operator sets disagree about where the middle of a pixel
+// lies. The coordinate transformations and roundings here are the standard's formulas,
+// compared with its cases; they decide positions and weights when the file is read, so
+// that a run only gathers and adds.
+
 // resize is what Upsample and Resize do to one axis.
 type resize struct {
 	mode    string // nearest, linear or cubic

@@ -17,6 +17,13 @@ import (
 	"github.com/dlfd-go/unlearn/internal/atomicfile"
 )
 
+// Saving never writes a model anew. Tools keep what they need in fields that this package
+// does not read, and a file that was not trained must come out as it went in, so the
+// bytes that were read are changed where weights changed, and nowhere else. Floats in raw
+// data or typed fields have fixed places. Half-precision numbers in typed fields are
+// variable in length: their fields are replaced, and the lengths of all fields around
+// them are written again.
+
 var _ feature.Saver = (*Model)(nil)
 
 // edit replaces the bytes [lo, hi) of a file.

@@ -7,6 +7,17 @@ import (
 	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
+// Branches and functions are the two ways in which a file has nodes that are not in
+// its graph. They are treated at different times. Functions are expanded before
+// anything else looks at the nodes: a call says all that is needed. A branch of If is
+// built when the condition is known, which takes shapes, and so is left to the
+// builder. Until then a node counts as reading all that either branch reads, so that
+// nothing a branch may need is left out or comes too late.
+//
+// Both can make much of little: functions that call one another twice each double
+// with every level, and so would their names. Nodes are counted against the same
+// limit as those in the file, and names against the memory of parsing.
+
 // capture notes which names the subgraphs of a node read from around them.
 func (n *node) capture() {
 	for _, a := range n.attrs {

@@ -12,6 +12,11 @@ import (
 	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
+// Files hold numbers in a dozen types and three places: raw bytes, typed fields (packed
+// or not), and other files. The values stay where they are until they are needed. What a
+// shape promises is compared with what is there by counting, before memory is taken:
+// a shape costs a few bytes and can ask for 2⁶² elements.
+
 // Element types of TensorProto.
 const (
 	typeFloat    = onnxfile.Float

@@ -11,6 +11,17 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// Which tensors are weights is not said in a file. An initializer can be a kernel of a
+// convolution, the mean of the training images, an attention mask or a list of
+// positions, and training the last three spoils a model without a word: the loss
+// falls, and the input is normalized differently from then on. What a tensor does
+// tells them apart better than its name, so every operator that enters the graph is
+// traced: whether its inputs depend on the model's input, whether a layer with weights
+// lies between, and which weights have met no activation yet.
+//
+// The rules err on the side of not training, and every one that applies is in the
+// model's notes with the names, so that Options.Train can overrule it.
+
 // weightFor returns the weight that a tensor of the file holds, the same each time:
 // a function of the model that is called twice has its constants once.
 func (b *builder) weightFor(t *tensor, name string) *weight {
