@@ -20,6 +20,8 @@ type builder struct {
 	values  map[string]value
 	shared  map[*tensor]*weight // by what holds it
 	origin  map[graph.Value]origin
+	tokens  bool            // the input has integers
+	words   int             // rows of the smallest table that they are looked up in
 	masks   map[string]bool // tensors that only mask others; see masksOnly
 	weights []*weight       // in the order of the graph's parameters
 	fixed   int             // batch size that the file insists on, or 0

@@ -43,7 +43,7 @@ var caseFiles = map[string]caseFile{
 	"baked_batch_reshape":    {text: "fixes the batch size", train: 3},
 	"not_topological":        {train: 4},
 	"qdq_float_weights":      {kind: ErrUnsupported, text: "a quantized model: use the float model"},
-	"text_gather_mean":       {kind: ErrUnsupported, text: "int64"},
+	"text_gather_mean":       {train: 3},
 	"lstm_float":             {train: 5},
 }
 

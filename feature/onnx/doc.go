@@ -48,7 +48,9 @@
 // convolutions before it, there is none left to train.
 //
 // Values on the way from the input to the logits are float32, whatever
-// floating-point type the file has. Integers there, and operators without
+// floating-point type the file has. An input of int64 numbers the words of a text: it
+// is looked up in an embedding, and comes as whole numbers in float32, without a
+// gradient. Other integers on the way, and operators without
 // a useful derivative such as Round or ArgMax, are errors. Comparisons of
 // activations make masks, which may choose by Where or switch off by Mul: the
 // gradient is that of what they let through.

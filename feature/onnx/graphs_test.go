@@ -84,6 +84,11 @@ func exercise(m *Model, data []byte) error {
 	ctx := context.Background()
 	s := m.Spec()
 	x := tensorOf(append([]int{3}, s.Input...))
+	if m.words > 0 {
+		for i := range x.Data {
+			x.Data[i] = float32(i % m.words)
+		}
+	}
 	y := feature.NewTensor(3, s.Classes())
 	taps := []string{s.Logits}
 	if err := m.Forward(ctx, x, taps, []feature.Tensor{y}); err != nil {
@@ -235,7 +240,12 @@ func randomGraph(seed uint64) ([]byte, []int) {
 		g.last = "x"
 	}
 	batch := []int64{-1, -1, -1, 1, 2}[g.IntN(5)]
-	g.parts = append(g.parts, inputOf("x", append([]int64{batch}, g.shape...)...), outputOf(g.last))
+	elem := int64(typeFloat)
+	if g.IntN(12) == 0 {
+		elem = typeInt64
+	}
+	in := onnxfile.Message(onnxfile.GraphInput, onnxfile.Value("x", elem, append([]int64{batch}, g.shape...)...))
+	g.parts = append(g.parts, in, outputOf(g.last))
 	var shape []int
 	for _, d := range g.shape {
 		shape = append(shape, int(d))
@@ -403,6 +413,9 @@ func (g *gen) node() {
 	in := g.inputs(op)
 	if op == "Constant" {
 		in = nil
+	}
+	if op == "Gather" && g.IntN(4) == 0 && len(g.floats) > 0 {
+		in = []string{g.floats[0], g.pick()}
 	}
 	name := fmt.Sprintf("n%d", g.count)
 	g.count++

@@ -226,7 +226,7 @@ func (b *builder) model(spec *feature.Spec, data []byte) *Model {
 	}
 	run := exec.New(exec.Config{Package: "onnx", Graph: b.g, Spec: *spec, Taps: taps, Exposed: exposed})
 	exec.SetWeights(run, data32)
-	return &Model{executor: run, notes: b.allNotes(), operators: b.f.countOperators(b.needed), data: data, folder: b.folder, weights: b.weights, data32: data32}
+	return &Model{executor: run, notes: b.allNotes(), operators: b.f.countOperators(b.needed), data: data, folder: b.folder, weights: b.weights, data32: data32, words: b.words}
 }
 
 // start makes the graph with its input and the initializers.
@@ -282,8 +282,14 @@ func (b *builder) readsTensor(name string) bool {
 
 // inputShape sets the shape of a sample and the fixed batch size.
 func (b *builder) inputShape(in valueInfo) error {
-	if !isFloat(in.elem) {
-		return fmt.Errorf("onnx: %w: input %q is %s, want floating point: models of text, whose input are numbers of words, are not supported", ErrUnsupported, in.name, typeName(in.elem))
+	switch {
+	case in.elem == typeInt64 || in.elem == typeInt32:
+		b.tokens = true
+		if err := b.checkTokens(in.name); err != nil {
+			return err
+		}
+	case !isFloat(in.elem):
+		return fmt.Errorf("onnx: %w: input %q is %s, want floating point, or int64 for numbers of words", ErrUnsupported, in.name, typeName(in.elem))
 	}
 	if !in.ranked && b.opt.Input == nil || in.ranked && len(in.dims) < 2 {
 		return fmt.Errorf("onnx: %w: input %q has shape %v, want a batch axis and more", ErrUnsupported, in.name, in.dims)

@@ -124,6 +124,9 @@ func (b *builder) splitSizes(n *node, length int) ([]int, error) {
 // buildGather picks positions that are known when the file is read, such as the class
 // token or the axes of a query, a key and a value.
 func buildGather(b *builder, n *node) ([]value, error) {
+	if b.values[n.in[0]].d == nil && b.values[n.in[1]].d != nil {
+		return b.lookup(n)
+	}
 	d, err := b.dyn(n, 0)
 	if err != nil {
 		return nil, err

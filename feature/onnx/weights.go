@@ -42,7 +42,7 @@ type origin struct {
 // the first of them prepares it, as a mean and a deviation do.
 func isLayer(op graph.Op) bool {
 	switch op.(type) {
-	case graph.Conv, graph.ConvTranspose, graph.Gemm, graph.Rows, graph.MatMul, graph.BatchNorm, graph.Standardize:
+	case graph.Conv, graph.ConvTranspose, graph.Gemm, graph.Rows, graph.MatMul, graph.BatchNorm, graph.Standardize, graph.Lookup:
 		return true
 	}
 	return false
