@@ -310,6 +310,15 @@ func TestWordsAreLookedUp(t *testing.T) {
 			t.Errorf("word %v: %v", bad, err)
 		}
 	}
+	masked := modelBytes(append(slices.Clone(layer[:2]), nodeOf("Gather", "v", "e", "x"), rawInts("zero", 0), nodeOf("Equal", "c", "x", "zero"), nodeOf("Not", "k", "c"),
+		opOf("Cast", "f", []string{"k"}, intAttr("to", typeFloat)), rawInts("two", 2), nodeOf("Unsqueeze", "u", "f", "two"), nodeOf("Mul", "g", "v", "u"),
+		layer[2], layer[3], words, outputOf("y"))...)
+	if m, err = Read(bytes.NewReader(masked), nil); err != nil {
+		t.Fatal(err)
+	}
+	if y := logits(t, m, feature.NewTensor(1, 4)); y.Data[0] != 0 || y.Data[1] != 0 { // all words are 0, which is left out
+		t.Errorf("logits of no words are %v", y.Data)
+	}
 	_, err = Read(bytes.NewReader(modelBytes(random("w", 4, 2), nodeOf("MatMul", "y", "x", "w"), words, outputOf("y"))), nil)
 	if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "integer input") {
 		t.Errorf("a product of integers: %v", err)

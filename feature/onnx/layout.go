@@ -167,8 +167,8 @@ func (b *builder) weightInput(n *node, i int) (*param, error) {
 	case v.p != nil:
 		return v.p, nil
 	case v.k != nil:
-		// Pow alone mixes types.
-		if !isFloat(v.k.typ) && n.op != "Pow" {
+		// Pow mixes types, and numbers of words are compared with integers.
+		if _, compares := comparisons[n.op]; !isFloat(v.k.typ) && n.op != "Pow" && !compares {
 			return nil, fmt.Errorf("%w: input %d (%q) is %s, want floating point", ErrUnsupported, i, n.in[i], typeName(v.k.typ))
 		}
 		return b.hidden(*v.k)
