@@ -577,6 +577,9 @@ func TestFoundByRandomGraphs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// Strides of which one step leads out of the image.
+	lawful(t, "strides beyond the image", 17, []int64{1, 4, 4}, random("w", 1, 1, 3, 3), opOf("Conv", "y", xw, intsAttr("strides", 1<<20, 1<<20)))
+	lawful(t, "strides of one element", 17, []int64{1, 1, 1}, random("w", 1, 1, 3, 3), opOf("ConvTranspose", "y", xw, intsAttr("strides", 1<<20, 1<<20)))
 	// The first position of the gradient's image lies behind its end.
 	lawful(t, "padding beyond the output", 20, []int64{1, 4, 3}, random("w", 1, 1, 4, 3),
 		opOf("ConvTranspose", "y", xw, intsAttr("dilations", 3, 1), intsAttr("output_shape", 3, 3), intsAttr("pads", 4, 3, 0, 0)))

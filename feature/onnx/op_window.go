@@ -128,6 +128,16 @@ func (b *builder) windowLimits(w window) error {
 	return nil
 }
 
+// strideLimit returns an error if the strides of a convolution are too large: its
+// gradient goes by the positions that are equal modulo the strides, of which there
+// are as many as an area of that size has.
+func (b *builder) strideLimit(w window) error {
+	if area := w.Stride[0] * w.Stride[1]; area > b.opt.MaxKernel {
+		return fmt.Errorf("%w: strides of %d×%d are above %d elements (Options.MaxKernel)", ErrLimit, w.Stride[0], w.Stride[1], b.opt.MaxKernel)
+	}
+	return nil
+}
+
 // kernels returns the weight of a convolution with four axes.
 func (b *builder) kernels(n *node, d dyn) (graph.Value, window, error) {
 	p, err := b.weightInput(n, 1)
@@ -160,6 +170,13 @@ func buildConv(b *builder, n *node) ([]value, error) {
 		return nil, err
 	}
 	if err := w.autoPad(n); err != nil {
+		return nil, err
+	}
+	for i := range 2 { // beyond that, there is one place for the window all the same
+		free := w.image[1+i] + w.Pad[i] + w.Pad[2+i] - (w.kernel[i]-1)*w.Dilation[i] - 1
+		w.Stride[i] = min(w.Stride[i], max(free+1, 1))
+	}
+	if err := b.strideLimit(w); err != nil {
 		return nil, err
 	}
 	in := []graph.Value{weight}
@@ -200,6 +217,14 @@ func buildConvTranspose(b *builder, n *node) ([]value, error) {
 	}
 	op := graph.ConvTranspose{Window: w.Window, Group: groups(n), Extra: pairOf(extra, 0)}
 	if err := fitTranspose(&op, n, w); err != nil {
+		return nil, err
+	}
+	for i := range 2 {
+		if w.image[1+i] == 1 { // nothing to be apart from
+			op.Stride[i], w.Stride[i] = 1, 1
+		}
+	}
+	if err := b.strideLimit(w); err != nil {
 		return nil, err
 	}
 	in := []graph.Value{weight}
