@@ -197,7 +197,7 @@ func replay(arch architecture) (*Network, error) {
 			pooled += float64(b.g.Size(b.values[out])) * float64(l.Kernel) * float64(l.Kernel)
 		}
 		if pooled > maxPooled {
-			return nil, fmt.Errorf("nn: load: %w: poolings over windows of more than %d elements in all", ErrFormat, maxPooled)
+			return nil, fmt.Errorf("nn: load: %w: poolings over windows of more than %d elements in all", ErrFormat, int64(maxPooled))
 		}
 		if work += b.g.Size(b.values[out]); work > maxWork {
 			return nil, fmt.Errorf("nn: load: %w: activations of more than %d elements", ErrFormat, maxWork)

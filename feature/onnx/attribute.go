@@ -62,6 +62,9 @@ func (n *node) small(name string, count, otherwise int) ([]int, error) {
 // flags are attributes that are 0 or 1. Runtimes disagree about other numbers.
 var flags = []string{"keepdims", "noop_with_empty_axes", "ceil_mode", "count_include_pad", "transA", "transB", "allowzero", "exclude_outside", "antialias", "fmod", "spatial"}
 
+// checkFlags returns an error for another number than 0 and 1. The standard says
+// that any number but 0 is true, onnxruntime that only 1 is: a file with a 2 would
+// mean something else here than there.
 func (n *node) checkFlags() error {
 	for _, name := range flags {
 		if v := n.int(name, 0); v != 0 && v != 1 {
@@ -76,6 +79,8 @@ func (n *node) axis(name string, otherwise int64, rank int) (int, error) {
 	return wrapAxis(n.int(name, otherwise), rank)
 }
 
+// wrapAxis returns an axis counted from the front. ONNX counts negative axes from
+// the end, as numpy does.
 func wrapAxis(a int64, rank int) (int, error) {
 	if a < 0 {
 		a += int64(rank)

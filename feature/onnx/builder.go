@@ -20,8 +20,11 @@ type builder struct {
 	values  map[string]value
 	shared  map[*tensor]*weight // by what holds it
 	origin  map[graph.Value]origin
-	weights []*weight // in the order of the graph's parameters
-	fixed   int       // batch size that the file insists on, or 0
+	tokens  bool            // the input has integers
+	words   int             // rows of the smallest table that they are looked up in
+	masks   map[string]bool // tensors that only mask others; see masksOnly
+	weights []*weight       // in the order of the graph's parameters
+	fixed   int             // batch size that the file insists on, or 0
 	taps    []tapped
 	named   map[string]bool // names of nodes among them
 	notes   []string
@@ -181,6 +184,9 @@ func (b *builder) broken(n *node) bool {
 	})
 }
 
+// node computes a node and puts its results where later nodes find them. A result
+// that is an activation becomes a tap, under the tensor's name and the node's, so
+// that losses may use any layer.
 func (b *builder) node(n *node) error {
 	out, err := b.compute(n)
 	if err != nil {
@@ -210,6 +216,9 @@ func (b *builder) compute(n *node) ([]value, error) {
 	if in, ok := b.constants(n, spec.elementwise); ok {
 		if fold := folds[n.op]; fold != nil && len(in) > 0 {
 			out, err := fold(b, n, in)
+			if errors.Is(err, errBatchShape) && spec.build != nil {
+				return spec.build(b, n)
+			}
 			values := make([]value, len(out))
 			for i := range out {
 				values[i].k = &out[i]

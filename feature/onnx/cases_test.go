@@ -17,7 +17,6 @@ type caseFile struct {
 	opt   *Options
 	kind  error  // nil: it loads
 	text  string // in the error, or in a note
-	input []int  // of one sample, where the file's is dynamic
 	train int    // parameters that train; -1: any
 }
 
@@ -44,8 +43,8 @@ var caseFiles = map[string]caseFile{
 	"baked_batch_reshape":    {text: "fixes the batch size", train: 3},
 	"not_topological":        {train: 4},
 	"qdq_float_weights":      {kind: ErrUnsupported, text: "a quantized model: use the float model"},
-	"text_gather_mean":       {kind: ErrUnsupported, text: "int64"},
-	"lstm_float":             {kind: ErrUnsupported, text: "LSTM"},
+	"text_gather_mean":       {train: 3},
+	"lstm_float":             {train: 5},
 }
 
 // TestCases loads every file, compares logits and input gradients with those of

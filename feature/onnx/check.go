@@ -41,6 +41,8 @@ func Check(path string, opt *Options) error {
 	return nil
 }
 
+// check is Check on a file that skim has reduced. It goes the way of Load, so that
+// the two cannot come to disagree about an operator or a shape.
 func check(data []byte, opt Options) error {
 	f, err := parse(data)
 	if err != nil {
@@ -98,6 +100,8 @@ type part struct {
 	inside func(num protowire.Number) part
 }
 
+// The functions in… say what of a message is kept. Value infos, which exporters write
+// for every activation, are dropped: shapes are computed here.
 func inGraph(num protowire.Number) part {
 	switch num {
 	case onnxfile.GraphInitializer:
@@ -110,6 +114,8 @@ func inGraph(num protowire.Number) part {
 	return part{}
 }
 
+// inTensor keeps what a tensor is, and its values where they are few: lists that
+// shapes are computed from, limits and numbers of elements are among them.
 func inTensor(num protowire.Number) part {
 	switch num {
 	case onnxfile.TensorType:
@@ -122,6 +128,7 @@ func inTensor(num protowire.Number) part {
 	return part{}
 }
 
+// inNode goes into attributes, since weights may be in Constant nodes.
 func inNode(num protowire.Number) part {
 	if num == onnxfile.NodeAttribute {
 		return part{inside: inAttribute}
@@ -129,6 +136,7 @@ func inNode(num protowire.Number) part {
 	return part{keep: true}
 }
 
+// inAttribute goes into tensors and into the branches of If.
 func inAttribute(num protowire.Number) part {
 	switch num {
 	case onnxfile.AttrTensor:
@@ -139,6 +147,7 @@ func inAttribute(num protowire.Number) part {
 	return part{keep: true}
 }
 
+// inFunction goes into the nodes of a function, which are written as those of a graph.
 func inFunction(num protowire.Number) part {
 	if num == onnxfile.FunctionNode {
 		return part{inside: inNode}
@@ -224,10 +233,13 @@ func (s *skimmer) number(out []byte, tag uint64, typ protowire.Type, elem bool) 
 	return nil, s.bad(fmt.Sprintf("field of wire type %d", typ))
 }
 
+// bad is the error of a message that ends too early or says what cannot be.
 func (s *skimmer) bad(what string) error {
 	return fmt.Errorf("onnx: %w: malformed or cut off %s before byte %d", ErrFormat, what, s.at)
 }
 
+// varint reads a number of protobuf: seven bits a byte, lowest first. Package
+// protowire wants them in memory.
 func (s *skimmer) varint() (uint64, error) {
 	var v uint64
 	for shift := 0; shift < 64; shift += 7 {
@@ -244,6 +256,8 @@ func (s *skimmer) varint() (uint64, error) {
 	return 0, s.bad("number")
 }
 
+// bytes reads a field that is kept. Its length is compared with the file's before
+// memory is taken.
 func (s *skimmer) bytes(n int64) ([]byte, error) {
 	if n > maxKept || n > s.size-s.at {
 		return nil, fmt.Errorf("onnx: %w: %d bytes at byte %d", ErrLimit, n, s.at)

@@ -138,9 +138,11 @@ func readCase(dir string) (*conformance, error) {
 // run tries the case as a batch and then as one sample.
 func (c *conformance) run() error {
 	err := c.try(0)
-	if errors.Is(err, ErrUnsupported) && len(c.inputs) > 0 {
-		if second := c.try(-1); !errors.Is(second, ErrUnsupported) {
-			return second
+	for _, axis := range []int{-1, 1} { // recurrent layers have the batch on axis 1
+		if errors.Is(err, ErrUnsupported) && len(c.inputs) > 0 {
+			if second := c.try(axis); !errors.Is(second, ErrUnsupported) {
+				return second
+			}
 		}
 	}
 	return err
@@ -203,8 +205,12 @@ func (c *conformance) bind(b *builder, first, axis int) (x []float32, err error)
 			return nil, err
 		}
 	}
-	if axis == 0 {
-		b.fixed, view[0] = view[0], 1
+	if axis >= len(view) {
+		return nil, fmt.Errorf("%w: no axis %d", ErrUnsupported, axis)
+	}
+	if axis >= 0 {
+		b.fixed, view[axis] = view[axis], 1
+		x = samplesFirst(x, sizeOf(view[:axis]), b.fixed)
 	}
 	if b.g, err = graph.New(canon(view, axis)); err != nil {
 		return nil, err
@@ -224,6 +230,18 @@ func (c *conformance) bind(b *builder, first, axis int) (x []float32, err error)
 		b.values[t.name] = v
 	}
 	return x, nil
+}
+
+// samplesFirst moves the batch from behind outer positions to the front.
+func samplesFirst(x []float32, outer, rows int) []float32 {
+	inner := len(x) / max(outer*rows, 1)
+	out := make([]float32, 0, len(x))
+	for s := range rows {
+		for o := range outer {
+			out = append(out, x[(o*rows+s)*inner:][:inner]...)
+		}
+	}
+	return out
 }
 
 // compare runs the graph up to a value and compares with the case's output.

@@ -18,8 +18,10 @@ type konst struct {
 	v     []term
 }
 
+// number is a constant with one element.
 func number(typ int64, v float64) konst { return konst{typ: typ, v: []term{{c: v}}} }
 
+// sizeOf returns the product of a shape's lengths, which has been checked.
 func sizeOf(shape []int) int {
 	n := 1
 	for _, d := range shape {
@@ -97,9 +99,12 @@ func toInt(v float64) int {
 	return int(max(-limit, min(limit, v)))
 }
 
+// Sums and multiples of terms are terms, whatever the batch size.
 func (t term) add(u term) term { return term{t.c + u.c, t.b + u.b} }
 func (t term) neg() term       { return term{-t.c, -t.b} }
 
+// mul multiplies, if one of the factors does not depend on the batch size: its square
+// is no term, and no shape of a model needs it.
 func (t term) mul(u term) (term, error) {
 	if t.b != 0 && u.b != 0 {
 		return term{}, fmt.Errorf("%w: a product of two numbers that depend on the batch size", ErrUnsupported)
@@ -126,6 +131,8 @@ func (t term) div(u term, whole bool) (term, error) {
 	return term{}, fmt.Errorf("%w: a quotient that depends on the batch size", ErrUnsupported)
 }
 
+// mod is the remainder: with the divisor's sign as in Python, or with the dividend's
+// as in C.
 func (t term) mod(u term, python bool) (term, error) {
 	if u.b != 0 || u.c == 0 || math.Mod(t.b, u.c) != 0 {
 		return term{}, fmt.Errorf("%w: a remainder that depends on the batch size, or of zero", ErrUnsupported)
@@ -222,6 +229,8 @@ type odometer struct {
 	at                 int
 }
 
+// newOdometer counts through the shape to, where a tensor of the shape from repeats
+// along its axes of length 1: they have step 0.
 func newOdometer(from, to []int) *odometer {
 	m := &odometer{shape: to, step: make([]int, len(to)), count: make([]int, len(to))}
 	s, shift := stride(from), len(to)-len(from)

@@ -6,9 +6,16 @@ import (
 	"slices"
 )
 
+// Shape arithmetic is half of what exporters write: the shape of an activation, one of its
+// entries, a product, a join, and at last a Reshape. It is computed when the file is read,
+// with the batch size as an unknown, because only then can be checked what the
+// Reshape does to the batch, and because nothing of it then costs anything in a run.
+
 // folds computes operators on constants. An absent optional input is nil.
 var folds map[string]func(b *builder, n *node, in []*konst) ([]konst, error)
 
+// The table is filled here because folds, which look up operators, would make its
+// initialization depend on itself.
 func init() {
 	folds = map[string]func(b *builder, n *node, in []*konst) ([]konst, error){
 		"Add": arithmetic(func(t, u term, _ bool) (term, error) { return t.add(u), nil }),
@@ -21,29 +28,9 @@ func init() {
 			}
 			return fixed(t, u, math.Pow)
 		}),
-		"Min":   arithmetic(func(t, u term, _ bool) (term, error) { return pick(t, u, -1) }),
-		"Max":   arithmetic(func(t, u term, _ bool) (term, error) { return pick(t, u, 1) }),
-		"Mod":   foldMod,
-		"Equal": comparison(func(t, u term) (bool, error) { return t.same(u) }),
-		"Greater": comparison(func(t, u term) (bool, error) {
-			s, err := t.compare(u)
-			return s > 0, err
-		}),
-		"Less": comparison(func(t, u term) (bool, error) {
-			s, err := t.compare(u)
-			return s < 0, err
-		}),
-		"GreaterOrEqual": comparison(func(t, u term) (bool, error) {
-			s, err := t.compare(u)
-			return s >= 0, err
-		}),
-		"LessOrEqual": comparison(func(t, u term) (bool, error) {
-			s, err := t.compare(u)
-			return s <= 0, err
-		}),
-		"Xor": comparison(func(t, u term) (bool, error) { return (t.c != 0) != (u.c != 0), nil }),
-		"And": comparison(func(t, u term) (bool, error) { return t.c != 0 && u.c != 0, nil }),
-		"Or":  comparison(func(t, u term) (bool, error) { return t.c != 0 || u.c != 0, nil }),
+		"Min": arithmetic(func(t, u term, _ bool) (term, error) { return pick(t, u, -1) }),
+		"Max": arithmetic(func(t, u term, _ bool) (term, error) { return pick(t, u, 1) }),
+		"Mod": foldMod,
 		"Not": unary(func(v float64) float64 { return truth(v == 0) }), "Floor": unary(math.Floor), "Ceil": unary(math.Ceil),
 		"Round": unary(math.RoundToEven), "Sqrt": unary(math.Sqrt), "Exp": unary(math.Exp), "Log": unary(math.Log),
 		"Abs": unary(math.Abs), "Reciprocal": unary(func(v float64) float64 { return 1 / v }),
@@ -70,10 +57,41 @@ func init() {
 		"Flatten":         foldFlatten,
 		"Tile":            foldTile,
 	}
+	for name, holds := range relations {
+		folds[name] = comparison(holds)
+	}
 }
 
+// relations are comparisons of terms, and logic on truths. They are errors where the
+// answer depends on the batch size.
+var relations = map[string]func(t, u term) (bool, error){
+	"Equal": func(t, u term) (bool, error) { return t.same(u) },
+	"Greater": func(t, u term) (bool, error) {
+		s, err := t.compare(u)
+		return s > 0, err
+	},
+	"Less": func(t, u term) (bool, error) {
+		s, err := t.compare(u)
+		return s < 0, err
+	},
+	"GreaterOrEqual": func(t, u term) (bool, error) {
+		s, err := t.compare(u)
+		return s >= 0, err
+	},
+	"LessOrEqual": func(t, u term) (bool, error) {
+		s, err := t.compare(u)
+		return s <= 0, err
+	},
+	"Xor": func(t, u term) (bool, error) { return (t.c != 0) != (u.c != 0), nil },
+	"And": func(t, u term) (bool, error) { return t.c != 0 && u.c != 0, nil },
+	"Or":  func(t, u term) (bool, error) { return t.c != 0 || u.c != 0, nil },
+}
+
+// one wraps the outcome of a fold with one output.
 func one(k konst, err error) ([]konst, error) { return []konst{k}, err }
 
+// arithmetic folds operators of one or more inputs from left to right. whole tells f
+// that the type has no fractions, so that a division truncates.
 func arithmetic(f func(t, u term, whole bool) (term, error)) func(*builder, *node, []*konst) ([]konst, error) {
 	return func(b *builder, n *node, in []*konst) ([]konst, error) {
 		k := *in[0]
@@ -88,6 +106,8 @@ func arithmetic(f func(t, u term, whole bool) (term, error)) func(*builder, *nod
 	}
 }
 
+// comparison folds relations. They are errors where the answer depends on the batch
+// size: a graph cannot take one way for some batches and another for others.
 func comparison(f func(t, u term) (bool, error)) func(*builder, *node, []*konst) ([]konst, error) {
 	return func(b *builder, n *node, in []*konst) ([]konst, error) {
 		if err := inputs(in, 2, 2); err != nil {
@@ -100,6 +120,7 @@ func comparison(f func(t, u term) (bool, error)) func(*builder, *node, []*konst)
 	}
 }
 
+// unary folds functions of one number, which must not depend on the batch size.
 func unary(f func(v float64) float64) func(*builder, *node, []*konst) ([]konst, error) {
 	return func(b *builder, n *node, in []*konst) ([]konst, error) {
 		return one(b.each(*in[0], func(t term) (term, error) { return fixed(t, term{}, func(x, _ float64) float64 { return f(x) }) }))
@@ -114,6 +135,7 @@ func fixed(t, u term, f func(x, y float64) float64) (term, error) {
 	return term{c: f(t.c, u.c)}, nil
 }
 
+// pick returns the larger (want 1) or the smaller (want -1) of two terms.
 func pick(t, u term, want int) (term, error) {
 	s, err := t.compare(u)
 	if s == want {
@@ -122,6 +144,7 @@ func pick(t, u term, want int) (term, error) {
 	return u, err
 }
 
+// foldMod takes remainders: exporters compute paddings to whole windows so.
 func foldMod(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 2, 2); err != nil {
 		return nil, err
@@ -144,6 +167,9 @@ func inputs(in []*konst, low, high int) error {
 	return nil
 }
 
+// foldCast rounds to the target type, so that folding a half-precision constant gives
+// what another runtime computes. A truth that depends on the batch size is an
+// error, as in a comparison.
 func foldCast(b *builder, n *node, in []*konst) ([]konst, error) {
 	to := n.int("to", 0)
 	k, err := b.each(*in[0], func(t term) (term, error) {
@@ -180,6 +206,8 @@ func rounded(typ int64, v float64) float64 {
 	return v
 }
 
+// foldShape is the shape of a constant. That of an activation is buildShape's, with
+// the batch size as an unknown.
 func foldShape(b *builder, n *node, in []*konst) ([]konst, error) {
 	dims := make([]term, len(in[0].shape))
 	for i, d := range in[0].shape {
@@ -195,6 +223,7 @@ func shapeSlice(n *node, dims []term) (konst, error) {
 	return konst{typ: typeInt64, shape: []int{len(dims)}, v: dims}, nil
 }
 
+// clampAxis limits an end of a range of axes, as Shape's attributes are limited.
 func clampAxis(a, rank int) int {
 	if a < 0 {
 		a += rank
@@ -202,10 +231,13 @@ func clampAxis(a, rank int) int {
 	return max(0, min(a, rank))
 }
 
+// foldSize counts the elements of a constant.
 func foldSize(_ *builder, _ *node, in []*konst) ([]konst, error) {
 	return []konst{number(typeInt64, float64(len(in[0].v)))}, nil
 }
 
+// foldConcat joins constants: most target shapes are joined from a part that is
+// computed and a part that is not.
 func foldConcat(b *builder, n *node, in []*konst) ([]konst, error) {
 	axis, err := n.axis("axis", 0, len(in[0].shape))
 	if err != nil {
@@ -236,6 +268,7 @@ func foldConcat(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{out}, nil
 }
 
+// foldGather picks elements, such as one length of a shape.
 func foldGather(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 2, 2); err != nil {
 		return nil, err
@@ -276,6 +309,8 @@ func wrapped(k konst, length int) ([]int, error) {
 	return index, nil
 }
 
+// foldReduceProd multiplies all elements of a list: exporters compute the length of a
+// flattened axis so.
 func foldReduceProd(b *builder, n *node, in []*konst) ([]konst, error) {
 	if len(in) > 1 || len(in[0].shape) != 1 || len(n.ints("axes")) > 1 {
 		return nil, fmt.Errorf("%w: product over some axes of a constant", ErrUnsupported)
@@ -294,6 +329,7 @@ func foldReduceProd(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{k}, nil
 }
 
+// foldWhere chooses by element. All three inputs broadcast.
 func foldWhere(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 3, 3); err != nil {
 		return nil, err
@@ -319,6 +355,8 @@ func foldWhere(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{k[1]}, nil
 }
 
+// foldRange counts: positions of windows and of tokens come of it. The number of
+// elements is checked before they are made.
 func foldRange(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 3, 3); err != nil {
 		return nil, err

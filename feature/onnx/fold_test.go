@@ -266,3 +266,61 @@ func TestConstantsAreWeights(t *testing.T) {
 		t.Errorf("%v, %v after saving", a.Data, b.Data)
 	}
 }
+
+// TestWordsAreLookedUp compares an embedding of numbers with a product of one-hot
+// rows.
+func TestWordsAreLookedUp(t *testing.T) {
+	words := onnxfile.Message(onnxfile.GraphInput, onnxfile.Value[int64]("x", typeInt64, -1, 4))
+	layer := [][]byte{random("e", 5, 3), random("w", 3, 2), opOf("ReduceMean", "m", []string{"g"}, intsAttr("axes", 1), intAttr("keepdims", 0)), nodeOf("MatMul", "y", "m", "w"), outputOf("y")}
+	m, err := Read(bytes.NewReader(modelBytes(append(slices.Clone(layer), nodeOf("Gather", "g", "e", "x"), words)...)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hot, err := Read(bytes.NewReader(modelBytes(append(slices.Clone(layer), nodeOf("MatMul", "g", "x", "e"), inputOf("x", -1, 4, 5))...)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, h := feature.NewTensor(20, 4), feature.NewTensor(20, 4, 5)
+	for i := range x.Data {
+		k := i * 7 % 5
+		x.Data[i], h.Data[5*i+k] = float32(k), 1
+	}
+	got, want := [2][][]float32{}, [2][]float32{}
+	for i, c := range []struct {
+		m *Model
+		x feature.Tensor
+	}{{m, x}, {hot, h}} {
+		want[i] = logits(t, c.m, c.x).Data
+		got[i] = feature.NewGradients(c.m.Spec())
+		if err := c.m.Grad(t.Context(), c.x, []string{"y"}, squares, nil, got[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !(relative(want[0], want[1]) <= 1e-6) {
+		t.Errorf("logits %v, want %v", want[0], want[1])
+	}
+	for i, p := range hot.Spec().Params {
+		if !p.Trainable || !(relative(got[0][i], got[1][i]) <= 1e-5) {
+			t.Errorf("gradient of %s is %v, want %v", p.Name, got[0][i], got[1][i])
+		}
+	}
+	for _, bad := range []float32{-1, 5, .5} {
+		x.Data[3] = bad
+		if err := m.Forward(t.Context(), x, nil, nil); !errors.Is(err, feature.ErrShape) || !strings.Contains(err.Error(), "element 3") {
+			t.Errorf("word %v: %v", bad, err)
+		}
+	}
+	masked := modelBytes(append(slices.Clone(layer[:2]), nodeOf("Gather", "v", "e", "x"), rawInts("zero", 0), nodeOf("Equal", "c", "x", "zero"), nodeOf("Not", "k", "c"),
+		opOf("Cast", "f", []string{"k"}, intAttr("to", typeFloat)), rawInts("two", 2), nodeOf("Unsqueeze", "u", "f", "two"), nodeOf("Mul", "g", "v", "u"),
+		layer[2], layer[3], words, outputOf("y"))...)
+	if m, err = Read(bytes.NewReader(masked), nil); err != nil {
+		t.Fatal(err)
+	}
+	if y := logits(t, m, feature.NewTensor(1, 4)); y.Data[0] != 0 || y.Data[1] != 0 { // all words are 0, which is left out
+		t.Errorf("logits of no words are %v", y.Data)
+	}
+	_, err = Read(bytes.NewReader(modelBytes(random("w", 4, 2), nodeOf("MatMul", "y", "x", "w"), words, outputOf("y"))), nil)
+	if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "integer input") {
+		t.Errorf("a product of integers: %v", err)
+	}
+}

@@ -6,7 +6,11 @@ import (
 	"slices"
 )
 
+// foldConstantOfShape fills a shape, which the limit of newKonst bounds.
 func foldConstantOfShape(b *builder, n *node, in []*konst) ([]konst, error) {
+	if slices.ContainsFunc(in[0].v, func(t term) bool { return t.b != 0 }) {
+		return nil, errBatchShape
+	}
 	shape, err := in[0].ints()
 	if err != nil {
 		return nil, err
@@ -27,6 +31,50 @@ func foldConstantOfShape(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{out}, err
 }
 
+// errBatchShape means that a constant has as many elements as the batch has samples.
+var errBatchShape = fmt.Errorf("%w: the shape of a constant depends on the batch size", ErrUnsupported)
+
+// buildFilled fills a shape with the batch size in it, as the first states of a
+// recurrent layer have: the same numbers for every sample.
+func buildFilled(b *builder, n *node) ([]value, error) {
+	target, err := b.constant(n, 0)
+	if err != nil {
+		return nil, err
+	}
+	k, axis := konst{typ: typeFloat}, -1
+	for i, t := range target.v {
+		if t.b != 0 {
+			if axis >= 0 || t.c != 0 || t.b != 1 {
+				return nil, errBatchShape
+			}
+			axis, t = i, term{c: 1}
+		}
+		k.shape = append(k.shape, toInt(t.c))
+	}
+	shape := konst{typ: typeInt64, shape: []int{len(k.shape)}}
+	for _, d := range k.shape {
+		shape.v = append(shape.v, term{c: float64(d)})
+	}
+	filled, err := foldConstantOfShape(b, n, []*konst{&shape})
+	if err != nil {
+		return nil, err
+	}
+	if !isFloat(filled[0].typ) {
+		return nil, errBatchShape
+	}
+	p, err := b.hidden(filled[0])
+	if err != nil {
+		return nil, err
+	}
+	d, err := b.lift(n, p)
+	if err != nil {
+		return nil, err
+	}
+	return result(b.relabel(d, d.view, axis))
+}
+
+// foldExpand repeats axes of length 1. The target broadcasts with the shape, so that
+// it may have ones where the shape has more.
 func foldExpand(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 2, 2); err != nil {
 		return nil, err
@@ -41,6 +89,8 @@ func foldExpand(b *builder, n *node, in []*konst) ([]konst, error) {
 	return one(b.spread(*in[0], shape))
 }
 
+// foldReshape gives the same elements another shape; nothing is copied, since no fold
+// changes its inputs.
 func foldReshape(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 2, 2); err != nil {
 		return nil, err
@@ -126,6 +176,7 @@ func inRange(axes []int, rank int) ([]int, error) {
 	return out, nil
 }
 
+// foldSqueeze drops axes of length 1: those named, or all.
 func foldSqueeze(b *builder, n *node, in []*konst) ([]konst, error) {
 	axes, given, err := b.axesOf(n, 1, 13)
 	if err == nil {
@@ -144,6 +195,8 @@ func foldSqueeze(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{{typ: in[0].typ, shape: shape, v: in[0].v}}, err
 }
 
+// foldUnsqueeze puts in axes of length 1. They are counted in the result, so that the
+// sorted list can be put in from the front.
 func foldUnsqueeze(b *builder, n *node, in []*konst) ([]konst, error) {
 	axes, _, err := b.axesOf(n, 1, 13)
 	if err == nil {
@@ -162,6 +215,7 @@ func foldUnsqueeze(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{{typ: in[0].typ, shape: shape, v: in[0].v}}, err
 }
 
+// foldFlatten makes a matrix of a constant.
 func foldFlatten(_ *builder, n *node, in []*konst) ([]konst, error) {
 	shape := in[0].shape
 	a := int(max(-maxRank, min(n.int("axis", 1), maxRank)))
@@ -174,6 +228,7 @@ func foldFlatten(_ *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{{typ: in[0].typ, shape: []int{sizeOf(shape[:a]), sizeOf(shape[a:])}, v: in[0].v}}, nil
 }
 
+// foldTile repeats every axis.
 func foldTile(b *builder, n *node, in []*konst) ([]konst, error) {
 	if err := inputs(in, 2, 2); err != nil {
 		return nil, err
@@ -207,6 +262,7 @@ func foldTile(b *builder, n *node, in []*konst) ([]konst, error) {
 	return []konst{out}, err
 }
 
+// foldTranspose moves the axes of a constant.
 func foldTranspose(b *builder, n *node, in []*konst) ([]konst, error) {
 	perm, err := n.perm(len(in[0].shape))
 	if err != nil {
@@ -233,120 +289,6 @@ func (b *builder) permuted(k konst, perm []int) (konst, error) {
 	return out, err
 }
 
-// foldSlice slices constants along their axes.
-func foldSlice(b *builder, n *node, in []*konst) ([]konst, error) {
-	cuts, err := b.cuts(n, len(in[0].shape))
-	if err != nil {
-		return nil, err
-	}
-	shape, offs := slices.Clone(in[0].shape), make([][]int32, len(in[0].shape))
-	for i, s := range stride(in[0].shape) {
-		offs[i] = steps(shape[i], s)
-		if c, ok := cuts[i]; ok {
-			places, err := c.places(shape[i])
-			if err != nil {
-				return nil, err
-			}
-			offs[i] = scaled(places, s)
-			shape[i] = len(places)
-		}
-	}
-	out, err := b.newKonst(in[0].typ, shape)
-	if err != nil {
-		return nil, err
-	}
-	index, err := b.cross(offs)
-	for i, k := range index {
-		out.v[i] = in[0].v[k]
-	}
-	return []konst{out}, err
-}
-
-// cut is what Slice does along one axis.
-type cut struct {
-	start, end term
-	step       int
-}
-
-// cuts returns the slices of node n by axis.
-func (b *builder) cuts(n *node, rank int) (map[int]cut, error) {
-	lists, err := b.sliceLists(n)
-	if err != nil {
-		return nil, err
-	}
-	starts, ends := lists[0], lists[1]
-	cuts := map[int]cut{}
-	for i := range starts {
-		axis, step := i, 1
-		if lists[2] != nil {
-			axis = toInt(lists[2][i].c)
-		}
-		if lists[3] != nil {
-			step = toInt(lists[3][i].c)
-		}
-		if axis < 0 {
-			axis += rank
-		}
-		if axis < 0 || axis >= rank || step == 0 {
-			return nil, fmt.Errorf("%w: slice of axis %d of %d with step %d", ErrFormat, axis, rank, step)
-		}
-		cuts[axis] = cut{starts[i], ends[i], step}
-	}
-	return cuts, nil
-}
-
-// sliceLists returns starts, ends, axes and steps; the last two may be nil.
-func (b *builder) sliceLists(n *node) (lists [4][]term, err error) {
-	for i, name := range []string{"starts", "ends", "axes", "steps"} {
-		switch {
-		case b.f.opset < 10:
-			for _, v := range n.ints(name) {
-				lists[i] = append(lists[i], term{c: float64(v)})
-			}
-		case n.has(i + 1):
-			k, err := b.constant(n, i+1)
-			if err != nil {
-				return lists, err
-			}
-			lists[i] = k.v
-		}
-		if len(lists[i]) != len(lists[0]) && (i == 1 || lists[i] != nil) {
-			return lists, fmt.Errorf("%w: %d starts and %d %s", ErrFormat, len(lists[0]), len(lists[i]), name)
-		}
-	}
-	return lists, nil
-}
-
-// places returns the positions that a cut of an axis of n takes.
-func (c cut) places(n int) ([]int, error) {
-	if c.start.b != 0 || c.end.b != 0 {
-		return nil, fmt.Errorf("%w: a slice that depends on the batch size", ErrUnsupported)
-	}
-	lo, hi := toInt(c.start.c), toInt(c.end.c)
-	if lo < 0 {
-		lo += n
-	}
-	if hi < 0 {
-		hi += n
-	}
-	var out []int
-	if c.step > 0 {
-		for i := max(lo, 0); i < min(hi, n); i += c.step {
-			out = append(out, i)
-		}
-		return out, nil
-	}
-	for i := min(lo, n-1); i > max(hi, -1); i += c.step {
-		out = append(out, i)
-	}
-	return out, nil
-}
-
-// whole tells whether a cut keeps all of an axis of length d.
-func (c cut) whole(d term) bool {
-	return c.step == 1 && c.start == term{} && (c.end == d || c.end.b == 0 && c.end.c >= math.MaxInt32)
-}
-
 // steps returns 0, step, 2·step ...
 func steps(n, step int) []int32 {
 	out := make([]int32, n)
@@ -356,6 +298,7 @@ func steps(n, step int) []int32 {
 	return out
 }
 
+// scaled returns the offsets of places along an axis.
 func scaled(places []int, step int) []int32 {
 	out := make([]int32, len(places))
 	for i, p := range places {

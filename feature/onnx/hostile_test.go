@@ -47,7 +47,9 @@ func exhausting() map[string]struct {
 		"pooling over a window of 2⁴⁰": {17, image, pool("MaxPool"), ErrLimit, "1048576×1048576"},
 		"average over a window of 2⁴⁰": {17, image, pool("AveragePool"), ErrLimit, "1048576×1048576"},
 		"window as large as the image": {17, []int64{1, 512, 512}, [][]byte{opOf("MaxPool", "y", x, intsAttr("kernel_shape", 512, 512), intsAttr("pads", 256, 256, 255, 255))}, ErrLimit, "512×512"},
-		"padding":                      {17, image, [][]byte{random("w", 1, 1, 3, 3), opOf("Conv", "y", xw, intsAttr("pads", pads...), intsAttr("strides", large...))}, ErrLimit, "padding"},
+		"padding":                      {17, image, [][]byte{random("w", 1, 1, 3, 3), opOf("Conv", "y", xw, intsAttr("pads", pads...))}, ErrLimit, "padding"},
+		"strides":                      {17, []int64{1, 256, 256}, [][]byte{random("w", 1, 1, 1, 1), opOf("Conv", "y", xw, intsAttr("strides", 255, 255))}, ErrLimit, "255×255"},
+		"strides, transposed":          {17, []int64{1, 2, 2}, [][]byte{random("w", 1, 1, 1, 1), opOf("ConvTranspose", "y", xw, intsAttr("strides", 1<<11, 1<<11))}, ErrLimit, "2048×2048"},
 		"activations for a gradient":   {17, []int64{1}, append(deep, nodeOf("ReduceMean", "y", "t400")), ErrLimit, "MaxKept"},
 		"matrix product":               {17, []int64{1}, append([][]byte{rawInts("n", 1, 2800, 2800), rawInts("rs", -1, 1, 1), nodeOf("Reshape", "a", "x", "rs"), nodeOf("Tile", "p0", "a", "n")}, products(14)...), ErrLimit, "MaxWork"},
 		"product of many":              {17, []int64{1 << 22}, [][]byte{nodeOf("Flatten", "f", "x"), opOf("ReduceProd", "y", []string{"f"}, intsAttr("axes", 1))}, ErrLimit, "MaxWork"},
@@ -162,6 +164,33 @@ func TestHostileCases(t *testing.T) {
 		}
 		if err := Check(path, nil); err != nil && strings.Contains(err.Error(), "panic") {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestLongChainsTakeLinearTime reads graphs whose nodes ask about all that come
+// after them, or before.
+func TestLongChainsTakeLinearTime(t *testing.T) {
+	const n = 20000
+	name := func(i int) string { return fmt.Sprintf("t%d", i) }
+	layer := [][]byte{random("w", 4, 4), nodeOf("MatMul", "h", "x", "w"), rawFloats("k", []int64{4}, 0, 0, 0, 0)}
+	masks := append(slices.Clone(layer), nodeOf("Greater", "t0", "h", "k"))
+	shapes := append(slices.Clone(layer), nodeOf("Relu", "t0", "h"))
+	for i := range n {
+		masks = append(masks, nodeOf("Not", name(i+1), name(i)))
+		shapes = append(shapes, nodeOf("Shape", fmt.Sprintf("s%d", i), name(i)), nodeOf("Reshape", name(i+1), name(i), fmt.Sprintf("s%d", i)))
+	}
+	for name, parts := range map[string][][]byte{
+		"masks":  append(masks, nodeOf("Where", "y", name(n), "h", "k")),
+		"shapes": append(shapes, nodeOf("Tanh", "y", name(n))),
+	} {
+		start := time.Now()
+		if _, err := Read(bytes.NewReader(hostileFile(17, []int64{4}, parts)), nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		// Half a second on an idle machine; minutes where it is quadratic.
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%s: %v", name, took)
 		}
 	}
 }

@@ -7,6 +7,11 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// A layout says how an ONNX tensor with a batch axis lies in the graph, which keeps
+// samples one after the other. Most of this package's refusals come from here: an
+// operator that cannot be expressed sample by sample would mix them, and a model whose
+// samples see one another has no gradient of a single one.
+
 // apply adds a node to the graph and gives its result the view and batch axis.
 func (b *builder) apply(n *node, op graph.Op, view []int, axis int, in ...graph.Value) (dyn, error) {
 	if err := b.room(view); err != nil {
@@ -162,9 +167,9 @@ func (b *builder) weightInput(n *node, i int) (*param, error) {
 	case v.p != nil:
 		return v.p, nil
 	case v.k != nil:
-		// Pow alone mixes types.
-		if !isFloat(v.k.typ) && n.op != "Pow" {
-			return nil, fmt.Errorf("%w: input %d (%q) is %s, want floating point", ErrFormat, i, n.in[i], typeName(v.k.typ))
+		// Pow mixes types, and numbers of words are compared with integers.
+		if _, compares := comparisons[n.op]; !isFloat(v.k.typ) && n.op != "Pow" && !compares {
+			return nil, fmt.Errorf("%w: input %d (%q) is %s, want floating point", ErrUnsupported, i, n.in[i], typeName(v.k.typ))
 		}
 		return b.hidden(*v.k)
 	}
@@ -266,61 +271,6 @@ func (b *builder) images(n *node, i int) (dyn, error) {
 	return d, err
 }
 
-// common is the layout of several values that broadcast together.
-type common struct {
-	in    []graph.Value
-	view  []int
-	axis  int
-	outer int
-}
-
-// aligned adds a node on values in one layout.
-func (b *builder) aligned(n *node, op graph.Op, c common, in ...graph.Value) (dyn, error) {
-	d, err := b.apply(n, op, c.view, c.axis, in...)
-	d.outer = c.outer
-	return d, err
-}
-
-// align brings values into one layout, so that the graph's broadcasting, which
-// goes sample by sample, is that of ONNX. With full, the values also get the
-// common shape.
-func (b *builder) align(n *node, full bool, index ...int) (common, error) {
-	c, err := b.commonView(n, index)
-	if err != nil {
-		return c, err
-	}
-	return b.alignTo(n, c, full, index...)
-}
-
-// alignTo brings values into the given layout.
-func (b *builder) alignTo(n *node, c common, full bool, index ...int) (common, error) {
-	lift := !slices.ContainsFunc(index, func(i int) bool { return b.values[n.in[i]].d != nil })
-	for _, i := range index {
-		v, err := b.operand(n, i, c, lift || full)
-		lift = false
-		if err == nil && full {
-			v, err = b.widen(n, v, c)
-		}
-		if err != nil {
-			return c, err
-		}
-		c.in = append(c.in, v)
-	}
-	return c, nil
-}
-
-// sample returns the shape of one sample of a value with the given view in the
-// layout.
-func (c common) sample(view []int) []int {
-	for len(view) < len(c.view) {
-		view = slices.Insert(slices.Clone(view), 0, 1)
-	}
-	if c.axis == 0 && c.view[0] == 1 {
-		view = view[1:]
-	}
-	return view
-}
-
 // shapeOf returns the view and the batch axis of input i.
 func (b *builder) shapeOf(n *node, i int) ([]int, int) {
 	switch v := b.values[n.in[i]]; {
@@ -331,76 +281,4 @@ func (b *builder) shapeOf(n *node, i int) ([]int, int) {
 	default:
 		return v.k.shape, -1
 	}
-}
-
-// commonView computes the shape and batch axis of the result.
-func (b *builder) commonView(n *node, index []int) (common, error) {
-	c := common{axis: -1}
-	rank := 0
-	for _, i := range index {
-		if !n.has(i) {
-			return c, fmt.Errorf("%w: input %d is missing", ErrFormat, i)
-		}
-		view, _ := b.shapeOf(n, i)
-		rank = max(rank, len(view))
-	}
-	part := 0
-	for _, i := range index {
-		view, axis := b.shapeOf(n, i)
-		if axis >= 0 {
-			at := axis + rank - len(view)
-			outer := max(b.values[n.in[i]].d.outer, 1)
-			if c.axis >= 0 && (at != c.axis || view[axis] != part || outer != c.outer) {
-				return c, fmt.Errorf("%w: the inputs have their batch on different axes", ErrUnsupported)
-			}
-			c.axis, part, c.outer = at, view[axis], outer
-		}
-		var err error
-		if c.view, err = broadcast(c.view, view); err != nil {
-			return c, err
-		}
-	}
-	for _, i := range index {
-		view, axis := b.shapeOf(n, i)
-		if c.axis >= 0 && axis < 0 && axisOf(view, rank, c.axis) != 1 {
-			return c, fmt.Errorf("%w: input %d of shape %v varies along the batch axis", ErrUnsupported, i, view)
-		}
-	}
-	return c, b.room(c.view)
-}
-
-// operand returns input i, shaped for the layout: as a weight, unless it is an
-// activation or lift is set.
-func (b *builder) operand(n *node, i int, c common, lift bool) (graph.Value, error) {
-	if b.values[n.in[i]].d == nil && !lift {
-		p, err := b.weightInput(n, i)
-		if err != nil {
-			return 0, err
-		}
-		if !p.moved() {
-			return b.weightOf(p)
-		}
-	}
-	d, err := b.rowwise(n, i)
-	if err != nil {
-		return 0, err
-	}
-	return b.as(d.v, c.sample(d.view))
-}
-
-// widen repeats an aligned value to the common shape.
-func (b *builder) widen(n *node, v graph.Value, c common) (graph.Value, error) {
-	shape, want := b.g.Shape(v), canon(c.view, c.axis)
-	if slices.Equal(shape, want) {
-		return v, nil
-	}
-	offs := make([][]int32, len(want))
-	for k, s := range stride(shape) {
-		if shape[k] == 1 {
-			s = 0
-		}
-		offs[k] = steps(want[k], s)
-	}
-	d, err := b.table(n, v, offs, c.view, c.axis, 0)
-	return d.v, err
 }

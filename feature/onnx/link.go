@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// Nothing of a file's order or names is relied upon before this file has checked it. What
+// comes later may take for granted that every name is made once, that makers come
+// before readers, and that there is no cycle.
+
 // link indexes the graph, checks that names are unique, and puts the nodes into
 // an order of computation.
 func (f *file) link() error {
@@ -200,8 +204,8 @@ func (e *UnsupportedError) advice() string {
 		return "; a quantized model: use the float model"
 	case has(func(o UnsupportedOperator) bool { return o.Domain == "com.microsoft" }):
 		return "; a model that onnxruntime has optimized: use the one it was made from"
-	case has(func(o UnsupportedOperator) bool { return o.Name == "LSTM" || o.Name == "GRU" || o.Name == "RNN" }):
-		return "; recurrent networks are not supported"
+	case has(func(o UnsupportedOperator) bool { return o.Name == "RNN" || o.Name == "Loop" || o.Name == "Scan" }):
+		return "; of recurrent networks, LSTM and GRU are supported"
 	}
 	return ""
 }

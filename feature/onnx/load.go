@@ -17,8 +17,9 @@ import (
 // Options says how a file is read. The nil Options means all defaults.
 type Options struct {
 	// Logits names the tensor, or the node, that has one number a class. If it is
-	// empty, the first graph output is used, or the input of the Softmax or
-	// LogSoftmax that makes it.
+	// empty, the first graph output is used that has no labels. In either case, a
+	// softmax, a sigmoid of one number, or an ArgMax on the way there is undone: see
+	// the package page. The choice is in Notes.
 	Logits string
 	// Features names the tensor or the node that Spec().Features refers to. If it
 	// is empty, the first input of the last Gemm or MatMul before the logits is
@@ -46,14 +47,14 @@ type Options struct {
 	// MaxWork bounds the multiplications of a forward pass of one sample. If it
 	// is zero, 2³⁸ is used: ResNet-152 takes 2³⁴ at 224×224, the largest vision
 	// transformers 2³⁸. A gradient takes about three times as many.
-	MaxWork int
+	MaxWork int64
 	// MaxKernel bounds the area of a window of a convolution or a pooling. If it
 	// is zero, 2¹⁴ is used: 128×128.
 	MaxKernel int
 	// MaxKept bounds the bytes that all activations of one sample take, which is
-	// about what a gradient keeps of them. If it is zero, 2³¹ is used: four times
+	// about what a gradient keeps of them. If it is zero, 2³² is used: four times
 	// what a large vision transformer takes at 224×224.
-	MaxKept int
+	MaxKept int64
 	// MaxTables bounds the bytes of what is computed when the file is read:
 	// constants, and positions for slices, transpositions, paddings and resizing.
 	// If it is zero, 2²⁶ is used.
@@ -66,10 +67,12 @@ const (
 	defaultMaxBytes      = 1 << 31
 	defaultMaxWork       = 1 << 38
 	defaultMaxKernel     = 1 << 14
-	defaultMaxKept       = 1 << 31
+	defaultMaxKept       = 1 << 32
 	defaultMaxTables     = 1 << 26
 )
 
+// resolved returns a copy of the options with the defaults in place of zeros. The
+// slices are copied: the caller may change its own afterwards.
 func resolved(opt *Options) (Options, error) {
 	o := Options{}
 	if opt != nil {
@@ -84,7 +87,7 @@ func resolved(opt *Options) (Options, error) {
 	if o.MaxActivation < 1 || o.MaxActivation > 1<<28 {
 		return o, fmt.Errorf("onnx: Options.MaxActivation is %d, want 1 to 2²⁸", o.MaxActivation)
 	}
-	if m := min(o.MaxBytes, int64(o.MaxWork), int64(o.MaxKernel), int64(o.MaxKept), int64(o.MaxTables)); m < 1 {
+	if m := min(o.MaxBytes, o.MaxWork, int64(o.MaxKernel), o.MaxKept, int64(o.MaxTables)); m < 1 {
 		return o, fmt.Errorf("onnx: a limit of Options is %d, want 1 or more, or 0 for the default", m)
 	}
 	o.Input, o.Freeze, o.Train = slices.Clone(o.Input), slices.Clone(o.Freeze), slices.Clone(o.Train)
@@ -121,6 +124,9 @@ func Read(r io.Reader, opt *Options) (*Model, error) {
 	return read(r, "", o)
 }
 
+// read reads at most one byte more than the limit, to see that there is more. The
+// whole file stays in memory: saving writes the same bytes again, and weights are
+// decoded from it.
 func read(r io.Reader, folder string, opt Options) (*Model, error) {
 	data, err := io.ReadAll(io.LimitReader(r, opt.MaxBytes+1))
 	if err != nil {
@@ -162,9 +168,10 @@ func build(f *file, opt Options, folder string, skimmed bool) (*builder, *featur
 	return b, nil, err
 }
 
+// newBuilder returns a builder that has seen nothing of the file yet.
 func newBuilder(f *file, opt Options, folder string) *builder {
 	return &builder{f: f, opt: opt, folder: folder, values: map[string]value{}, named: map[string]bool{},
-		shared: map[*tensor]*weight{}, origin: map[graph.Value]origin{}}
+		shared: map[*tensor]*weight{}, origin: map[graph.Value]origin{}, masks: map[string]bool{}}
 }
 
 // build makes the graph that the logits need.
@@ -219,7 +226,7 @@ func (b *builder) model(spec *feature.Spec, data []byte) *Model {
 	}
 	run := exec.New(exec.Config{Package: "onnx", Graph: b.g, Spec: *spec, Taps: taps, Exposed: exposed})
 	exec.SetWeights(run, data32)
-	return &Model{executor: run, notes: b.allNotes(), operators: b.f.countOperators(b.needed), data: data, folder: b.folder, weights: b.weights, data32: data32}
+	return &Model{executor: run, notes: b.allNotes(), operators: b.f.countOperators(b.needed), data: data, folder: b.folder, weights: b.weights, data32: data32, words: b.words}
 }
 
 // start makes the graph with its input and the initializers.
@@ -275,8 +282,14 @@ func (b *builder) readsTensor(name string) bool {
 
 // inputShape sets the shape of a sample and the fixed batch size.
 func (b *builder) inputShape(in valueInfo) error {
-	if !isFloat(in.elem) {
-		return fmt.Errorf("onnx: %w: input %q is %s, want floating point: models of text, whose input are numbers of words, are not supported", ErrUnsupported, in.name, typeName(in.elem))
+	switch {
+	case in.elem == typeInt64 || in.elem == typeInt32:
+		b.tokens = true
+		if err := b.checkTokens(in.name); err != nil {
+			return err
+		}
+	case !isFloat(in.elem):
+		return fmt.Errorf("onnx: %w: input %q is %s, want floating point, or int64 for numbers of words", ErrUnsupported, in.name, typeName(in.elem))
 	}
 	if !in.ranked && b.opt.Input == nil || in.ranked && len(in.dims) < 2 {
 		return fmt.Errorf("onnx: %w: input %q has shape %v, want a batch axis and more", ErrUnsupported, in.name, in.dims)

@@ -198,6 +198,13 @@ func FuzzLoad(f *testing.F) {
 			f.Add(data)
 		}
 	}
+	for _, tc := range exhausting() {
+		f.Add(hostileFile(tc.opset, tc.input, tc.parts))
+	}
+	for seed := range uint64(50) {
+		data, _ := randomGraph(seed)
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := Read(bytes.NewReader(data), &Options{MaxActivation: 1 << 16, RunOnly: true})
 		if err != nil {

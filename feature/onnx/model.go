@@ -23,6 +23,7 @@ type Model struct {
 	notes     []string
 	operators []Operator
 	data      []byte // the file
+	words     int    // the input numbers words of a text, below this; 0: it does not
 	folder    string
 
 	weights []*weight   // of the graph, with what the file has

@@ -7,6 +7,9 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// buildConstant reads a Constant node. Tensors of floating point with more than one
+// element may be weights, as all those of Paddle's exports are: whether they are
+// is seen by what reads them (see foldable and trace).
 func buildConstant(b *builder, n *node) ([]value, error) {
 	k := konst{typ: typeFloat}
 	if len(n.attrs) != 1 { // which one counts would be a guess
@@ -76,6 +79,8 @@ func (b *builder) alike(n *node, op graph.Op, d dyn) (dyn, error) {
 	return out, err
 }
 
+// buildDropout keeps the operator, which does nothing in evaluation: training mode is
+// an argument of GradMode, and the file's training flag does not count.
 func buildDropout(b *builder, n *node) ([]value, error) {
 	d, err := b.rowwise(n, 0)
 	if err != nil {
@@ -90,6 +95,8 @@ func buildDropout(b *builder, n *node) ([]value, error) {
 	return result(b.alike(n, graph.Dropout{Rate: rate}, d))
 }
 
+// buildCast passes floating point on as it is: activations are float32 here, whatever
+// the file has. A cast to bool makes a mask; one to integers has no gradient.
 func buildCast(b *builder, n *node) ([]value, error) {
 	to := n.int("to", 0)
 	if to == typeBool && b.values[n.in[0]].d != nil {
@@ -101,12 +108,15 @@ func buildCast(b *builder, n *node) ([]value, error) {
 	return buildIdentity(b, n)
 }
 
+// buildShape is the shape of an activation or a weight. It is a constant, in which the
+// batch size is an unknown.
 func buildShape(b *builder, n *node) ([]value, error) {
 	view, axis := b.shapeOf(n, 0)
 	k, err := shapeSlice(n, dyn{view: view, axis: axis}.dims())
 	return []value{{k: &k}}, err
 }
 
+// buildSize is the product of what buildShape returns.
 func buildSize(b *builder, n *node) ([]value, error) {
 	view, axis := b.shapeOf(n, 0)
 	total := term{c: 1}
@@ -122,6 +132,7 @@ type mapped struct {
 	op    func(b *builder, n *node) (graph.Op, error)
 }
 
+// always returns an operator without attributes.
 func always(op graph.Op) func(*builder, *node) (graph.Op, error) {
 	return func(*builder, *node) (graph.Op, error) { return op, nil }
 }
@@ -162,6 +173,8 @@ var maps = map[string]mapped{
 	"Clip": {op: clip},
 }
 
+// clip reads limits from attributes or, since operator set 11, from inputs, which must
+// be known when the file is read: their gradients are not wanted.
 func clip(b *builder, n *node) (graph.Op, error) {
 	lo, hi := n.float("min", math.Inf(-1)), n.float("max", math.Inf(1))
 	if b.f.opset >= 11 {
@@ -176,6 +189,8 @@ func clip(b *builder, n *node) (graph.Op, error) {
 	return graph.Clip(lo, hi), nil
 }
 
+// buildMap adds an elementwise operator. It works in any layout of samples, for which
+// rowwise is enough.
 func buildMap(b *builder, n *node) ([]value, error) {
 	op, err := maps[n.op].op(b, n)
 	if err != nil {

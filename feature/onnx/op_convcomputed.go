@@ -6,6 +6,11 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// A convolution of the graph packs its weight once a run and reads it many times, which
+// needs a parameter. A computed weight is an activation that is equal for all samples,
+// and the graph has no place for one value a batch. Networks with standardized weights
+// are rare enough that the way over matrix products will do.
+
 // convComputed convolves with a weight that the graph computes from others: in
 // another order of axes, normalized, or standardized. It is a matrix product with
 // the windows of the image side by side, much slower than graph.Conv, whose weight

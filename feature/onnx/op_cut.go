@@ -5,6 +5,12 @@ import (
 	"slices"
 )
 
+// Slicing, splitting, gathering and padding are tables of positions: for each axis a list
+// of offsets, whose sums are where the elements come from. The graph has one operator for
+// them all, and one gradient, which adds to where an element was taken from.
+
+// buildSlice takes parts of axes. Along the batch axis it may only take all, which
+// exporters write for a full slice of every axis.
 func buildSlice(b *builder, n *node) ([]value, error) {
 	d, err := b.dyn(n, 0)
 	if err != nil {
@@ -42,6 +48,8 @@ func (b *builder) length(d dyn, i int) term {
 	return t
 }
 
+// buildSplit makes a table for each part. Parts that nothing reads are left out,
+// since their names are empty.
 func buildSplit(b *builder, n *node) ([]value, error) {
 	d, err := b.dyn(n, 0)
 	if err != nil {
@@ -113,7 +121,12 @@ func (b *builder) splitSizes(n *node, length int) ([]int, error) {
 	return sizes, nil
 }
 
+// buildGather picks positions that are known when the file is read, such as the class
+// token or the axes of a query, a key and a value.
 func buildGather(b *builder, n *node) ([]value, error) {
+	if b.values[n.in[0]].d == nil && b.values[n.in[1]].d != nil {
+		return b.lookup(n)
+	}
 	d, err := b.dyn(n, 0)
 	if err != nil {
 		return nil, err
@@ -143,6 +156,8 @@ func buildGather(b *builder, n *node) ([]value, error) {
 	return result(b.table(n, d.v, offs, view, batch, 0))
 }
 
+// buildPad surrounds axes. Constant paddings become -1 in the table of positions,
+// which stands for the fill value; other modes repeat positions.
 func buildPad(b *builder, n *node) ([]value, error) {
 	d, err := b.dyn(n, 0)
 	if err != nil {

@@ -8,6 +8,12 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// Exporters write attention as Einsum with all kinds of labels. Rather than an operator
+// of its own with a gradient of its own, it becomes transpositions and one matrix
+// product, whose gradients are tested. The batch axis is treated apart from the
+// other labels: it stays in front, where matmul keeps samples apart, whichever of the
+// operands have it.
+
 // einsum is an equation of Einsum with two operands, by labels of axes.
 type einsum struct {
 	in  [2]string

@@ -88,6 +88,8 @@ func (b *builder) matrix(p *param) (v graph.Value, trans bool, err error) {
 	return v, p.moved(), err
 }
 
+// linear is a layer in one operator: product, factors and bias. Its gradients sum over
+// all rows at once.
 func (b *builder) linear(n *node, x dyn, w *param, alpha, beta float64) ([]value, error) {
 	m, trans, err := b.matrix(w)
 	if err != nil {
@@ -180,6 +182,9 @@ func (b *builder) combine(n *node, op graph.Op, d dyn, v value) (dyn, error) {
 	return b.aligned(n, op, c, c.in...)
 }
 
+// buildMatMul takes the way of a linear layer where the second factor is a matrix of
+// weights, which is then read once for all rows, and multiplies matrix by matrix
+// otherwise.
 func buildMatMul(b *builder, n *node) ([]value, error) {
 	if b.values[n.in[0]].d != nil && b.values[n.in[1]].d == nil {
 		x := *b.values[n.in[0]].d
@@ -257,6 +262,7 @@ func matmulAxis(x, y dyn, r int) (int, error) {
 	return axis, nil
 }
 
+// truthInt counts a condition.
 func truthInt(b bool) int {
 	if b {
 		return 1
@@ -295,6 +301,7 @@ func (b *builder) vector(n *node, x, y dyn) (dyn, error) {
 	return b.relabel(z, view, axis)
 }
 
+// shiftAxis moves a batch axis, if there is one, by axes that come before it.
 func shiftAxis(axis, by int) int {
 	if axis < 0 {
 		return axis

@@ -14,6 +14,8 @@ var comparisons = map[string]graph.CompareKind{
 	"Equal": graph.Equal, "And": graph.And, "Or": graph.Or, "Xor": graph.Xor,
 }
 
+// buildComparison compares activations with each other or with constants. Weights
+// that only comparisons read have no gradient and are not trained (see trace).
 func buildComparison(b *builder, n *node) ([]value, error) {
 	if len(n.in) != 2 {
 		return nil, fmt.Errorf("%w: %d inputs, want 2", ErrFormat, len(n.in))
@@ -49,7 +51,7 @@ func (b *builder) compareWithZero(n *node, kind graph.CompareKind) ([]value, err
 
 // mask adds a comparison, whose result must only mask other values.
 func (b *builder) mask(n *node, c common, op graph.Compare, in ...graph.Value) ([]value, error) {
-	if !b.masksOnly(n.out[0], map[string]bool{}) {
+	if !b.masksOnly(n.out[0]) {
 		return nil, fmt.Errorf("%w: the result %q is used for more than to choose or to switch off", ErrGradient, n.out[0])
 	}
 	return result(b.aligned(n, op, c, in...))
@@ -60,12 +62,18 @@ var keepsMask = []string{"Identity", "Cast", "Not", "And", "Or", "Xor", "Unsquee
 
 // masksOnly tells whether all readers of a tensor are masked by it: it is a
 // condition of Where, or a factor or divisor, perhaps after operators that
-// leave it a mask. seen has what has been asked before.
-func (b *builder) masksOnly(name string, seen map[string]bool) bool {
-	if seen[name] {
-		return true
+// leave it a mask. Answers are kept, so that long chains are asked about once.
+func (b *builder) masksOnly(name string) bool {
+	only, asked := b.masks[name]
+	if !asked {
+		only = b.asksReaders(name)
+		b.masks[name] = only
 	}
-	seen[name] = true
+	return only
+}
+
+// asksReaders is masksOnly without the answers that are known.
+func (b *builder) asksReaders(name string) bool {
 	readers := b.f.readers[name]
 	for _, i := range readers {
 		r := b.f.graph.nodes[i]
@@ -73,11 +81,11 @@ func (b *builder) masksOnly(name string, seen map[string]bool) bool {
 		case !b.needed[i] || r.op == "Mul" || r.op == "Div" && r.input(0) != name || r.op == "Where" && r.input(0) == name && !slices.Contains(r.in[1:], name):
 		case r.op == "Add" || r.op == "Sub":
 			other := slices.ContainsFunc(r.in, func(s string) bool { return s != name && b.f.varies(s) })
-			if !other && !b.masksOnly(r.out[0], seen) {
+			if !other && !b.masksOnly(r.out[0]) {
 				return false
 			}
 		case slices.Contains(keepsMask, r.op) && len(r.out) > 0:
-			if !b.masksOnly(r.out[0], seen) {
+			if !b.masksOnly(r.out[0]) {
 				return false
 			}
 		default:

@@ -7,6 +7,13 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// Norms over parts of a sample are a standardization, which the graph has, and a scale and
+// a shift that broadcast. Batch norm alone is an operator of its own: in training, its
+// sums go over the batch.
+
+// buildBatchNorm adds a batch norm, which can train: its statistics are parameters that
+// are not trainable, and GradMode moves them. Where an export has computed them,
+// nothing could save them, and they stay.
 func buildBatchNorm(b *builder, n *node) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {
@@ -84,6 +91,8 @@ func (b *builder) affine(n *node, d dyn, i int, shape []int) ([]value, error) {
 	return []value{{d: &d}}, nil
 }
 
+// buildInstanceNorm standardizes each channel of each sample, and then scales and
+// shifts as the norms below do.
 func buildInstanceNorm(b *builder, n *node) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {
@@ -134,6 +143,8 @@ func buildGroupNorm(b *builder, n *node) ([]value, error) {
 	return result(b.relabel(*out[0].d, view, 0))
 }
 
+// buildLayerNorm standardizes the axes from the given one on. They must not have the
+// batch among them: samples do not see one another.
 func buildLayerNorm(b *builder, n *node) ([]value, error) {
 	d, err := b.dyn(n, 0)
 	if err != nil {
@@ -157,6 +168,7 @@ func buildLayerNorm(b *builder, n *node) ([]value, error) {
 	return b.affine(n, d, 1, nil)
 }
 
+// buildLRN divides by a sum of squares over neighboring channels (AlexNet, GoogLeNet).
 func buildLRN(b *builder, n *node) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {

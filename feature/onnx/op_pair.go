@@ -17,6 +17,8 @@ var pairs = map[string]graph.Op{
 // variadic are the pairs that take any number of inputs.
 var variadic = []string{"Max", "Min", "Sum", "Mean"}
 
+// buildPair adds an elementwise operator of two inputs or more. A single constant
+// number becomes an attribute, which spares the broadcast.
 func buildPair(b *builder, n *node) ([]value, error) {
 	if !slices.Contains(variadic, n.op) {
 		if len(n.in) != 2 || !n.has(0) || !n.has(1) {

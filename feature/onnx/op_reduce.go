@@ -7,6 +7,9 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// Reductions keep the batch axis out. The axes are an attribute in older operator sets and
+// an input in newer ones, and the change came in two steps.
+
 // reductions are operators on axes, with the operator set from which the axes
 // are an input.
 var reductions = map[string]struct {
@@ -19,6 +22,8 @@ var reductions = map[string]struct {
 	"ReduceLogSumExp": {graph.ReduceLogSumExp, 18},
 }
 
+// buildReduce reads the axes, which became an input in operator set 13 for sums and 18
+// for the others. Without axes, all are reduced, unless the file says that none is.
 func buildReduce(b *builder, n *node) ([]value, error) {
 	r := reductions[n.op]
 	d, err := b.dyn(n, 0)
@@ -64,6 +69,8 @@ func (b *builder) newReduce(kind graph.ReduceKind, view, axes []int) (graph.Op, 
 	return graph.NewReduce(kind, view, axes)
 }
 
+// reduce reduces axes other than the batch's. graph.Reduce keeps them with length 1;
+// where they are dropped, the result has another shape with the same elements.
 func (b *builder) reduce(n *node, d dyn, kind graph.ReduceKind, axes []int) ([]value, error) {
 	op, err := b.newReduce(kind, d.view, axes)
 	if err != nil {

@@ -8,6 +8,11 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// Exporters, frameworks and operator sets disagree about where the middle of a pixel
+// lies. The coordinate transformations and roundings here are the standard's formulas,
+// compared with its cases; they decide positions and weights when the file is read, so
+// that a run only gathers and adds.
+
 // resize is what Upsample and Resize do to one axis.
 type resize struct {
 	mode    string // nearest, linear or cubic
@@ -17,6 +22,8 @@ type resize struct {
 	exclude bool // weights outside count nothing
 }
 
+// buildResize resizes one axis after the other: the product of interpolations along
+// axes is what the standard defines. Nearest neighbors are a table of positions.
 func buildResize(b *builder, n *node) ([]value, error) {
 	d, err := b.dyn(n, 0)
 	if err != nil {
@@ -149,6 +156,8 @@ func (r resize) source(i int, scale float64, in, out int) (float64, error) {
 	return 0, fmt.Errorf("%w: coordinate_transformation_mode %q", ErrUnsupported, r.coord)
 }
 
+// round returns the position that nearest takes. The modes differ for positions
+// halfway, which even scales meet all the time.
 func (r resize) round(x float64) (int, error) {
 	switch r.nearest {
 	case "round_prefer_floor":
@@ -163,6 +172,7 @@ func (r resize) round(x float64) (int, error) {
 	return 0, fmt.Errorf("%w: nearest_mode %q", ErrUnsupported, r.nearest)
 }
 
+// resizeNearest puts all axes into one table of positions.
 func (b *builder) resizeNearest(n *node, d dyn, r resize, scales []float64, sizes []int) ([]value, error) {
 	offs := d.pieces()
 	for a, list := range offs {

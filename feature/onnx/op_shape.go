@@ -25,6 +25,8 @@ func (b *builder) transpose(n *node, d dyn, perm []int) (dyn, error) {
 	return b.table(n, d.v, offs, view, axis, 0)
 }
 
+// buildTranspose moves axes. A weight stays one, with its axes in another order, so
+// that a linear layer can read it as it is stored.
 func buildTranspose(b *builder, n *node) ([]value, error) {
 	view, _ := b.shapeOf(n, 0)
 	perm, err := n.perm(len(view))
@@ -88,6 +90,9 @@ func (b *builder) reviewed(n *node, view []int, axis int) ([]value, error) {
 	return b.reshaped(n, d, view, axis)
 }
 
+// buildReshape resolves the target shape for every batch size, or for the one that the
+// file fixes, and finds out where the batch is afterwards. That decides whether
+// samples stay apart: see reshaped.
 func buildReshape(b *builder, n *node) ([]value, error) {
 	target, err := b.constant(n, 1)
 	if err != nil {
@@ -199,6 +204,7 @@ func (e *bakedError) Error() string {
 // Unwrap returns ErrUnsupported.
 func (e *bakedError) Unwrap() error { return ErrUnsupported }
 
+// buildFlatten makes a matrix, whose rows are the samples for the usual axis 1.
 func buildFlatten(b *builder, n *node) ([]value, error) {
 	view, batch := b.shapeOf(n, 0)
 	a := int(n.int("axis", 1))
@@ -215,6 +221,8 @@ func buildFlatten(b *builder, n *node) ([]value, error) {
 	return b.reviewed(n, []int{sizeOf(view[:a]), sizeOf(view[a:])}, axis)
 }
 
+// buildSqueeze drops axes. The batch axis stays even where its entry is 1, which means
+// one times the batch size, not a length of 1.
 func buildSqueeze(b *builder, n *node) ([]value, error) {
 	axes, given, err := b.axesOf(n, 1, 13)
 	view, batch := b.shapeOf(n, 0)
@@ -241,6 +249,7 @@ func buildSqueeze(b *builder, n *node) ([]value, error) {
 	return b.reviewed(n, to, axis)
 }
 
+// buildUnsqueeze puts in axes of length 1, counted in the result.
 func buildUnsqueeze(b *builder, n *node) ([]value, error) {
 	axes, _, err := b.axesOf(n, 1, 13)
 	view, axis := b.shapeOf(n, 0)
@@ -261,6 +270,8 @@ func buildUnsqueeze(b *builder, n *node) ([]value, error) {
 	return b.reviewed(n, to, axis)
 }
 
+// buildConcat joins activations, weights and constants. Weights are repeated for every
+// sample, as the class token of a vision transformer is.
 func buildConcat(b *builder, n *node) ([]value, error) {
 	view, _ := b.shapeOf(n, 0)
 	axis, err := n.axis("axis", 1, len(view))
@@ -301,92 +312,4 @@ func buildConcat(b *builder, n *node) ([]value, error) {
 	}
 	at := axis - truthInt(len(c.sample(c.view)) < len(view))
 	return result(b.apply(n, graph.Concat{Axis: at}, c.view, c.axis, in...))
-}
-
-func buildExpand(b *builder, n *node) ([]value, error) {
-	k, err := b.constant(n, 1)
-	if err != nil {
-		return nil, err
-	}
-	return b.expand(n, k.v, false)
-}
-
-// expand repeats axes of length 1 of input 0 to a target shape, or with tile, every
-// axis by a factor.
-func (b *builder) expand(n *node, target []term, tile bool) ([]value, error) {
-	d, err := b.dyn(n, 0)
-	if err != nil {
-		return nil, err
-	}
-	rank := max(len(d.view), len(target))
-	if rank > maxRank || tile && len(target) != len(d.view) {
-		return nil, fmt.Errorf("%w: shape %v is repeated by %v", ErrFormat, d.view, target)
-	}
-	axis := shiftAxis(d.axis, rank-len(d.view))
-	view, offs := make([]int, rank), make([][]int32, rank)
-	pieces := d.pieces()
-	for i := range rank {
-		to := term{c: 1}
-		if at := i - (rank - len(target)); at >= 0 {
-			to = target[at]
-		}
-		list := []int32{0}
-		if at := i - (rank - len(d.view)); at >= 0 {
-			list = pieces[at]
-		}
-		view[i], axis, err = b.repeat(len(list), to, i, axis, tile)
-		if err != nil {
-			return nil, err
-		}
-		if err := b.room(view[i : i+1]); err != nil {
-			return nil, err
-		}
-		offs[i] = slices.Repeat(list, view[i]/len(list))
-	}
-	if axis < 0 && slices.Equal(view, d.view) {
-		return []value{b.values[n.in[0]]}, nil // a weight stays one
-	}
-	return result(b.table(n, d.v, offs, view, axis, 0))
-}
-
-// repeat returns the length of axis i, of length d, repeated to a length or by a
-// factor, and the batch axis after that.
-func (b *builder) repeat(d int, to term, i, axis int, tile bool) (int, int, error) {
-	bad := fmt.Errorf("%w: axis %d of length %d is repeated to or by %v (batch axis %d)", ErrUnsupported, i, d, to, axis)
-	if i == axis { // the batch itself: only what leaves it alone
-		whole := to == term{c: 1} || !tile && (to == term{b: float64(d)} || b.fixed > 0 && to == term{c: float64(d * b.fixed)})
-		if !whole {
-			return 0, 0, bad
-		}
-		return d, axis, nil
-	}
-	if to.b != 0 || b.fixed > 1 && axis < 0 && i == 0 && to.c == float64(b.fixed) {
-		// Something equal for all samples gets a batch axis.
-		part := toInt(to.b)
-		if to.b == 0 {
-			part = 1
-		}
-		if d != 1 || axis >= 0 || to.b != 0 && to.c != 0 || part < 1 {
-			return 0, 0, bad
-		}
-		return part, i, nil
-	}
-	m := toInt(to.c)
-	switch {
-	case tile && m >= 1 && m < maxAxis:
-		return d * m, axis, nil
-	case !tile && (m == 1 || m == d):
-		return d, axis, nil
-	case !tile && d == 1 && m > 1 && m < maxAxis:
-		return m, axis, nil
-	}
-	return 0, 0, bad
-}
-
-func buildTile(b *builder, n *node) ([]value, error) {
-	k, err := b.constant(n, 1)
-	if err != nil {
-		return nil, err
-	}
-	return b.expand(n, k.v, true)
 }

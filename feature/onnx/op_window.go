@@ -128,6 +128,16 @@ func (b *builder) windowLimits(w window) error {
 	return nil
 }
 
+// strideLimit returns an error if the strides of a convolution are too large: its
+// gradient goes by the positions that are equal modulo the strides, of which there
+// are as many as an area of that size has.
+func (b *builder) strideLimit(w window) error {
+	if area := w.Stride[0] * w.Stride[1]; area > b.opt.MaxKernel {
+		return fmt.Errorf("%w: strides of %d×%d are above %d elements (Options.MaxKernel)", ErrLimit, w.Stride[0], w.Stride[1], b.opt.MaxKernel)
+	}
+	return nil
+}
+
 // kernels returns the weight of a convolution with four axes.
 func (b *builder) kernels(n *node, d dyn) (graph.Value, window, error) {
 	p, err := b.weightInput(n, 1)
@@ -145,6 +155,8 @@ func (b *builder) kernels(n *node, d dyn) (graph.Value, window, error) {
 	return v, w, err
 }
 
+// buildConv adds a convolution whose weight is a parameter as stored, or goes the slow
+// way for one that is computed.
 func buildConv(b *builder, n *node) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {
@@ -158,6 +170,13 @@ func buildConv(b *builder, n *node) ([]value, error) {
 		return nil, err
 	}
 	if err := w.autoPad(n); err != nil {
+		return nil, err
+	}
+	for i := range 2 { // beyond that, there is one place for the window all the same
+		free := w.image[1+i] + w.Pad[i] + w.Pad[2+i] - (w.kernel[i]-1)*w.Dilation[i] - 1
+		w.Stride[i] = min(w.Stride[i], max(free+1, 1))
+	}
+	if err := b.strideLimit(w); err != nil {
 		return nil, err
 	}
 	in := []graph.Value{weight}
@@ -181,6 +200,8 @@ func groups(n *node) int {
 	return int(g)
 }
 
+// buildConvTranspose adds the adjoint of a convolution. Its output's size is open where
+// the stride is above 1, for which the standard has three attributes.
 func buildConvTranspose(b *builder, n *node) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {
@@ -196,6 +217,14 @@ func buildConvTranspose(b *builder, n *node) ([]value, error) {
 	}
 	op := graph.ConvTranspose{Window: w.Window, Group: groups(n), Extra: pairOf(extra, 0)}
 	if err := fitTranspose(&op, n, w); err != nil {
+		return nil, err
+	}
+	for i := range 2 {
+		if w.image[1+i] == 1 { // nothing to be apart from
+			op.Stride[i], w.Stride[i] = 1, 1
+		}
+	}
+	if err := b.strideLimit(w); err != nil {
 		return nil, err
 	}
 	in := []graph.Value{weight}
@@ -242,6 +271,8 @@ func fitTranspose(op *graph.ConvTranspose, n *node, w window) error {
 	return nil
 }
 
+// buildMaxPool takes maxima. The second output, their places, is only for unpooling,
+// which no classifier does.
 func buildMaxPool(b *builder, n *node) ([]value, error) {
 	if len(n.out) > 1 && n.out[1] != "" && b.isRead(n.out[1]) {
 		return nil, fmt.Errorf("%w: the places of the maxima (%q) are used", ErrUnsupported, n.out[1])
@@ -251,6 +282,8 @@ func buildMaxPool(b *builder, n *node) ([]value, error) {
 	})
 }
 
+// buildAveragePool takes means. Whether padding counts differs between exporters:
+// PyTorch counts it by default, TensorFlow does not.
 func buildAveragePool(b *builder, n *node) ([]value, error) {
 	include := n.int("count_include_pad", 0) != 0
 	return b.pool(n, func(w window, ceil bool) graph.Op {
@@ -258,6 +291,7 @@ func buildAveragePool(b *builder, n *node) ([]value, error) {
 	})
 }
 
+// pool reads what both poolings have in common.
 func (b *builder) pool(n *node, op func(w window, ceil bool) graph.Op) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {
@@ -276,6 +310,8 @@ func (b *builder) pool(n *node, op func(w window, ceil bool) graph.Op) ([]value,
 // isRead tells whether some node or the model's output needs a name.
 func (b *builder) isRead(name string) bool { return b.readsTensor(name) || name == b.opt.Logits }
 
+// buildGlobalPool pools all positions. They are axes of any number, so the maximum is a
+// reduction.
 func buildGlobalPool(b *builder, n *node) ([]value, error) {
 	d, err := b.images(n, 0)
 	if err != nil {

@@ -17,13 +17,17 @@ type operator struct {
 
 var operators map[string]operator
 
+// The table is filled here because builders look up operators themselves, as those of
+// branches do.
 func init() {
 	operators = map[string]operator{
 		"Constant": {build: buildConstant},
 		"Identity": {build: buildIdentity, min: 1}, "Dropout": {build: buildDropout, min: 1, optional: true}, "Cast": {build: buildCast, min: 1},
 		"CastLike": {build: buildIdentity, min: 2, since: 15},
 		"If":       {build: buildIf, min: 1},
-		"Shape":    {build: buildShape, min: 1}, "Size": {build: buildSize, min: 1},
+		"LSTM":     {build: buildRecurrent, min: 3, optional: true}, "GRU": {build: buildRecurrent, min: 3, optional: true},
+		"ConstantOfShape": {build: buildFilled, min: 1},
+		"Shape":           {build: buildShape, min: 1}, "Size": {build: buildSize, min: 1},
 
 		"Gemm": {build: buildGemm, min: 2, optional: true}, "MatMul": {build: buildMatMul, min: 2},
 		"Conv": {build: buildConv, min: 2, optional: true}, "ConvTranspose": {build: buildConvTranspose, min: 2, optional: true},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/featuretest"
+	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
 // random is an initializer drawn from the normal distribution.
@@ -224,5 +225,29 @@ func TestBitsDoNotDependOnGOMAXPROCS(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("other bits at GOMAXPROCS %d", procs)
 		}
+	}
+}
+
+// TestRecurrentGradients has every direction, with and without bias and first
+// states.
+func TestRecurrentGradients(t *testing.T) {
+	swap := opOf("Transpose", "s", x, intsAttr("perm", 1, 0, 2)) // the batch goes to axis 1
+	for _, tc := range []struct {
+		op, direction string
+		d, gates      int64
+		attrs         [][]byte
+	}{
+		{"LSTM", "forward", 1, 4, nil}, {"LSTM", "reverse", 1, 4, nil}, {"LSTM", "bidirectional", 2, 4, nil},
+		{"GRU", "forward", 1, 3, nil}, {"GRU", "bidirectional", 2, 3, [][]byte{intAttr("linear_before_reset", 1)}}, {"GRU", "reverse", 1, 3, [][]byte{intAttr("linear_before_reset", 1)}},
+	} {
+		w, r, bias := random("w", tc.d, tc.gates*3, 2), random("r", tc.d, tc.gates*3, 3), random("b", tc.d, 2*tc.gates*3)
+		attrs := append(slices.Clone(tc.attrs), textAttr("direction", tc.direction), intAttr("hidden_size", 3))
+		back := opOf("Transpose", "y", []string{"o"}, intsAttr("perm", 2, 0, 1, 3))
+		lawful(t, tc.op+" "+tc.direction, 14, []int64{4, 2}, w, r, bias, swap, opOf(tc.op, "o", []string{"s", "w", "r", "b"}, attrs...), back)
+		lawful(t, tc.op+" "+tc.direction+" without bias", 14, []int64{4, 2}, w, r, swap, opOf(tc.op, "o", []string{"s", "w", "r"}, attrs...), back)
+		in := []string{"s", "w", "r", "b", "", "h"}
+		last := onnxfile.Node(tc.op, "", in, []string{"", "e"}, attrs...)
+		lawful(t, tc.op+" "+tc.direction+" from a state", 14, []int64{4, 2}, w, r, bias, random("h", tc.d, 1, 3), swap, last,
+			opOf("Transpose", "y", []string{"e"}, intsAttr("perm", 1, 0, 2)))
 	}
 }

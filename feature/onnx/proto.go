@@ -81,15 +81,6 @@ type attribute struct {
 	ref    string // the attribute of the function around that it stands for
 }
 
-// valueInfo is a graph input or output. A dim is -1 where it is not a number.
-type valueInfo struct {
-	name    string
-	elem    int64
-	dims    []int64
-	symbols []string
-	ranked  bool
-}
-
 // parse reads a ModelProto of a version that is supported.
 func parse(data []byte) (*file, error) {
 	f, err := parseModel(data)
@@ -99,6 +90,8 @@ func parse(data []byte) (*file, error) {
 	return f, f.checkVersions()
 }
 
+// parseModel reads the fields that matter. Others, such as metadata and documentation,
+// stay in the file's bytes and are written again with them.
 func parseModel(data []byte) (*file, error) {
 	f := &file{domains: map[string]int64{}}
 	graphs := 0
@@ -135,6 +128,8 @@ func (f *file) spend(bytes int, where string) error {
 	return nil
 }
 
+// checkVersions refuses versions that this package has not been compared with: an
+// operator may have come to mean something else.
 func (f *file) checkVersions() error {
 	if f.ir < minIR || f.ir > maxIR {
 		return fmt.Errorf("onnx: %w: IR version %d, want %d to %d", ErrUnsupported, f.ir, minIR, maxIR)
@@ -150,6 +145,8 @@ func (f *file) checkVersions() error {
 	return nil
 }
 
+// parseOpset reads one import of a domain. Two of the same domain would leave open
+// which operators are meant.
 func (f *file) parseOpset(fd field, domains map[string]int64) error {
 	m, err := fd.sub("operator set")
 	if err != nil {
@@ -175,6 +172,8 @@ func (f *file) parseOpset(fd field, domains map[string]int64) error {
 // maxDepth bounds graphs inside of graphs, and functions inside of functions.
 const maxDepth = 16
 
+// parseGraph reads a graph, the model's or a branch's. Initializers are only noted:
+// their values stay in the file until something reads them.
 func (f *file) parseGraph(g *graphProto, fd field) error {
 	m, err := fd.sub("graph")
 	if err != nil {
@@ -263,6 +262,7 @@ func (f *file) enter(fd field) func() {
 	return func() { f.open = f.open[:len(f.open)-1] }
 }
 
+// port appends the name of an input or output, and counts the memory that it takes.
 func (f *file) port(fd field, list []string, where string) ([]string, error) {
 	if err := f.spend(32, where); err != nil {
 		return nil, err
@@ -271,6 +271,8 @@ func (f *file) port(fd field, list []string, where string) ([]string, error) {
 	return append(list, s), err
 }
 
+// parseAttribute reads an attribute of a node or a default of a function. Given twice,
+// it is an error: runtimes differ in which they take.
 func (f *file) parseAttribute(n *node, fd field, where string) error {
 	m, err := fd.sub(where + " attribute")
 	if err != nil {
@@ -295,6 +297,8 @@ func (f *file) parseAttribute(n *node, fd field, where string) error {
 	return err
 }
 
+// parseAttributeField reads the field that has the value. The declared type is not
+// relied upon: old exporters leave it out.
 func (f *file) parseAttributeField(a *attribute, fd field, where string) (err error) {
 	switch fd.num {
 	case onnxfile.AttrFloat:
@@ -328,6 +332,7 @@ func (f *file) parseAttributeField(a *attribute, fd field, where string) (err er
 	return err
 }
 
+// parseFloats reads numbers, packed or one by one: writers do both.
 func (a *attribute) parseFloats(fd field, where string) error {
 	switch fd.typ {
 	case protowire.Fixed32Type:
@@ -342,74 +347,4 @@ func (a *attribute) parseFloats(fd field, where string) error {
 		return fmt.Errorf("onnx: %w: %s: more than %d numbers", ErrLimit, where, maxInts)
 	}
 	return nil
-}
-
-func parseValue(fd field, list []valueInfo, where string) ([]valueInfo, error) {
-	if len(list) == maxTensors {
-		return nil, fmt.Errorf("onnx: %w: more than %d %ss", ErrLimit, maxTensors, where)
-	}
-	var v valueInfo
-	m, err := fd.sub(where)
-	if err != nil {
-		return nil, err
-	}
-	err = m.each(func(fd field) (err error) {
-		switch fd.num {
-		case onnxfile.ValueName:
-			v.name, err = fd.text(where)
-		case onnxfile.ValueType:
-			err = v.parseType(fd, where)
-		}
-		return err
-	})
-	return append(list, v), err
-}
-
-// parseType reads a TypeProto that is a tensor's.
-func (v *valueInfo) parseType(fd field, where string) error {
-	return within(fd, where+" type", onnxfile.TypeTensor, func(fd field) error {
-		return within(fd, where+" tensor type", 0, func(fd field) (err error) {
-			switch fd.num {
-			case onnxfile.ElemType:
-				v.elem, err = fd.number(where + " element type")
-			case onnxfile.ElemShape:
-				v.ranked = true
-				err = within(fd, where+" shape", onnxfile.ShapeDim, func(fd field) error { return v.parseDim(fd, where) })
-			}
-			return err
-		})
-	})
-}
-
-// within calls f for the fields with the given number, or all if it is 0, of the
-// message in a field.
-func within(fd field, where string, num protowire.Number, f func(fd field) error) error {
-	m, err := fd.sub(where)
-	if err != nil {
-		return err
-	}
-	return m.each(func(fd field) error {
-		if num != 0 && fd.num != num {
-			return nil
-		}
-		return f(fd)
-	})
-}
-
-func (v *valueInfo) parseDim(fd field, where string) error {
-	if len(v.dims) == maxRank {
-		return fmt.Errorf("onnx: %w: %s has more than %d axes", ErrLimit, where, maxRank)
-	}
-	dim, symbol := int64(-1), ""
-	err := within(fd, where+" axis", 0, func(fd field) (err error) {
-		switch fd.num {
-		case onnxfile.DimValue:
-			dim, err = fd.number(where + " axis")
-		case onnxfile.DimParam:
-			symbol, err = fd.text(where + " axis")
-		}
-		return err
-	})
-	v.dims, v.symbols = append(v.dims, dim), append(v.symbols, symbol)
-	return err
 }

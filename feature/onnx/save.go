@@ -17,6 +17,13 @@ import (
 	"github.com/dlfd-go/unlearn/internal/atomicfile"
 )
 
+// Saving never writes a model anew. Tools keep what they need in fields that this package
+// does not read, and a file that was not trained must come out as it went in, so the
+// bytes that were read are changed where weights changed, and nowhere else. Floats in raw
+// data or typed fields have fixed places. Half-precision numbers in typed fields are
+// variable in length: their fields are replaced, and the lengths of all fields around
+// them are written again.
+
 var _ feature.Saver = (*Model)(nil)
 
 // edit replaces the bytes [lo, hi) of a file.
@@ -44,6 +51,7 @@ func (m *Model) Write(w io.Writer) error {
 	return nil
 }
 
+// firstExternal returns the first weight that is in another file, or "".
 func (m *Model) firstExternal() string {
 	for _, w := range m.weights {
 		if w.t != nil && w.t.external != nil {
@@ -315,6 +323,8 @@ func (g *graphProto) allTensors(all []*tensor) []*tensor {
 	return all
 }
 
+// sameFolder compares what the paths lead to, not how they are spelled: links and dots
+// must not make one folder two.
 func sameFolder(a, b string) (bool, error) {
 	x, err := os.Stat(a)
 	if err != nil {

@@ -7,6 +7,17 @@ import (
 	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
+// Branches and functions are the two ways in which a file has nodes that are not in
+// its graph. They are treated at different times. Functions are expanded before
+// anything else looks at the nodes: a call says all that is needed. A branch of If is
+// built when the condition is known, which takes shapes, and so is left to the
+// builder. Until then a node counts as reading all that either branch reads, so that
+// nothing a branch may need is left out or comes too late.
+//
+// Both can make much of little: functions that call one another twice each double
+// with every level, and so would their names. Nodes are counted against the same
+// limit as those in the file, and names against the memory of parsing.
+
 // capture notes which names the subgraphs of a node read from around them.
 func (n *node) capture() {
 	for _, a := range n.attrs {
@@ -119,6 +130,8 @@ type function struct {
 	domains      map[string]int64
 }
 
+// parseFunction reads an operator that the file defines. Exporters of PyTorch 2 write
+// one for every module.
 func (f *file) parseFunction(fd field) error {
 	m, err := fd.sub("function")
 	if err != nil {
@@ -171,6 +184,8 @@ func (f *file) expand() error {
 	return err
 }
 
+// expanded returns a list of nodes without functions. Nodes are counted as they are
+// made, so that a few functions which call each other many times stay bounded.
 func (f *file) expanded(list []*node, depth int) ([]*node, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("onnx: %w: more than %d functions inside of one another", ErrLimit, maxDepth)

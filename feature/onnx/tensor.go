@@ -12,6 +12,11 @@ import (
 	"github.com/dlfd-go/unlearn/feature/internal/onnxfile"
 )
 
+// Files hold numbers in a dozen types and three places: raw bytes, typed fields (packed
+// or not), and other files. The values stay where they are until they are needed. What a
+// shape promises is compared with what is there by counting, before memory is taken:
+// a shape costs a few bytes and can ask for 2⁶² elements.
+
 // Element types of TensorProto.
 const (
 	typeFloat    = onnxfile.Float
@@ -67,6 +72,7 @@ type tensor struct {
 // span is where a field of the file has its tag, its contents and its end.
 type span struct{ lo, at, hi int }
 
+// spanOf returns where a field is.
 func spanOf(fd field) span { return span{fd.lo, fd.at, fd.hi} }
 
 // typedField is the field of TensorProto that holds elements of a type.
@@ -84,6 +90,8 @@ func typedField(typ int64) protowire.Number {
 	return onnxfile.TensorInt32s
 }
 
+// parseTensor notes where a tensor's values are. They are fields of the file's bytes:
+// nothing is copied, and saving changes them where they stand.
 func (f *file) parseTensor(fd field, where string) (*tensor, error) {
 	t := &tensor{where: where, spans: append(slices.Clone(f.open), spanOf(fd))}
 	m, err := fd.sub(where)
@@ -137,6 +145,8 @@ func (f *file) parseTensor(fd field, where string) (*tensor, error) {
 	return t, t.setShape(dims)
 }
 
+// setShape checks that the number of elements fits an int32, which positions are kept
+// in. Whether the file has that many is check's question.
 func (t *tensor) setShape(dims []int64) error {
 	t.size = 1
 	for _, d := range dims {
@@ -149,6 +159,7 @@ func (t *tensor) setShape(dims []int64) error {
 	return nil
 }
 
+// parseExternal reads one key of a tensor whose values are in another file.
 func (t *tensor) parseExternal(fd field) error {
 	if t.external == nil {
 		t.external = map[string]string{}
@@ -198,6 +209,7 @@ func (t *tensor) check() error {
 	return nil
 }
 
+// badLength is the error of a shape that does not fit the values.
 func (t *tensor) badLength(n int, what string) error {
 	return fmt.Errorf("onnx: %w: %s of shape %v and type %s has %d %s", ErrFormat, t.where, t.dims, typeName(t.typ), n, what)
 }
@@ -251,6 +263,7 @@ func (t *tensor) each(f func(i int, v float64)) error {
 	return nil
 }
 
+// eachTyped calls f for the elements of one typed field, packed or not.
 func (t *tensor) eachTyped(fd field, f func(v float64)) (n int, err error) {
 	if fd.typ != protowire.BytesType {
 		f(decodeTyped(t.typ, fd.v))
@@ -328,6 +341,7 @@ func decodeRaw(typ int64, b []byte) float64 {
 	return float64(int64(binary.LittleEndian.Uint64(b)))
 }
 
+// truth is 1 for true, as bool tensors are stored.
 func truth(b bool) float64 {
 	if b {
 		return 1

@@ -11,6 +11,17 @@ import (
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
+// Which tensors are weights is not said in a file. An initializer can be a kernel of a
+// convolution, the mean of the training images, an attention mask or a list of
+// positions, and training the last three spoils a model without a word: the loss
+// falls, and the input is normalized differently from then on. What a tensor does
+// tells them apart better than its name, so every operator that enters the graph is
+// traced: whether its inputs depend on the model's input, whether a layer with weights
+// lies between, and which weights have met no activation yet.
+//
+// The rules err on the side of not training, and every one that applies is in the
+// model's notes with the names, so that Options.Train can overrule it.
+
 // weightFor returns the weight that a tensor of the file holds, the same each time:
 // a function of the model that is called twice has its constants once.
 func (b *builder) weightFor(t *tensor, name string) *weight {
@@ -31,7 +42,7 @@ type origin struct {
 // the first of them prepares it, as a mean and a deviation do.
 func isLayer(op graph.Op) bool {
 	switch op.(type) {
-	case graph.Conv, graph.ConvTranspose, graph.Gemm, graph.Rows, graph.MatMul, graph.BatchNorm, graph.Standardize:
+	case graph.Conv, graph.ConvTranspose, graph.Gemm, graph.Rows, graph.MatMul, graph.BatchNorm, graph.Standardize, graph.Lookup:
 		return true
 	}
 	return false
@@ -75,15 +86,24 @@ func (b *builder) chooseTrained() error {
 		return err
 	}
 	used := make([]bool, len(b.opt.Freeze)+len(b.opt.Train))
+	untrained := map[string][]string{}
+	var reasons []string
 	for _, w := range b.weights {
 		if w.t == nil || !w.trainable {
 			continue
 		}
 		reason := b.untrained(w, used)
-		if reason != "" {
-			w.trainable = false
-			b.note(fmt.Sprintf("%q is not trained: %s", w.name, reason))
+		if reason == "" {
+			continue
 		}
+		w.trainable = false
+		if untrained[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		untrained[reason] = append(untrained[reason], w.name)
+	}
+	for _, reason := range reasons { // one note each, however many weights
+		b.notes = append(b.notes, fmt.Sprintf("not trained: %s: %s", quoted(untrained[reason]), reason))
 	}
 	for i, p := range slices.Concat(b.opt.Freeze, b.opt.Train) {
 		if !used[i] && p != "*" {
@@ -95,9 +115,6 @@ func (b *builder) chooseTrained() error {
 	}
 	return nil
 }
-
-// note adds a note, but for those of large numbers of weights.
-func (b *builder) note(s string) { b.notes = append(b.notes, s) }
 
 // untrained returns why a weight is not trained, or "". used is set for the
 // patterns of Options that fit its name.

@@ -39,6 +39,8 @@ func (m message) each(f func(fd field) error) error {
 	return nil
 }
 
+// next returns the field at a position and its length. Positions count from the start
+// of the file, for errors and for saving.
 func (m message) next(pos int) (field, int, error) {
 	num, typ, n := protowire.ConsumeTag(m.data[pos:])
 	if n < 0 {
@@ -67,6 +69,7 @@ func (m message) next(pos int) (field, int, error) {
 	return fd, n + size, nil
 }
 
+// bad is the error of a message that ends within a field.
 func (m message) bad(pos int, what string) error {
 	return fmt.Errorf("onnx: %w: %s: malformed or cut off %s at byte %d", ErrFormat, m.name, what, m.at+pos)
 }
