@@ -13,8 +13,8 @@ import (
 )
 
 // inspect lists what is in a file.
-func inspect(f flags, w io.Writer) error {
-	opt := &onnx.Options{Logits: f.logits}
+func inspect(f *flags, w io.Writer) error {
+	opt := f.loading(true)
 	if err := onnx.Check(f.inspect, opt); err != nil {
 		return err
 	}
@@ -53,18 +53,22 @@ func inspect(f flags, w io.Writer) error {
 }
 
 // verify compares logits and input gradient with arrays in files.
-func verify(ctx context.Context, f flags, args []string, w io.Writer) error {
-	m, err := onnx.Load(args[0], &onnx.Options{Logits: f.logits})
-	if err != nil {
-		return err
-	}
+func verify(ctx context.Context, f *flags, w io.Writer) error {
 	var arrays []feature.Tensor
-	for _, path := range args[1:] {
+	for _, path := range f.files[1:] {
 		x, err := dataset.NPY(path)
 		if err != nil {
 			return err
 		}
 		arrays = append(arrays, x)
+	}
+	opt := f.loading(true)
+	if opt.Input == nil && len(arrays[0].Shape) > 1 {
+		opt.Input = arrays[0].Shape[1:]
+	}
+	m, err := onnx.Load(f.files[0], opt)
+	if err != nil {
+		return err
 	}
 	x, s := arrays[0], m.Spec()
 	logits, dx := []float32(nil), make([]float32, len(x.Data))

@@ -71,7 +71,7 @@ func TestUnlearn(t *testing.T) {
 	dir := folders(t)
 	model, out := network(t, dir), filepath.Join(dir, "m2.onnx")
 	args := []string{"-model", model, "-retain", filepath.Join(dir, "retain"), "-forget", filepath.Join(dir, "forget"),
-		"-holdout", filepath.Join(dir, "holdout"), "-out", out, "-identity", `([a-z]+\d)_`, "-fit", "2", "-epochs", "2"}
+		"-holdout", filepath.Join(dir, "holdout"), "-out", out, "-identity", `([a-z]+\d)_`, "-fit", "2", "-method", "align", "-epochs", "2", "-force"}
 	code, stdout, stderr := do(t, args...)
 	if code != 0 || !strings.Contains(stdout, "no person and no image") || !strings.Contains(stdout, "after ") {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
