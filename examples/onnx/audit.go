@@ -59,7 +59,7 @@ func openReferences(f *flags, s feature.Spec) ([]*reference, error) {
 		r := &reference{File: path}
 		var err error
 		if r.Hash, err = hashFile(path); err != nil {
-			return nil, fmt.Errorf("-reference: %w", err)
+			return nil, fmt.Errorf("-reference %s: %w", path, cause(err))
 		}
 		if r.model, err = onnx.Load(path, f.loading(true)); err != nil {
 			return nil, fmt.Errorf("-reference: %w", err)
@@ -185,7 +185,8 @@ func attackSays(r *receipt) (text string, still bool, err error) {
 	return "the loss attack does not tell forget images from unseen ones: ½ is in its interval", false, nil
 }
 
-// verdict returns an error wrapping errNotForgotten unless the model forgot.
+// verdict says how a run ended, and returns an error wrapping errNotForgotten
+// unless the model forgot.
 func verdict(r *receipt, w io.Writer) error {
 	text, forgot := inWords(r.Result.Stop)
 	fmt.Fprintf(w, "%s ended after %d steps: %s\n", r.Result.Method, len(r.Result.Trace), text)
@@ -193,12 +194,19 @@ func verdict(r *receipt, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	r.Verdict = says
 	fmt.Fprintln(w, says)
+	if lost := r.Before.TestAccuracy - r.After.TestAccuracy; lost > tolerated {
+		fmt.Fprintf(w, "warning: the test accuracy fell by %.3f\n", lost)
+	}
 	if forgot && !still {
 		return nil
 	}
 	return fmt.Errorf("%w: see above", errNotForgotten)
 }
+
+// tolerated is how much test accuracy a run may cost without a warning.
+const tolerated = .03
 
 // broken returns an error wrapping errNotForgotten if a model that knew retain
 // does so no more.

@@ -53,7 +53,7 @@ func load(f *flags, s feature.Spec) (*data, error) {
 		}
 		o.Classes = p.set.ClassNames() // those of retain, which is first, hold for all
 		if p.set.Classes() != s.Classes() {
-			return nil, fmt.Errorf("%s: %s; -classes names the subfolders in the order of the logits", name, mismatch(p.set, s))
+			return nil, fmt.Errorf("%s: %s; -classes names the subfolders in the order of the logits, -logits another output", name, mismatch(p.set, s))
 		}
 		d.add(p)
 	}
@@ -69,7 +69,11 @@ func (f *flags) image(s feature.Spec) dataset.ImageOptions {
 }
 
 func mismatch(set *dataset.Set, s feature.Spec) string {
-	return fmt.Sprintf("%d classes %.60q for the %d logits of %q", set.Classes(), strings.Join(set.ClassNames(), ","), s.Classes(), s.Logits)
+	names := strings.Join(set.ClassNames(), ",")
+	if len(names) > 60 {
+		names = names[:60] + "…"
+	}
+	return fmt.Sprintf("%s %s for the %d logits of %q", count(set.Classes(), "class"), names, s.Classes(), s.Logits)
 }
 
 // hintOn names the flags that help with an error.
@@ -228,7 +232,7 @@ func (d *data) showSkipped(w io.Writer) {
 	const most = 5
 	for _, p := range d.parts {
 		if len(p.skipped) > 0 {
-			fmt.Fprintf(w, "%s: %d files are not read, and %d images are:\n", p.name, len(p.skipped), p.set.Len())
+			fmt.Fprintf(w, "%s: %s read, %s left out:\n", p.name, count(p.set.Len(), "image"), count(len(p.skipped), "file"))
 		}
 		for i, s := range p.skipped {
 			if i == most {
@@ -246,4 +250,15 @@ func share(k, n int) string {
 		return "none"
 	}
 	return fmt.Sprintf("%.3f", float64(k)/float64(n))
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "s"):
+		return fmt.Sprint(n, " ", thing, "es")
+	}
+	return fmt.Sprint(n, " ", thing, "s")
 }

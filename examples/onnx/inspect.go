@@ -62,11 +62,7 @@ func verify(ctx context.Context, f *flags, w io.Writer) error {
 		}
 		arrays = append(arrays, x)
 	}
-	opt := f.loading(true)
-	if opt.Input == nil && len(arrays[0].Shape) > 1 {
-		opt.Input = arrays[0].Shape[1:]
-	}
-	m, err := onnx.Load(f.files[0], opt)
+	m, err := loadFor(f, arrays[0])
 	if err != nil {
 		return err
 	}
@@ -86,6 +82,21 @@ func verify(ctx context.Context, f *flags, w io.Writer) error {
 		return err
 	}
 	return compare(w, "gradient of Σ logits² in the input", dx, arrays[2].Data)
+}
+
+// loadFor loads the model of -verify. Where it leaves the shape of an input open,
+// that is x's.
+func loadFor(f *flags, x feature.Tensor) (*onnx.Model, error) {
+	opt := f.loading(true)
+	m, err := onnx.Load(f.files[0], opt)
+	if err == nil || opt.Input != nil || len(x.Shape) < 2 {
+		return m, err
+	}
+	opt.Input = x.Shape[1:]
+	if m, err := onnx.Load(f.files[0], opt); err == nil {
+		return m, nil
+	}
+	return nil, err // a shape was not what the file lacked
 }
 
 // compare prints the largest difference, and as a share of the largest number.

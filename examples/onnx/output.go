@@ -19,7 +19,7 @@ func checkFiles(f *flags) error {
 	for _, name := range sets {
 		if dir := f.dir(name); dir != "" {
 			if info, err := os.Stat(dir); err != nil {
-				return fmt.Errorf("-%s: %w", name, err)
+				return fmt.Errorf("-%s %s: %w", name, dir, cause(err))
 			} else if !info.IsDir() {
 				return fmt.Errorf("-%s %s is a file, not a folder", name, dir)
 			}
@@ -45,7 +45,7 @@ func checkInputs(f *flags) error {
 		}
 		info, err := os.Stat(path)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s %s: %w", name, path, cause(err))
 		}
 		if info.IsDir() {
 			return fmt.Errorf("%s %s is a folder, not a file", name, path)
@@ -73,9 +73,18 @@ func tryWrite(path string) error {
 	}
 	f, err := os.CreateTemp(filepath.Dir(target), filepath.Base(target)+".try*")
 	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, err)
+		return fmt.Errorf("cannot write %s: %w", path, cause(err))
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// cause is the error of a system call without the call, which says nothing to who
+// gave the path.
+func cause(err error) error {
+	if e := new(fs.PathError); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // target is the file that path leads to through links. It need not exist, and is
@@ -92,6 +101,8 @@ func target(path string) (string, error) {
 		return "", err
 	case !info.Mode().IsRegular():
 		return "", fmt.Errorf("%s is there and is not a regular file", path)
+	case hardLinks(info) > 1:
+		return "", fmt.Errorf("%s has other names (hard links), which would keep the old content; remove it or them first", path)
 	}
 	return filepath.EvalSymlinks(path)
 }

@@ -27,8 +27,8 @@ type receipt struct {
 	Before      *dlfd.Audited     `json:"before"`
 	After       *dlfd.Audited     `json:"after"`
 	References  []*reference      `json:"references,omitempty"`
-	Result      *dlfd.Result      `json:"result"` // with the ledger
-	Verdict     string            `json:"verdict"`
+	Result      *dlfd.Result      `json:"result"`  // with the ledger
+	Verdict     string            `json:"verdict"` // what the attack on the model after the run tells
 }
 
 // newReceipt hashes the model and names the data.

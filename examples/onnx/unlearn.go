@@ -162,9 +162,6 @@ func (r *run) finish(receipt *receipt) error {
 	if err := broken(receipt, r.model.Spec().Classes()); err != nil && !r.force {
 		return err
 	}
-	if receipt.Verdict = "forgotten"; ended != nil {
-		receipt.Verdict = errNotForgotten.Error()
-	}
 	if err := r.model.Save(r.out); err != nil {
 		return err
 	}
