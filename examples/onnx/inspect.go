@@ -93,10 +93,10 @@ func loadFor(f *flags, x feature.Tensor) (*onnx.Model, error) {
 		return m, err
 	}
 	opt.Input = x.Shape[1:]
-	if m, err := onnx.Load(f.files[0], opt); err == nil {
-		return m, nil
+	if m, err = onnx.Load(f.files[0], opt); err != nil {
+		err = fmt.Errorf("for samples of shape %v as in %s: %w", opt.Input, f.files[1], err)
 	}
-	return nil, err // a shape was not what the file lacked
+	return m, err
 }
 
 // compare prints the largest difference, and as a share of the largest number.
