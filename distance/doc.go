@@ -10,8 +10,8 @@
 // in its field's comment. They agree on one method, Eval (see Distance), and
 // may offer more: Planner, WeightGradienter, Freezer, Propertied.
 //
-//	EMD                 exact transport: Jonker–Volgenant, network simplex, certificate
-//	Sinkhorn            entropic transport: regularised, sharp, Shannon; debiased; unbalanced
+//	EMD                 exact transport: sorting, Jonker–Volgenant, network simplex, certificate
+//	Sinkhorn            entropic transport: regularized, sharp; debiased; unbalanced
 //	SlicedWasserstein   mean or maximum over projections; Wasserstein1D
 //	MMD, RandomFourier  Gaussian, Laplacian, Energy, Linear, Polynomial, … or one's own Kernel
 //	Bures, CORAL        distances of means and covariances
@@ -19,7 +19,11 @@
 //	Weighted, Root, ClassConditional, Func, Numeric    made from others
 //
 // Costs of transport are Cosine, SqEuclidean, Euclidean, CityBlock or the
-// user's own Cost.
+// user's own Cost. Package distancetest tests a distance, a cost, a kernel or a
+// dependence of one's own in one line.
+//
+// A field that is out of range gives ErrParameter, a sample that is not what it
+// says ErrShape, and a value beyond the largest float ErrNotFinite: see errors.Is.
 //
 // Gradients are those of the value that is returned, with three exceptions,
 // each stated where it applies: settings that are taken from the data count as
@@ -28,17 +32,18 @@
 //
 // # Numbers
 //
-// All arithmetic is in float64. Euclidean costs are
-// computed from centred points, so that a common offset costs no digits, and
-// pairs of close points coordinate by coordinate. The same arguments give the
-// same bits, from any Workspace and at any GOMAXPROCS, on one architecture;
-// WarmStart is the exception. Work is done on the calling goroutine, save for
-// streamed problems (Sinkhorn.MaxEntries).
+// All arithmetic is in float64. Euclidean costs are computed from points less
+// their mean, so that a common offset costs no digits (or less a median, where a
+// few far points draw the mean away), and pairs of close points coordinate by
+// coordinate. The same arguments give the same bits, from any Workspace and at
+// any GOMAXPROCS, on one architecture; WarmStart is the exception. Work is done
+// on the calling goroutine, save for streamed problems (Sinkhorn.MaxEntries) and
+// MMD with 65536 pairs of points or more.
 //
 // # Speed
 //
-// After the first call at given sizes nothing is allocated, streamed problems
-// apart. The comparison with POT, scipy and numpy, on one thread each, is
+// After the first call at given sizes nothing is allocated, apart from work on
+// several goroutines. The comparison with POT, scipy and numpy, on one thread each, is
 //
 //	go test ./distance -run TestTiming -timing -v
 //

@@ -136,7 +136,7 @@ func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 		return 0, err
 	}
 	t.plan = ws.Floats(x.N * y.N)
-	before := ws.account()
+	before := ws.beginPart()
 	uniform := x.W == nil && y.W == nil
 	crowded := x.Dim <= crowdedDim && x.N >= crowdedFrom
 	if !uniform || x.N != y.N || crowded || !t.assign(ws) {
@@ -144,7 +144,7 @@ func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 	}
 	value, gap := t.certify()
 	ws.Stats.DualityGap = gap
-	own := ws.settle(before)
+	own := ws.endPart(before)
 	if !finite.Is(value) {
 		return 0, errCost(value)
 	}

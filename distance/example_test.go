@@ -35,3 +35,58 @@ func ExampleByName() {
 	// {D:{Cost:{}} P:2} <nil>
 	// distance: bad parameter: "emd" has no setting "eps", in "emd:eps=1"
 }
+
+// Labels come with the points: the distance between samples of two classes is
+// taken class by class, weighted by the shares of x.
+func ExampleClassConditional() {
+	x := distance.FromRows([][]float64{{0}, {1}, {10}, {11}})
+	y := distance.FromRows([][]float64{{12}, {2}, {3}, {13}})
+	x.Labels, y.Labels = []int{0, 0, 1, 1}, []int{1, 0, 0, 1}
+	d := distance.ClassConditional{D: distance.EMD{Cost: distance.Euclidean{}}}
+	v, err := d.Eval(nil, nil, nil, x, y)
+	fmt.Println(v, err)
+	// Output: 2 <nil>
+}
+
+// A plan says which point of x goes where in y, and the gradient in the weights
+// what more mass at a point would cost.
+func ExamplePlanner() {
+	var d distance.Distance = distance.EMD{Cost: distance.SqEuclidean{}}
+	x, y := distance.FromRows([][]float64{{0}, {4}}), distance.FromRows([][]float64{{5}, {1}})
+	plan := make([]float64, 4)
+	if p, ok := d.(distance.Planner); ok {
+		v, err := p.Plan(nil, plan, x, y)
+		fmt.Println(v, err, plan)
+	}
+	ga := make([]float64, 2)
+	if w, ok := d.(distance.WeightGradienter); ok {
+		_, err := w.EvalWeights(nil, ga, nil, x, y)
+		fmt.Println(err, ga[0]+ga[1])
+	}
+	// Output:
+	// 1 <nil> [0 0.5 0.5 0]
+	// <nil> 0
+}
+
+// An idea is tried out without a gradient of one's own.
+func ExampleNumeric() {
+	d := distance.Numeric(func(x, y distance.Sample) (float64, error) {
+		diff := x.Row(0)[0] - y.Row(0)[0]
+		return diff * diff, nil
+	})
+	gx := make([]float64, 1)
+	v, err := d.Eval(nil, gx, nil, distance.FromRows([][]float64{{3}}), distance.FromRows([][]float64{{1}}))
+	fmt.Printf("%v %.6f %v\n", v, gx[0], err)
+	// Output: 4 4.000000 <nil>
+}
+
+// HSIC of a sample with a function of itself is far above that with noise.
+func ExampleHSIC() {
+	var x, square [][]float64
+	for i := -5; i <= 5; i++ {
+		x, square = append(x, []float64{float64(i)}), append(square, []float64{float64(i * i)})
+	}
+	v, err := distance.HSIC{X: distance.Gaussian{Sigma: 2}, Y: distance.Gaussian{Sigma: 8}}.EvalPaired(nil, nil, nil, distance.FromRows(x), distance.FromRows(square))
+	fmt.Println(v > .01, err)
+	// Output: true <nil>
+}

@@ -11,8 +11,8 @@ import (
 //
 //	E k(X, X') + E k(Y, Y') − 2 E k(X, Y).
 //
-// Samples whose N·M is large are taken in panels of rows, so that memory stays
-// below about 64 MiB.
+// Samples with 65536 pairs or more are cut into blocks of rows, which are
+// computed on all processors and added in order; memory stays bounded.
 //
 // Reference: Gretton et al., A kernel two-sample test (2012), Lemma 6.
 type MMD struct {

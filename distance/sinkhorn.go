@@ -22,7 +22,10 @@ import (
 //
 // The solver runs over-relaxed sweeps on the scaled plan, then Newton steps;
 // costs that are large in units of ε are approached through larger ε.
-// Stats.DualityGap bounds the error of OT by a plan with exact marginals.
+// Stats.DualityGap bounds the error of OT by a plan with exact marginals or, with
+// Rho, by the plan itself; there, a gap beyond 10·Tol·ρ(Σa+Σb) counts as not
+// converged. A problem with equal points that does not converge is solved once
+// more with these as one.
 //
 // References: Cuturi, Sinkhorn distances (2013); Peyré and Cuturi,
 // Computational optimal transport (2019), §4; Feydy et al., Interpolating
@@ -80,8 +83,9 @@ type Sinkhorn struct {
 
 	// WarmStart keeps the potentials in the Workspace, under its Key, and
 	// starts the next Eval at the same sizes from there: for loops that move
-	// the points a little at a time. Values then depend on the history, within
-	// the tolerance.
+	// the points a little at a time. What does not converge from there is solved
+	// anew, so that a warm start gives nothing that a cold one does not: both
+	// values lie within Stats.DualityGap of the optimum, unless Sharp.
 	WarmStart bool
 }
 

@@ -99,14 +99,14 @@ func (s Sinkhorn) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	before := ws.account()
+	before := ws.beginPart()
 	value, err := s.term(ws, roleXY, 1, r, a, b, x, y)
 	if s.Debiased && err == nil {
 		var self float64
 		self, err = s.selfTerms(ws, r, a, b, x, y)
 		value += self
 	}
-	own := ws.settle(before)
+	own := ws.endPart(before)
 	if err != nil {
 		return 0, err
 	}
@@ -151,9 +151,9 @@ func (s Sinkhorn) cachedSelf(ws *Workspace, r request, b []float64, y Sample) (f
 		ws.Stats.merge(m.stats)
 		return m.value, nil
 	}
-	before := ws.account()
+	before := ws.beginPart()
 	value, err := s.term(ws, roleYY, -1, request{}, b, b, y, y)
-	stats := ws.settle(before)
+	stats := ws.endPart(before)
 	if err == nil {
 		m.keep(s.Cost, settings[:], b, y, value, stats)
 	}

@@ -70,16 +70,16 @@ func (w *Workspace) Leave() {
 	w.singles.rewind(m.singles)
 }
 
-// account starts the statistics of one part of an Eval and returns those of
-// the parts before it, for settle.
-func (w *Workspace) account() (before Stats) {
+// beginPart starts the statistics of one part of an Eval and returns those of
+// the parts before it, for endPart.
+func (w *Workspace) beginPart() (before Stats) {
 	before, w.Stats = w.Stats, Stats{Converged: true}
 	return before
 }
 
-// settle adds the parts before to the statistics and returns those of the last
+// endPart adds the parts before to the statistics and returns those of the last
 // part alone.
-func (w *Workspace) settle(before Stats) (own Stats) {
+func (w *Workspace) endPart(before Stats) (own Stats) {
 	own = w.Stats
 	w.Stats = before
 	w.Stats.merge(own)

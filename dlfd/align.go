@@ -16,7 +16,8 @@ import (
 //
 //  1. Weights are shrunk and perturbed (Ash and Adams, NeurIPS 2020, arXiv
 //     1910.08475), which weakens what was memorized.
-//  2. A few epochs of descent on the retain set bring the task back, while
+//  2. A few epochs of descent on the retain set bring the task back, the later ones
+//     on the samples that are still got wrong and some of the others, while
 //  3. the log-odds of the right class on the forget samples of every class are
 //     pushed down to the distribution that the model shows on Holdout samples of
 //     that class: a one-sided Wasserstein-1 distance, which acts as long as the
@@ -51,12 +52,24 @@ type Align struct {
 	// makes as many over the forget set, its batches spread evenly. If it is
 	// zero, 3 is used, or as many as make 50 steps.
 	Epochs int
+	// Revisit is the share of the retain set, in (0, 1], that each pass after the
+	// first goes over: three quarters of it the samples with the largest losses
+	// when they were last seen, one quarter drawn from the rest. The passes are
+	// shorter and more, so that the work is that of Epochs. What is known already
+	// needs no further pass, and what a retrained model would know by heart is
+	// brought back sooner. If it is zero, .7 is used; 1 goes over all.
+	Revisit float64
 	// Rate is the first learning rate of SGD with momentum .9 and weight decay
 	// 5e-4. If it is zero, .03 is used for a model with running statistics of
 	// batch norm, and .003 for any other.
 	Rate float64
 	// Schedule scales the learning rate. If it is nil, train.Cosine is used.
 	Schedule train.Schedule `json:"-"`
+
+	// Always goes on where forget and held-out samples cannot be told apart to
+	// begin with. By default such a run stops with NothingToForget before it
+	// changes a weight.
+	Always bool
 }
 
 // insertNorms gives the model batch norm where part 1 is going to change weights.
@@ -89,8 +102,13 @@ func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt 
 		if err != nil {
 			return err
 		}
-		if err := score.take(ctx, s); err != nil {
+		before, err := score.take(ctx, s)
+		if err != nil {
 			return err
+		}
+		if before.nothingToForget() && !a.Always {
+			s.Result.Stop = NothingToForget
+			return nil
 		}
 		if s.Spent() { // before the weights are touched
 			return nil
@@ -101,7 +119,11 @@ func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt 
 		if err := fold(); err != nil {
 			return err
 		}
-		return score.take(ctx, s)
+		after, err := score.take(ctx, s)
+		if err == nil && s.Result.Stop == Completed && after.notForgotten(before) {
+			s.Result.Stop = NotForgotten
+		}
+		return err
 	})
 }
 
@@ -123,6 +145,9 @@ func (a Align) resolve(statistics bool, stepsPerEpoch int) (Align, error) {
 	}
 	if !(a.Shrink > 0 && a.Shrink <= 1) || !isWeight(a.Perturb) || !isWeight(a.Match) {
 		return a, fmt.Errorf("%w: Shrink %v, Perturb %v, Match %v", ErrParameter, a.Shrink, a.Perturb, a.Match)
+	}
+	if a.Revisit = cmp.Or(a.Revisit, .7); !(a.Revisit > 0 && a.Revisit <= 1) {
+		return a, fmt.Errorf("%w: Revisit %v", ErrParameter, a.Revisit)
 	}
 	return a, checkDescent(a.Epochs, a.Rate)
 }
@@ -159,11 +184,17 @@ func (a Align) run(ctx context.Context, s *Session) error {
 
 // descend is parts 2 and 3.
 func (a Align) descend(ctx context.Context, s *Session) error {
-	d := Descent{Epochs: a.Epochs, Optimizer: sgd(a.Rate), Schedule: a.Schedule}
+	known := newRecall(s, a.Revisit)
+	d := Descent{Epochs: a.Epochs, Optimizer: sgd(a.Rate), Schedule: a.Schedule, Visit: known.visit, Gradient: known.gradient}
 	if a.Match != Off {
 		match := newMatching(s, a.Match)
 		defer match.stop()
-		d.Gradient = match.gradient
+		d.Gradient = func(ctx context.Context, step *Step) error {
+			if err := match.gradient(ctx, step); err != nil {
+				return err
+			}
+			return known.gradient(ctx, step)
+		}
 	}
 	return s.Descend(ctx, d)
 }

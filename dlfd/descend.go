@@ -20,6 +20,9 @@ type Descent struct {
 	// Train says which parameters change, running statistics included. If it is
 	// nil, all trainable ones and all statistics do.
 	Train func(feature.Param) bool
+	// Visit, where not nil, says which samples of Retain an epoch passes over; see
+	// train.Descent.
+	Visit func(epoch int) []int
 	// Gradient accumulates what a step moves along. If it is nil, that is the
 	// gradient of the mean cross-entropy of the batch.
 	Gradient func(ctx context.Context, s *Step) error
@@ -44,6 +47,7 @@ func (s *Session) Descend(ctx context.Context, d Descent) error {
 	return train.Descent{
 		Epochs: d.Epochs, BatchSize: s.BatchSize, Optimizer: d.Optimizer, Schedule: d.Schedule, Train: d.Train,
 		Order:  func(epoch int) rand.Source { return rng.Stream(s.opt.Seed, "retain order", epoch) },
+		Visit:  d.Visit,
 		Seed:   func(n int) uint64 { return s.Seed("dropout", n) },
 		Before: func() bool { return !s.Spent() },
 		Gradient: func(ctx context.Context, t *train.Step) (err error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/metrics"
 	"github.com/dlfd-go/unlearn/synth"
 )
 
@@ -111,6 +112,14 @@ const (
 	BudgetSpent Stop = "budget spent"     // a limit of Options.Budget was reached
 	CapNotMet   Stop = "cap was not met"  // all steps were taken; no checkpoint met the cap
 	NothingDone Stop = "nothing was done" // the model holds the weights that it came with
+	// All steps were taken, and forget samples can be told from held-out ones as
+	// well as before: the last score's interval lies above ½ and is not below the
+	// first one's.
+	NotForgotten Stop = "not forgotten"
+	// Forget samples could not be told from held-out ones to begin with: the first
+	// score's interval ends below .52. The model holds the weights that it came
+	// with.
+	NothingToForget Stop = "nothing to forget"
 )
 
 // Ledger counts the work of a run.
@@ -135,7 +144,9 @@ type Result struct {
 	Last feature.Weights `json:"-"`
 	// Trace has one point a weight update.
 	Trace []Point `json:"trace,omitempty"`
-	// Scores has the evaluations that steered the run.
+	// Scores has the evaluations that steered the run. The first and the last say
+	// how far forget and held-out samples differed before, and how far they differ
+	// now.
 	Scores []Score `json:"scores,omitempty"`
 	Ledger Ledger  `json:"ledger"`
 	// Overlap lists the identities that stand both in Retain and in Forget.
@@ -168,11 +179,16 @@ type Point struct {
 
 // Score is an evaluation that steers a run, on part of Forget and Holdout.
 type Score struct {
-	Step        int     `json:"step"`       // weight updates before it
-	Forgetting  float64 `json:"forgetting"` // 0 is best; see Steering
-	ForgetLoss  float64 `json:"forget_loss"`
-	HoldoutLoss float64 `json:"holdout_loss"`
-	Accuracy    float64 `json:"holdout_accuracy"`
+	Step       int     `json:"step"`       // weight updates before it
+	Forgetting float64 `json:"forgetting"` // 0 is best; see Steering
+	// AUC is how well the loss tells forget samples from Holdout samples of the same
+	// class: ½ is not at all. Interval has it at a level of 95 %. Both are zero where
+	// a method scores otherwise.
+	AUC         float64          `json:"auc"`
+	Interval    metrics.Interval `json:"auc_interval"`
+	ForgetLoss  float64          `json:"forget_loss"`
+	HoldoutLoss float64          `json:"holdout_loss"`
+	Accuracy    float64          `json:"holdout_accuracy"`
 }
 
 // Event tells an Observer of progress.

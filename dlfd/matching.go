@@ -31,9 +31,9 @@ func newMatching(s *Session, weight float64) *matching {
 	return t
 }
 
-// gradient is the Gradient of a Descent: for the forget batches that belong to
-// the step the excess, then the cross-entropy of the retain batch.
-func (t *matching) gradient(ctx context.Context, step *Step) (err error) {
+// gradient accumulates the gradient of weight × excess for the forget batches that
+// belong to the step.
+func (t *matching) gradient(ctx context.Context, step *Step) error {
 	for range share(step.Number%step.PerEpoch, step.PerEpoch, t.perEpoch) {
 		f, err := t.forget()
 		if err == nil {
@@ -43,8 +43,7 @@ func (t *matching) gradient(ctx context.Context, step *Step) (err error) {
 			return fmt.Errorf("forget batch: %w", err)
 		}
 	}
-	step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
-	return err
+	return nil
 }
 
 // share returns how many of the forget batches of an epoch belong to step k of

@@ -173,10 +173,6 @@ func (m *meter) As(target any) bool {
 		}
 		return ok
 	}
-	switch target.(type) {
-	case *feature.ModeGrader, *feature.ParamUpdater:
-		return false // the concrete type has it, if the model does
-	}
 	return lookThrough(m.Trainable, target)
 }
 

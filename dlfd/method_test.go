@@ -220,7 +220,7 @@ func TestSettingsOutOfRange(t *testing.T) {
 		"every":         dlfd.DLFD{Steering: dlfd.Steering{Every: -1}},
 		"sample":        dlfd.DLFD{Steering: dlfd.Steering{Sample: 1}},
 		"DLFD's epochs": dlfd.DLFD{Epochs: -1},
-		"synth":         dlfd.DLFD{Synth: synth.Synthesizer{StepSize: -1}, Steering: dlfd.Steering{Threshold: 1e-9}},
+		"synth":         dlfd.DLFD{Synth: synth.Synthesizer{StepSize: -1}, Steering: dlfd.Steering{Threshold: 1.1}},
 	} {
 		m := featuretest.NewMLP(6, 8, 3, 1)
 		data := dlfd.Data{Retain: featuretest.NewBlobs(16, 6, 3, 1, 7, 1), Forget: featuretest.NewBlobs(16, 6, 3, 1, 7, 2), Holdout: featuretest.NewBlobs(16, 6, 3, 1, 7, 3)}

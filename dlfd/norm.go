@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/train"
@@ -25,7 +24,7 @@ func (s *Session) InsertNorms(ctx context.Context) (fold func() error, err error
 	if !ok || train.HasStatistics(s.Model.Spec()) {
 		return fold, nil
 	}
-	normed, err := inserter.InsertNorms(ctx, counted{s.Data.Retain, &s.Result.Ledger})
+	normed, err := inserter.InsertNorms(ctx, s.Data.Retain)
 	if errors.Is(err, feature.ErrNoNorms) {
 		return fold, nil
 	}
@@ -33,7 +32,7 @@ func (s *Session) InsertNorms(ctx context.Context) (fold func() error, err error
 		return nil, fmt.Errorf("inserting batch norm: %w", err)
 	}
 	model := s.Model
-	s.Model = newMeter(normed, &s.Result.Ledger)
+	s.Model = normed // metered, as the inserter is
 	s.Result.Notes = append(s.Result.Notes, normed.Notes()...)
 	return func() error {
 		s.Model = model
@@ -42,16 +41,4 @@ func (s *Session) InsertNorms(ctx context.Context) (fold func() error, err error
 		}
 		return nil
 	}, nil
-}
-
-// counted is a dataset whose samples pass once through a model.
-type counted struct {
-	feature.Dataset
-	ledger *Ledger
-}
-
-// Read implements feature.Dataset.
-func (d counted) Read(index []int, x []float32, labels []int) error {
-	atomic.AddInt64(&d.ledger.Forward, int64(len(index)))
-	return d.Dataset.Read(index, x, labels)
 }

@@ -72,7 +72,7 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 			return err
 		}
 		score.checkpoints = true
-		if err := score.take(ctx, s); err != nil {
+		if _, err := score.take(ctx, s); err != nil {
 			return err
 		}
 		if s.Spent() { // before the weights are touched
@@ -114,6 +114,9 @@ func (d DLFD) resolve(spec feature.Spec) (DLFD, error) {
 	if d.Steering, err = d.Steering.resolve(); err != nil {
 		return d, err
 	}
+	if err := d.Synth.Check(spec); err != nil { // even if no batch comes to be perturbed
+		return d, err
+	}
 	return d, checkDescent(d.Epochs, d.Rate)
 }
 
@@ -141,7 +144,8 @@ func (d DLFD) descend(ctx context.Context, s *Session, score *scorer) error {
 			if s.Result.Ledger.Steps%d.Steering.Every != 0 {
 				return nil
 			}
-			return score.take(ctx, s)
+			_, err := score.take(ctx, s)
+			return err
 		},
 	})
 }

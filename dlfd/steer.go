@@ -95,26 +95,26 @@ func sample(d feature.Dataset, n int) (feature.Dataset, error) {
 	return feature.Subset(d, index)
 }
 
-// take scores the model as it is and records the score.
-func (p *scorer) take(ctx context.Context, s *Session) error {
+// take scores the model as it is, and records and returns the score.
+func (p *scorer) take(ctx context.Context, s *Session) (Score, error) {
 	forget, err := outputs(ctx, s.Model, p.forget)
 	if err != nil {
-		return fmt.Errorf("scoring forget: %w", err)
+		return Score{}, fmt.Errorf("scoring forget: %w", err)
 	}
 	holdout, err := outputs(ctx, s.Model, p.holdout)
 	if err != nil {
-		return fmt.Errorf("scoring holdout: %w", err)
+		return Score{}, fmt.Errorf("scoring holdout: %w", err)
 	}
 	v, err := p.score(forget, holdout)
 	if err != nil {
-		return fmt.Errorf("scoring forget against holdout: %w", err)
+		return Score{}, fmt.Errorf("scoring forget against holdout: %w", err)
 	}
 	p.last, p.scored = v.Forgetting, s.Result.Ledger.Steps
 	s.Score(v)
 	if !p.checkpoints {
-		return nil
+		return v, nil
 	}
-	return p.keep(s, v)
+	return v, p.keep(s, v)
 }
 
 func (p *scorer) score(forget, holdout metrics.Outputs) (Score, error) {
@@ -135,9 +135,27 @@ func (p *scorer) score(forget, holdout metrics.Outputs) (Score, error) {
 	if err != nil {
 		return v, err
 	}
-	auc, err := metrics.AUC(negated(lf, match.Members), negated(lh, match.NonMembers))
-	v.Forgetting = 2 * math.Abs(auc-.5)
+	member, nonmember := negated(lf, match.Members), negated(lh, match.NonMembers)
+	if v.AUC, err = metrics.AUC(member, nonmember); err != nil {
+		return v, err
+	}
+	v.Forgetting = 2 * math.Abs(v.AUC-.5)
+	v.Interval, err = metrics.AUCInterval(member, nonmember, .95)
 	return v, err
+}
+
+// alike is the AUC below which forget and held-out samples count as alike before
+// a run: .02 above an AUC that tells nothing.
+const alike = .52
+
+// nothingToForget reports whether the score shows that forget and held-out
+// samples are alike. Few samples cannot show it.
+func (v Score) nothingToForget() bool { return v.Interval.Hi < alike }
+
+// notForgotten reports whether v, a score after a run, tells forget from held-out
+// samples, and no worse than before as far as the intervals show.
+func (v Score) notForgotten(before Score) bool {
+	return v.Interval.Lo > .5 && v.Interval.Hi >= before.Interval.Lo
 }
 
 func negated(loss []float64, index []int) []float64 {
@@ -169,7 +187,7 @@ func (p *scorer) keep(s *Session, v Score) error {
 // checkpoint into the model, if there is one, and says so in the result.
 func (p *scorer) finish(ctx context.Context, s *Session) error {
 	if p.scored != s.Result.Ledger.Steps {
-		if err := p.take(ctx, s); err != nil {
+		if _, err := p.take(ctx, s); err != nil {
 			return err
 		}
 	}

@@ -142,6 +142,9 @@ type Trace struct {
 func (s *Synthesizer) Synthesize(ctx context.Context, m feature.Differentiable, dst feature.Tensor, b Batch) (Trace, error) {
 	spec := m.Spec()
 	r, err := s.resolve(spec, b)
+	if err == nil {
+		err = b.X.Check(spec.Input)
+	}
 	if err != nil {
 		return Trace{}, fmt.Errorf("synth: %w", err)
 	}
@@ -151,6 +154,17 @@ func (s *Synthesizer) Synthesize(ctx context.Context, m feature.Differentiable, 
 	}
 	r.X = b.X.Clone()
 	return r.run(ctx, m, dst)
+}
+
+// Check returns an error unless s can work on a model with this Spec: wrapping
+// ErrParameter for a setting out of range, or feature.ErrNoTap. Settings of the
+// Distance are checked when it is evaluated.
+func (s *Synthesizer) Check(spec feature.Spec) error {
+	_, err := s.resolve(spec, Batch{})
+	if err != nil {
+		err = fmt.Errorf("synth: %w", err)
+	}
+	return err
 }
 
 // resolve returns a run of s with its defaults filled in.
@@ -176,7 +190,7 @@ func (s *Synthesizer) resolve(spec feature.Spec, b Batch) (*run, error) {
 	if err := r.Pixels.Check(channels(spec.Input)); err != nil {
 		return nil, err
 	}
-	return r, b.X.Check(spec.Input)
+	return r, nil
 }
 
 func (r *run) check() error {

@@ -231,7 +231,7 @@ func balanceLaw(c *checker, s Size) error {
 	before := first()
 	calls()
 	if first() != before {
-		return fmt.Errorf("Eval leaves fewer frames of the workspace than it enters")
+		return fmt.Errorf("the call leaves fewer frames of the workspace than it enters")
 	}
 	ws.Enter()
 	defer ws.Leave()
@@ -241,11 +241,11 @@ func balanceLaw(c *checker, s Size) error {
 	}
 	calls()
 	if next := ws.Floats(8); &next[0] == &own[0] {
-		return fmt.Errorf("Eval leaves more frames of the workspace than it enters")
+		return fmt.Errorf("the call leaves more frames of the workspace than it enters")
 	}
 	for i, v := range own {
 		if v != float64(i) {
-			return fmt.Errorf("Eval writes to memory of a frame that is not its own")
+			return fmt.Errorf("the call writes to memory of a frame that is not its own")
 		}
 	}
 	return nil

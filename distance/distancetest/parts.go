@@ -169,7 +169,7 @@ func mapLaw(c *checker, k distance.Kernel, s Size) error {
 	value, slope, before := nans(len(at)), nans(len(at)), slices.Clone(at)
 	k.Map(value, slope, at, bandwidth)
 	if !slices.Equal(at, before) {
-		return errors.New("Map changes its argument")
+		return errors.New("the call of Map changes its argument")
 	}
 	plain := values(at)
 	for i, v := range at {
@@ -177,7 +177,7 @@ func mapLaw(c *checker, k distance.Kernel, s Size) error {
 			return err
 		}
 		if one := values(at[i : i+1]); one[0] != plain[i] {
-			return fmt.Errorf("Map of s[%d] = %v is %v among others and %v alone", i, v, plain[i], one[0])
+			return fmt.Errorf("the kernel at s[%d] = %v is %v among others and %v alone", i, v, plain[i], one[0])
 		}
 		h := 1e-5 * math.Abs(v)
 		if h == 0 {

@@ -34,6 +34,10 @@ type Descent struct {
 	// Order shuffles the samples of an epoch. If it is nil, or returns nil, the
 	// order is that of the dataset.
 	Order func(epoch int) rand.Source
+	// Visit, where not nil, returns the positions of the samples that an epoch
+	// passes over; nil stands for all. Epochs then counts work, not passes: there
+	// are as many steps as Epochs passes over all samples have.
+	Visit func(epoch int) []int
 	// Seed returns the seed of a step's dropout masks. If it is nil, zero is.
 	Seed func(step int) uint64
 
@@ -50,7 +54,8 @@ type Descent struct {
 // Step is one step of a Descent. It is valid until the next.
 type Step struct {
 	*Stepper
-	// Batch has the samples of the step, and Mode is the mode for them: training,
+	// Batch has the samples of the step, with their positions in the whole of the
+	// data, and Mode is the mode for them: training,
 	// with statistics that move.
 	Batch feature.Batch
 	Mode  feature.Mode
@@ -111,7 +116,7 @@ func (d Descent) Run(ctx context.Context, m feature.Trainable, data feature.Data
 		return fmt.Errorf("train: %w: %d epochs of %d steps", ErrParameter, d.Epochs, s.PerEpoch)
 	}
 	s.Of = d.Epochs * s.PerEpoch
-	for s.Epoch = range d.Epochs {
+	for s.Epoch = 0; s.Number < s.Of; s.Epoch++ {
 		more, err := d.epoch(ctx, s, data)
 		if err != nil || !more {
 			return err
@@ -126,12 +131,19 @@ func (d Descent) epoch(ctx context.Context, s *Step, data feature.Dataset) (bool
 	if d.Order != nil {
 		order = d.Order(s.Epoch)
 	}
+	data, positions, err := d.visited(s.Epoch, data)
+	if err != nil {
+		return false, err
+	}
 	for b, err := range Batches(s.Model.Spec(), data, d.BatchSize, order) {
 		if err != nil {
 			return false, err
 		}
-		if d.Before != nil && !d.Before() {
+		if s.Number == s.Of || d.Before != nil && !d.Before() {
 			return false, nil
+		}
+		if positions != nil {
+			b.Index = translate(b.Index, positions)
 		}
 		s.Batch, s.Loss = b, 0
 		if err := d.step(ctx, s); err != nil {
@@ -140,6 +152,32 @@ func (d Descent) epoch(ctx context.Context, s *Step, data feature.Dataset) (bool
 		s.Number++
 	}
 	return true, nil
+}
+
+// visited returns the samples of an epoch and, where they are not all, their
+// positions.
+func (d Descent) visited(epoch int, data feature.Dataset) (feature.Dataset, []int, error) {
+	if d.Visit == nil {
+		return data, nil, nil
+	}
+	positions := d.Visit(epoch)
+	if positions == nil {
+		return data, nil, nil
+	}
+	if len(positions) == 0 {
+		return nil, nil, fmt.Errorf("%w: epoch %d visits no sample", feature.ErrEmpty, epoch)
+	}
+	part, err := feature.Subset(data, positions)
+	return part, positions, err
+}
+
+// translate returns the positions of the samples index of a subset.
+func translate(index, positions []int) []int {
+	out := make([]int, len(index))
+	for i, k := range index {
+		out[i] = positions[k]
+	}
+	return out
 }
 
 func (d Descent) step(ctx context.Context, s *Step) error {

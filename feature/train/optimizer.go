@@ -51,7 +51,7 @@ type SGD struct {
 
 // Start implements Optimizer.
 func (o SGD) Start(spec feature.Spec) (OptimizerState, error) {
-	if !positive(o.Rate) || !(o.Momentum >= 0 && o.Momentum < 1) || !nonnegative(o.WeightDecay) {
+	if !positive(o.Rate) || !(o.Momentum >= 0 && float32(o.Momentum) < 1) || !nonnegative(o.WeightDecay) {
 		return nil, fmt.Errorf("train: %w: SGD with rate %v, momentum %v, weight decay %v", ErrParameter, o.Rate, o.Momentum, o.WeightDecay)
 	}
 	return newMoments(spec, 1, &sgdRule{SGD: o}), nil
