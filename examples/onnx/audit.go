@@ -190,6 +190,7 @@ func attackSays(r *receipt) (text string, still bool, err error) {
 func verdict(r *receipt, w io.Writer) error {
 	text, forgot := inWords(r.Result.Stop)
 	fmt.Fprintf(w, "%s ended after %d steps: %s\n", r.Result.Method, len(r.Result.Trace), text)
+	showScores(w, r.Result.Scores)
 	says, still, err := attackSays(r)
 	if err != nil {
 		return err
@@ -203,6 +204,15 @@ func verdict(r *receipt, w io.Writer) error {
 		return nil
 	}
 	return fmt.Errorf("%w: see above", errNotForgotten)
+}
+
+// showScores prints how far the halves that steered the method differed.
+func showScores(w io.Writer, scores []dlfd.Score) {
+	if len(scores) < 2 || scores[0].Interval == (metrics.Interval{}) {
+		return
+	}
+	text := func(s dlfd.Score) string { return fmt.Sprintf("%.3f [%.3f, %.3f]", s.AUC, s.Interval.Lo, s.Interval.Hi) }
+	fmt.Fprintf(w, "the method's own score, on what steered it: loss attack AUC %s before, %s after\n", text(scores[0]), text(scores[len(scores)-1]))
 }
 
 // tolerated is how much test accuracy a run may cost without a warning.

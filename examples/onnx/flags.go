@@ -45,6 +45,7 @@ type flags struct {
 	epochs, fit           int
 	rate, shrink          float64
 	limit                 time.Duration
+	always                bool
 	overlap, force, write bool
 	inspect               string
 	verify                bool
@@ -82,6 +83,7 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.IntVar(&f.epochs, "epochs", 0, "`epochs` of unlearning; 0: the method's")
 	fs.Float64Var(&f.rate, "rate", 0, "learning `rate` of unlearning; 0: the method's")
 	fs.Float64Var(&f.shrink, "shrink", 0, "`factor` of the weights at the start of align; 0: its own")
+	fs.BoolVar(&f.always, "always", false, "let align go on where the model treats forget and unseen images alike already")
 	fs.DurationVar(&f.limit, "time", 0, "`duration` such as 10m after which unlearning ends early; 0: no limit")
 	fs.IntVar(&f.fit, "fit", 0, "first train `epochs` on retain and forget, to try the program on an untrained model")
 	fs.BoolVar(&f.overlap, "allow-overlap", false, "go on where persons or images stand in two sets")
@@ -189,7 +191,7 @@ func (f *flags) who(path string) string {
 func (f *flags) options() map[string]string {
 	options := make(map[string]string)
 	for name, value := range map[string]any{
-		"method": f.method, "epochs": f.epochs, "fit": f.fit, "seed": f.seed, "rate": f.rate, "shrink": f.shrink, "time": f.limit,
+		"method": f.method, "epochs": f.epochs, "fit": f.fit, "seed": f.seed, "rate": f.rate, "shrink": f.shrink, "time": f.limit, "always": f.always,
 		"logits": f.logits, "input": f.input.String(), "classes": f.classes.String(), "identity": f.identity,
 		"mean": f.mean.String(), "std": f.std.String(), "bgr": f.bgr,
 		"allow-overlap": f.overlap, "skip-unreadable": f.skip, "force": f.force,

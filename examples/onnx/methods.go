@@ -18,7 +18,7 @@ import (
 type method struct {
 	name    string
 	holdout bool // it reads the holdout
-	shrinks bool // -shrink is for it
+	shrinks bool // -shrink and -always are for it
 	tunes   bool // -epochs and -rate are for it
 	make    func(f *flags) dlfd.Unlearner
 }
@@ -29,7 +29,7 @@ func methods() []method {
 	return []method{
 		{"recommended", true, false, false, func(*flags) dlfd.Unlearner { return dlfd.Recommended() }},
 		{"align", true, true, true, func(f *flags) dlfd.Unlearner {
-			return dlfd.Align{Epochs: f.epochs, Rate: f.rate, Shrink: f.shrink}
+			return dlfd.Align{Epochs: f.epochs, Rate: f.rate, Shrink: f.shrink, Always: f.always}
 		}},
 		{"dlfd", true, false, true, func(f *flags) dlfd.Unlearner { return dlfd.DLFD{Epochs: f.epochs, Rate: f.rate} }},
 		{"released", true, false, true, func(f *flags) dlfd.Unlearner { return released.Method{Epochs: f.epochs, Rate: f.rate} }},
@@ -59,8 +59,8 @@ func (f *flags) chosen() (method, error) {
 // refuses returns an error if a flag is set that the method does not have.
 func (m method) refuses(f *flags) error {
 	switch {
-	case f.shrink != 0 && !m.shrinks:
-		return fmt.Errorf("-shrink is for -method align, not for %s", m.name)
+	case (f.shrink != 0 || f.always) && !m.shrinks:
+		return fmt.Errorf("-shrink and -always are for -method align, not for %s", m.name)
 	case (f.epochs != 0 || f.rate != 0) && !m.tunes:
 		return fmt.Errorf("-epochs and -rate are for a method by name, such as -method align, not for %s", m.name)
 	}
@@ -90,19 +90,19 @@ var errNotForgotten = errors.New("not forgotten")
 
 // inWords says why a run ended, and whether it may have forgotten.
 func inWords(stop dlfd.Stop) (text string, forgot bool) {
-	switch string(stop) { // the values are stable: they stand in receipts
-	case "completed":
+	switch stop {
+	case dlfd.Completed:
 		return "all steps were taken", true
-	case "not forgotten":
-		return "all steps were taken, but the model still treats the forget images otherwise than unseen ones", false
-	case "nothing to forget":
-		return "the model already treats the forget images as it treats unseen ones", false
-	case "nothing was done":
+	case dlfd.NotForgotten:
+		return "all steps were taken, and the model still treats the forget images otherwise than unseen ones", false
+	case dlfd.NothingToForget:
+		return "the model treats the forget images as it treats unseen ones already; -method align -always goes on all the same", false
+	case dlfd.NothingDone:
 		return "the method took no step that changed the model", false
-	case "budget spent":
+	case dlfd.BudgetSpent:
 		return "the time limit was reached before the last step", false
-	case "cap was not met":
-		return "all steps were taken, but at no step did the model count as forgetting by the method's own score", false
+	case dlfd.CapNotMet:
+		return "all steps were taken, and at none did the method's own score count as forgotten", false
 	}
 	return string(stop), false
 }

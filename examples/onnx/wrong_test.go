@@ -25,7 +25,7 @@ func TestArguments(t *testing.T) {
 		{all + "-epochs -1 -method dlfd", "-epochs -1 and -fit 0 must not be negative"},
 		{all + "-epochs 1", "-epochs and -rate are for a method by name"},
 		{all + "-method dfld", `"dfld" is not recommended, align, dlfd, released, finetune or neggrad+`},
-		{all + "-shrink .5 -method finetune", "-shrink is for -method align"},
+		{all + "-shrink .5 -method finetune", "-shrink and -always are for -method align"},
 		{all + "-shrink 2 -method align", "-shrink 2 is not in (0, 1]"},
 		{all + "-rate NaN -method align", "-rate NaN"},
 		{all + "-mean a", `"a" is not a number`},
@@ -247,7 +247,7 @@ func TestBrokenModel(t *testing.T) {
 func TestStopsInWords(t *testing.T) {
 	for stop, want := range map[dlfd.Stop]bool{
 		dlfd.Completed: true, dlfd.BudgetSpent: false, dlfd.CapNotMet: false, dlfd.NothingDone: false,
-		"not forgotten": false, "nothing to forget": false, "of another kind": false,
+		dlfd.NotForgotten: false, dlfd.NothingToForget: false, "of another kind": false,
 	} {
 		if text, forgot := inWords(stop); forgot != want || text == "" || text == string(stop) && stop != "of another kind" {
 			t.Errorf("%s: %q, %v", stop, text, forgot)
