@@ -211,7 +211,9 @@ func showScores(w io.Writer, scores []dlfd.Score) {
 	if len(scores) < 2 || scores[0].Interval == (metrics.Interval{}) {
 		return
 	}
-	text := func(s dlfd.Score) string { return fmt.Sprintf("%.3f [%.3f, %.3f]", s.AUC, s.Interval.Lo, s.Interval.Hi) }
+	text := func(s dlfd.Score) string {
+		return fmt.Sprintf("%.3f [%.3f, %.3f]", s.AUC, s.Interval.Lo, s.Interval.Hi)
+	}
 	fmt.Fprintf(w, "the method's own score, on what steered it: loss attack AUC %s before, %s after\n", text(scores[0]), text(scores[len(scores)-1]))
 }
 
