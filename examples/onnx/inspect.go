@@ -37,7 +37,10 @@ func inspect(f *flags, w io.Writer) error {
 	fmt.Fprintf(w, "\nparameters: %d with %d numbers, %d of them trainable\n", len(s.Params), size, trainable)
 	for _, p := range s.Params {
 		note := ""
-		if !p.Trainable {
+		switch {
+		case p.Kind == feature.Statistic:
+			note = "  statistic, not trainable"
+		case !p.Trainable:
 			note = "  not trainable"
 		}
 		fmt.Fprintf(w, "  %-40s %v%s\n", p.Name, p.Shape, note)
