@@ -141,7 +141,7 @@ func TestUnlearn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.ModelHash != old || r.ModelHash == r.OutHash || len(r.OutHash) != 64 || len(r.ForgetHash) != 64 || r.ForgetFiles != 24 || r.Files["retain"] != 48 ||
+	if r.ModelHash != old || r.ModelHash == r.OutHash || r.WeightsHash == r.OutWeights || len(r.OutWeights) != 64 || len(r.OutHash) != 64 || len(r.ForgetHash) != 64 || r.ForgetFiles != 24 || r.Files["retain"] != 48 ||
 		r.Result.Ledger.Steps == 0 || r.Before == nil || r.After == nil || r.References[0].Hash != old || r.Verdict == "" {
 		t.Errorf("receipt %+v", r)
 	}

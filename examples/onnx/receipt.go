@@ -1,20 +1,28 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/onnx"
 )
 
-// receipt says what was done to a model. Hashes are SHA-256, and that of the model
-// is of the file before the run.
+// receipt says what was done to a model. Hashes are SHA-256, and those of the model
+// are of the file before the run. Those of weights are of the parameters as
+// float32, little-endian, in the order of the model's Spec, wherever they are kept.
 type receipt struct {
 	Model       string            `json:"model"`
 	ModelHash   string            `json:"model_sha256"`
 	Out         string            `json:"out"`
 	OutHash     string            `json:"out_sha256"`
+	WeightsHash string            `json:"model_weights_sha256"`
+	OutWeights  string            `json:"out_weights_sha256"`
 	Method      string            `json:"method"`
 	Options     map[string]string `json:"options"`
 	OptionsHash string            `json:"options_sha256"` // of the options as JSON
@@ -54,14 +62,35 @@ func newReceipt(f *flags, d *data) (*receipt, error) {
 	return r, nil
 }
 
-// write writes the receipt beside the model, which is there by now.
-func (r *receipt) write(path string) (err error) {
+// write reads back the model that was written, and writes the receipt beside it.
+func (r *receipt) write(f *flags) (err error) {
 	if r.OutHash, err = hashFile(r.Out); err != nil {
+		return err
+	}
+	m, err := onnx.Load(r.Out, f.loading(false))
+	if err != nil {
+		return err
+	}
+	weights, err := feature.Snapshot(m)
+	if err != nil {
+		return err
+	}
+	if r.OutWeights, err = hashWeights(weights); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	return replace(path, append(text, '\n'))
+	return replace(f.receipt, append(text, '\n'))
+}
+
+func hashWeights(all feature.Weights) (string, error) {
+	h := sha256.New()
+	for _, w := range all {
+		if err := binary.Write(h, binary.LittleEndian, w); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

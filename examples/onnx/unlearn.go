@@ -43,6 +43,9 @@ func unlearn(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
 		return err
 	}
 	receipt.ModelHash, receipt.References = r.hash, r.references
+	if receipt.WeightsHash, err = hashWeights(r.weights); err != nil {
+		return err
+	}
 	if receipt.Before, err = audit(ctx, r.model, r.data, f.seed); err != nil {
 		return err
 	}
@@ -165,7 +168,7 @@ func (r *run) finish(receipt *receipt) error {
 	if err := r.model.Save(r.out); err != nil {
 		return err
 	}
-	if err := receipt.write(r.receipt); err != nil {
+	if err := receipt.write(r.flags); err != nil {
 		return fmt.Errorf("%s is written, and its receipt is not: %w", r.out, err)
 	}
 	fmt.Fprintf(r.stdout, "%s and %s are written\n", r.out, r.receipt)
