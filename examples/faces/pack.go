@@ -10,7 +10,7 @@ import (
 	"github.com/dlfd-go/unlearn/feature/dataset"
 )
 
-// pack is the data of the experiment, normalised by the training samples.
+// pack is the data of the experiment, normalized by the training samples.
 type pack struct {
 	parts
 	training feature.Dataset // retain and forget
@@ -54,7 +54,7 @@ func readFaces(dir, label string) (p parts, err error) {
 	return p, nil
 }
 
-// newPack normalises the splits and cuts the halves.
+// newPack normalizes the splits and cuts the halves.
 func newPack(p parts) (*pack, error) {
 	training, err := feature.Concat(p.retain, p.forget)
 	if err != nil {

@@ -18,7 +18,7 @@ type result struct {
 	Settings settings       `json:"settings"`
 	Classes  []string       `json:"classes"`
 	Splits   []size         `json:"splits"`
-	Pixels   feature.Pixels `json:"normalised_by"`
+	Pixels   feature.Pixels `json:"normalized_by"`
 	Runs     []seedRun      `json:"runs"`
 }
 

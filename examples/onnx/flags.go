@@ -25,7 +25,8 @@ matched to it by name. Beside M2.onnx, the receipt M2.onnx.json is written.
 
 Exit status: 0 the model forgot; 1 an error or an interrupt, nothing was
 written; 2 wrong arguments; 3 the run ended, but the model has not forgotten, is
-broken, or is not changed (then nothing was written).
+broken, or is not changed (then nothing was written). go run shows them and
+exits with 1 itself: go build the program where a script asks.
 
 `
 

@@ -107,12 +107,16 @@ func target(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// replace writes a file beside path, brings it to disk, and renames it. What
-// stood there keeps its permissions, and a link to it stays.
-func replace(path string, content []byte) (err error) {
+// replacement is a file that is complete and on disk beside the one that it is to
+// replace.
+type replacement struct{ temporary, target string }
+
+// prepare writes a replacement. What stands at path keeps its permissions, and a
+// link to it stays.
+func prepare(path string, content []byte) (r *replacement, err error) {
 	target, err := target(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	mode := fs.FileMode(0o644)
 	if info, err := os.Stat(target); err == nil {
@@ -120,19 +124,18 @@ func replace(path string, content []byte) (err error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(target), filepath.Base(target)+".tmp*")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
+	r = &replacement{f.Name(), target}
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
+		return nil, errors.Join(err, r.discard())
 	}
-	return os.Rename(f.Name(), target)
+	return r, nil
 }
+
+func (r *replacement) commit() error  { return os.Rename(r.temporary, r.target) }
+func (r *replacement) discard() error { return os.Remove(r.temporary) }
 
 func hash(b []byte) string {
 	h := sha256.Sum256(b)

@@ -62,27 +62,22 @@ func newReceipt(f *flags, d *data) (*receipt, error) {
 	return r, nil
 }
 
-// write reads back the model that was written, and writes the receipt beside it.
-func (r *receipt) write(f *flags) (err error) {
-	if r.OutHash, err = hashFile(r.Out); err != nil {
-		return err
-	}
-	m, err := onnx.Load(r.Out, f.loading(false))
-	if err != nil {
-		return err
-	}
+// describe sets the hashes of what was written: of m, which is the file read back,
+// and of its bytes.
+func (r *receipt) describe(m *onnx.Model, hash string) error {
 	weights, err := feature.Snapshot(m)
 	if err != nil {
 		return err
 	}
-	if r.OutWeights, err = hashWeights(weights); err != nil {
-		return err
-	}
+	r.OutHash = hash
+	r.OutWeights, err = hashWeights(weights)
+	return err
+}
+
+// text is the content of the receipt's file.
+func (r *receipt) text() ([]byte, error) {
 	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return replace(f.receipt, append(text, '\n'))
+	return append(text, '\n'), err
 }
 
 func hashWeights(all feature.Weights) (string, error) {

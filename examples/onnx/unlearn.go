@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -165,14 +167,71 @@ func (r *run) finish(receipt *receipt) error {
 	if err := broken(receipt, r.model.Spec().Classes()); err != nil && !r.force {
 		return err
 	}
-	if err := r.model.Save(r.out); err != nil {
+	if err := r.write(receipt); err != nil {
 		return err
-	}
-	if err := receipt.write(r.flags); err != nil {
-		return fmt.Errorf("%s is written, and its receipt is not: %w", r.out, err)
 	}
 	fmt.Fprintf(r.stdout, "%s and %s are written\n", r.out, r.receipt)
 	return ended
+}
+
+// write writes the model and its receipt. The receipt is on disk under another name
+// before the model is replaced, so that only two renames lie between a model that
+// the old receipt tells of and one that the new receipt does.
+func (r *run) write(receipt *receipt) error {
+	var b bytes.Buffer
+	err := r.model.Write(&b)
+	if errors.Is(err, onnx.ErrExternal) {
+		return r.writeExternal(receipt)
+	}
+	if err != nil {
+		return err
+	}
+	sum := hash(b.Bytes())
+	m, err := onnx.Read(&b, r.loading(false))
+	if err != nil {
+		return err
+	}
+	beside, err := r.prepare(receipt, m, sum)
+	if err != nil {
+		return err
+	}
+	if err := r.model.Save(r.out); err != nil {
+		return errors.Join(err, beside.discard())
+	}
+	return beside.commit()
+}
+
+// prepare writes the receipt under another name.
+func (r *run) prepare(receipt *receipt, m *onnx.Model, sum string) (*replacement, error) {
+	if err := receipt.describe(m, sum); err != nil {
+		return nil, err
+	}
+	text, err := receipt.text()
+	if err != nil {
+		return nil, err
+	}
+	return prepare(r.receipt, text)
+}
+
+// writeExternal writes a model with weights in files beside it, whose bytes are
+// known when they are there.
+func (r *run) writeExternal(receipt *receipt) error {
+	if err := r.model.Save(r.out); err != nil {
+		return err
+	}
+	sum, err := hashFile(r.out)
+	if err != nil {
+		return err
+	}
+	m, err := onnx.Load(r.out, r.loading(false))
+	if err != nil {
+		return err
+	}
+	beside, err := r.prepare(receipt, m, sum)
+	if err != nil {
+		return fmt.Errorf("%s is written, and its receipt is not: %w", r.out, err)
+	}
+	return beside.commit()
 }
 
 // changed reports whether the file to write differs from the one that was read.

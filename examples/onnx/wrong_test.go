@@ -193,6 +193,9 @@ func TestReplaceTheModel(t *testing.T) {
 		t.Fatalf("exit status %d\n%s%s", code, stdout, stderr)
 	}
 	after, err := hashFile(model)
+	if left, err := filepath.Glob(model + ".*tmp*"); err != nil || len(left) > 0 {
+		t.Errorf("left over: %q, %v", left, err)
+	}
 	if r := readReceipt(t, model+".json"); err != nil || r.ModelHash != before || r.OutHash != after || before == after {
 		t.Errorf("hashes %s and %s, the receipt has %s and %s (%v)", before, after, r.ModelHash, r.OutHash, err)
 	}
