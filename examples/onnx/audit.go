@@ -82,6 +82,18 @@ func judgeReferences(ctx context.Context, all []*reference, d *data, seed uint64
 	return nil
 }
 
+// showJudges says which images judge.
+func showJudges(w io.Writer, d *data) {
+	from := d.holdout
+	if d.test != nil {
+		from = d.test
+	}
+	if from != nil && d.judge.Test.Len() > 0 {
+		fmt.Fprintf(w, "judged on what steers no method: test on %d of %s; attacks on these and %d of %s\n",
+			d.judge.Test.Len(), count(from.set.Len(), from.name+" image"), d.judge.Member.Len(), count(d.forget.set.Len(), "forget image"))
+	}
+}
+
 // showAudits prints a row for each model, and below what cannot be judged.
 func showAudits(w io.Writer, r *receipt) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -224,7 +236,7 @@ const tolerated = .03
 // does so no more.
 func broken(r *receipt, classes int) error {
 	if least := floor(classes); r.Before.RetainAccuracy >= least && r.After.RetainAccuracy < least {
-		return fmt.Errorf("%w: the accuracy on retain fell from %.3f to %.3f, so the model is broken and was not written; try a smaller -rate, other -epochs, or more retain images; -force writes it",
+		return fmt.Errorf("%w: the accuracy on retain fell from %.3f to %.3f, so the model is broken and was not written; try -method align with a smaller -rate or fewer -epochs, or give more retain images; -force writes it",
 			errNotForgotten, r.Before.RetainAccuracy, r.After.RetainAccuracy)
 	}
 	return nil

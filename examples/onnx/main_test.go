@@ -131,7 +131,7 @@ func TestUnlearn(t *testing.T) {
 	if code != exitForgot && code != exitNotForgotten {
 		t.Fatalf("exit status %d\n%s%s", code, stdout, stderr)
 	}
-	for _, want := range []string{"0      dark    ", "1      light   ", "no person and no image", "before ", "after ", "retrained 1 ", "FineTune ended after 2 steps: all steps were taken", "m2.onnx.json are written"} {
+	for _, want := range []string{"0      dark    ", "1      light   ", "no person and no image", "test on 8 of 24 holdout images; attacks on these and 8 of 24 forget images", "before ", "after ", "retrained 1 ", "FineTune ended after 2 steps: all steps were taken", "m2.onnx.json are written"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}

@@ -150,6 +150,7 @@ func (r *run) train(ctx context.Context) error {
 
 // finish shows what came out, and writes it if it is worth it.
 func (r *run) finish(receipt *receipt) error {
+	showJudges(r.stdout, r.data)
 	if err := showAudits(r.stdout, receipt); err != nil {
 		return err
 	}
