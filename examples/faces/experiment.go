@@ -65,8 +65,9 @@ func methods() []dlfd.Unlearner {
 	}
 }
 
-// divergedStop is the reason for stopping of a method that diverged.
-const divergedStop = "diverged: old weights kept"
+// divergedStop is the reason for stopping of a method that diverged and left the
+// model as it was.
+const divergedStop = "diverged"
 
 // outcome is one model of one seed and its judgement.
 type outcome struct {
@@ -85,22 +86,36 @@ type outcome struct {
 // seedRun is the experiment with one seed.
 type seedRun struct {
 	Seed   uint64    `json:"seed"`
-	Models []outcome `json:"models"` // Original, Retrained, and the methods
+	Models []outcome `json:"models"` // those of the first rows, and the methods
 }
 
-// experiment runs one seed after the other and tells of each as it is done.
-func experiment(ctx context.Context, p *pack, set settings, b *bar, done func(seedRun) error) ([]seedRun, error) {
+// The first rows of a table. The second retrained model differs from the first by
+// its seed alone: its gap is the band, which a perfect method scores.
+const (
+	originalRow = iota
+	retrainedRow
+	bandRow
+	methodRows
+)
+
+// bandSeed is what the seed of the second retrained model is larger by. It is
+// beyond the number of seeds of an experiment.
+const bandSeed = 1000
+
+// experiment runs one seed after the other and hands over all that are done after
+// each. It returns them even with an error.
+func experiment(ctx context.Context, p *pack, set settings, b *bar, done func([]seedRun) error) ([]seedRun, error) {
 	var runs []seedRun
 	for k := range set.Seeds {
 		r := trial{pack: p, settings: set, seed: set.Seed + uint64(k), bar: b}
 		run, err := r.run(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("seed %d: %w", r.seed, err)
-		}
-		if err := done(run); err != nil {
-			return nil, err
+			return runs, fmt.Errorf("seed %d: %w", r.seed, err)
 		}
 		runs = append(runs, run)
+		if err := done(runs); err != nil {
+			return runs, err
+		}
 	}
 	return runs, nil
 }
@@ -115,33 +130,37 @@ type trial struct {
 
 func (t *trial) run(ctx context.Context) (seedRun, error) {
 	run := seedRun{Seed: t.seed}
-	fresh, err := t.network(t.seed)
-	if err != nil {
-		return run, err
-	}
-	original, err := t.train(ctx, "Original", fresh, t.training)
-	if err != nil {
-		return run, err
-	}
-	retrained, err := t.train(ctx, "Retrained", fresh, t.retain)
-	if err != nil {
-		return run, err
-	}
-	run.Models = append(run.Models, original, retrained)
-	for _, u := range methods() {
-		o, err := t.apply(ctx, dlfd.NameOf(u), u, original.model, t.request)
+	for _, c := range []struct {
+		name string
+		seed uint64
+		data feature.Dataset
+	}{{"Original", t.seed, t.training}, {"Retrained", t.seed, t.retain}, {"Retrained 2", t.seed + bandSeed, t.retain}} {
+		o, err := t.train(ctx, c.name, c.seed, c.data)
 		if err != nil {
 			return run, err
 		}
 		run.Models = append(run.Models, o)
 	}
-	for i := range run.Models {
-		o := &run.Models[i]
-		if o.Gap, err = metrics.RetrainGap(o.Audit.Scores(), retrained.Audit.Scores()); err != nil {
-			return run, fmt.Errorf("%s: %w", o.Method, err)
+	for _, u := range methods() {
+		o, err := t.apply(ctx, dlfd.NameOf(u), u, run.Models[originalRow].model, t.request, t.seed)
+		if err != nil {
+			return run, err
+		}
+		run.Models = append(run.Models, o)
+	}
+	return run, run.compare()
+}
+
+// compare sets the gaps to the retrained model.
+func (r *seedRun) compare() (err error) {
+	retrained := r.Models[retrainedRow].Audit.Scores()
+	for i := range r.Models {
+		o := &r.Models[i]
+		if o.Gap, err = metrics.RetrainGap(o.Audit.Scores(), retrained); err != nil {
+			return fmt.Errorf("%s: %w", o.Method, err)
 		}
 	}
-	return run, nil
+	return nil
 }
 
 func (t *trial) network(seed uint64) (*nn.Network, error) {
@@ -151,19 +170,24 @@ func (t *trial) network(seed uint64) (*nn.Network, error) {
 }
 
 // train makes a model from fresh weights on d. The original and the retrained
-// model come from the same recipe, that of baseline.Retrain.
-func (t *trial) train(ctx context.Context, name string, fresh *nn.Network, d feature.Dataset) (outcome, error) {
+// models come from the same recipe, that of baseline.Retrain.
+func (t *trial) train(ctx context.Context, name string, seed uint64, d feature.Dataset) (outcome, error) {
+	fresh, err := t.network(seed)
+	if err != nil {
+		return outcome{}, err
+	}
 	recipe := baseline.Retrain{
 		Fresh:  func(seed uint64) (feature.Trainable, error) { return t.network(seed) },
 		Epochs: t.Epochs, Schedule: train.Cosine,
 		Optimizer: train.SGD{Rate: t.Rate, Momentum: .9, WeightDecay: 5e-4},
 	}
-	return t.apply(ctx, name, recipe, fresh, dlfd.Data{Retain: d})
+	return t.apply(ctx, name, recipe, fresh, dlfd.Data{Retain: d}, seed)
 }
 
 // apply runs a method on a copy of a model and judges the result. A method
-// that diverges leaves the weights as they were; that is a result too.
-func (t *trial) apply(ctx context.Context, name string, u dlfd.Unlearner, from *nn.Network, data dlfd.Data) (outcome, error) {
+// that diverges leaves the weights as they were; that is a result too. All models
+// are audited with the seed of the trial.
+func (t *trial) apply(ctx context.Context, name string, u dlfd.Unlearner, from *nn.Network, data dlfd.Data, seed uint64) (outcome, error) {
 	o := outcome{Method: name}
 	copied, err := from.Clone()
 	if err != nil {
@@ -174,7 +198,7 @@ func (t *trial) apply(ctx context.Context, name string, u dlfd.Unlearner, from *
 	defer t.bar.end()
 	before := time.Now()
 	res, err := u.Unlearn(ctx, o.model, data, &dlfd.Options{
-		Seed: t.seed, BatchSize: t.Batch, Observer: t.bar.event, Now: time.Now,
+		Seed: seed, BatchSize: t.Batch, Observer: t.bar.event, Now: time.Now,
 	})
 	o.seconds = time.Since(before).Seconds()
 	switch {

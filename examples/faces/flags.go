@@ -25,16 +25,22 @@ Columns of the table (* see below):
   retain forget test  accuracy on these splits; test has persons never seen
   AUC [95%]           attack that tells forget from unseen samples by their
                       loss, on equally many of each class; .5 tells nothing *
+  gap                 distance to Retrained of the same seed: mean of
+                      |Δ test|, |Δ forget| and |Δ AUC|. Retrained 2 differs from
+                      Retrained by its seed alone; its gap, the band, is what a
+                      perfect method scores
   FS (floor)          published forgetting score 2·|attack accuracy - ½|, 0 is
                       best; (floor): what the majority answer alone scores *
   NoMUS               ½·(test accuracy + 1 - FS), as published; 1 is best
-  bal.NoMUS           the same with the balanced attack of the column AUC
-  gap                 distance to Retrained of the same seed: mean of
-                      |Δ test|, |Δ forget| and |Δ AUC|; 0 is best
-  seconds             wall time of the method
-  fwd bwd             samples run forward and backward, in thousands
-  stop                why the method ended
+  bal.                the same with the balanced attack of the column AUC
+  sec.                wall time of the method
+  passes              samples run forward or backward, in thousands
+  stop                why the method ended; diverged: it failed and left the
+                      model as it was
 * on the report half of forget and unseen, which no method was steered by.
+
+After each seed its models and all results so far are written: an interrupt
+keeps the seeds that are done.
 `
 
 // flags are the arguments, checked.

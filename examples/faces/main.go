@@ -37,9 +37,9 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "faces: %v; -h lists the flags\n", err)
 		return 2
 	}
-	if err := run(ctx, f, defaults(), stdout, stderr); err != nil {
+	if done, err := run(ctx, f, defaults(), stdout, stderr); err != nil {
 		if errors.Is(err, context.Canceled) {
-			err = errors.New("interrupted; nothing was written")
+			err = errors.New("interrupted; " + kept(f.out, done))
 		}
 		fmt.Fprintln(stderr, "faces:", err)
 		return 1
@@ -47,28 +47,46 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// run loads the data, carries out the experiment, and writes what came out.
-func run(ctx context.Context, f flags, set settings, stdout, stderr io.Writer) error {
+// kept says what an interrupt left.
+func kept(dir string, done int) string {
+	switch done {
+	case 0:
+		return "nothing was written"
+	case 1:
+		return "the first seed is in " + dir
+	}
+	return fmt.Sprintf("the first %d seeds are in %s", done, dir)
+}
+
+// run loads the data, carries out the experiment, and writes what came out, after
+// each seed. It returns how many of them are written.
+func run(ctx context.Context, f flags, set settings, stdout, stderr io.Writer) (done int, err error) {
 	set = set.apply(f)
 	begin := time.Now()
+	if err := tryFolder(f.out); err != nil {
+		return 0, err
+	}
 	p, err := load(f, set)
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(f.out, 0o755); err != nil {
-		return err
+		return 0, err
 	}
 	fmt.Fprintln(stdout, p)
-	runs, err := experiment(ctx, p, set, newBar(stderr), func(r seedRun) error { return printSeed(stdout, r) })
-	if err != nil {
+	runs, err := experiment(ctx, p, set, newBar(stderr), func(runs []seedRun) error {
+		if err := printSeed(stdout, runs[len(runs)-1]); err != nil {
+			return err
+		}
+		err := store(f.out, p, set, runs, time.Since(begin))
+		if err == nil {
+			done = len(runs)
+		}
 		return err
+	})
+	if err != nil {
+		return done, err
 	}
 	if err := printMeans(stdout, runs); err != nil {
-		return err
-	}
-	if err := store(f.out, p, set, runs, time.Since(begin)); err != nil {
-		return err
+		return done, err
 	}
 	_, err = fmt.Fprintf(stdout, "\n%.1f s in all; models, result.json and faces.png are in %s\n", time.Since(begin).Seconds(), f.out)
-	return err
+	return done, err
 }

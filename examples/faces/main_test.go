@@ -33,8 +33,8 @@ func tiny() settings {
 func runTiny(t *testing.T, f flags) (out string) {
 	t.Helper()
 	var text bytes.Buffer
-	if err := run(context.Background(), f, tiny(), &text, io.Discard); err != nil {
-		t.Fatal(err)
+	if done, err := run(context.Background(), f, tiny(), &text, io.Discard); err != nil || done != f.seeds {
+		t.Fatalf("%d seeds are written, %v", done, err)
 	}
 	return text.String()
 }
@@ -72,8 +72,8 @@ func TestSameBytesAtAnyGOMAXPROCS(t *testing.T) {
 		if first == nil {
 			first = sums
 		}
-		if len(sums) != len(first) || len(sums) != 2+2+len(methods()) {
-			t.Errorf("GOMAXPROCS %d: %d files, want %d", procs, len(sums), 4+len(methods()))
+		if len(sums) != len(first) || len(sums) != 2+methodRows+len(methods()) {
+			t.Errorf("GOMAXPROCS %d: %d files, want %d", procs, len(sums), 2+methodRows+len(methods()))
 		}
 		for name, sum := range sums {
 			if sum != first[name] {
@@ -86,7 +86,7 @@ func TestSameBytesAtAnyGOMAXPROCS(t *testing.T) {
 func TestSeedsTableAndFiles(t *testing.T) {
 	dir := t.TempDir()
 	text := runTiny(t, flags{seeds: 2, seed: 7, epochs: 1, out: dir})
-	for _, want := range []string{"seed 7\n", "seed 8\n", "mean ± standard deviation over 2 seeds", "Retrained", "NegGrad+", "bal.NoMUS"} {
+	for _, want := range []string{"seed 7\n", "seed 8\n", "mean ± standard deviation over 2 seeds", "Retrained", "NegGrad+", "Retrained 2", "\nband ."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the output lacks %q:\n%s", want, text)
 		}
@@ -99,7 +99,7 @@ func TestSeedsTableAndFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(res.Runs) != 2 || res.Runs[1].Seed != 8 || len(res.Runs[0].Models) != 2+len(methods()) {
+	if len(res.Runs) != 2 || res.Runs[1].Seed != 8 || len(res.Runs[0].Models) != methodRows+len(methods()) {
 		t.Fatalf("result.json has %d runs: %+v", len(res.Runs), res.Runs)
 	}
 	p, err := load(flags{}, tiny())
@@ -168,7 +168,8 @@ func TestArguments(t *testing.T) {
 		{"-out=", 2, "-out is empty"},
 		{"-label pose", 2, "needs -data"},
 		{"-data /nowhere", 2, "needs -label"},
-		{"-data /nowhere -label pose", 1, "/nowhere/metadata.csv"},
+		{"-data /nowhere -label pose -out " + t.TempDir(), 1, "/nowhere/metadata.csv"},
+		{"-out /dev/null/x", 1, "-out: "},
 	} {
 		var out, errs bytes.Buffer
 		code := command(context.Background(), strings.Fields(c.args), &out, &errs)
@@ -182,12 +183,67 @@ func TestInterruptLeavesTheFolderAlone(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	err := run(ctx, flags{seeds: 1, epochs: 1, out: dir}, tiny(), io.Discard, io.Discard)
-	if !errors.Is(err, context.Canceled) {
+	done, err := run(ctx, flags{seeds: 1, epochs: 1, out: dir}, tiny(), io.Discard, io.Discard)
+	if done != 0 || !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
 		t.Errorf("files were written: %v, %v", files, err)
+	}
+}
+
+// stopper cancels when the first seed's table is written.
+type stopper struct {
+	bytes.Buffer
+	cancel func()
+}
+
+func (s *stopper) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("band")) {
+		s.cancel()
+	}
+	return s.Buffer.Write(b)
+}
+
+func TestInterruptKeepsFinishedSeeds(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done, err := run(ctx, flags{seeds: 3, seed: 1, epochs: 1, out: dir}, tiny(), &stopper{cancel: cancel}, io.Discard)
+	if done != 1 || !errors.Is(err, context.Canceled) {
+		t.Fatalf("%d seeds are written, %v; want 1 and an interrupt", done, err)
+	}
+	if text := kept(dir, done); text != "the first seed is in "+dir {
+		t.Error(text)
+	}
+	var res result
+	content, err := os.ReadFile(filepath.Join(dir, "result.json"))
+	if err == nil {
+		err = json.Unmarshal(content, &res)
+	}
+	if err != nil || len(res.Runs) != 1 {
+		t.Fatalf("%d runs, %v", len(res.Runs), err)
+	}
+	for _, o := range res.Runs[0].Models {
+		if _, err := nn.Load(filepath.Join(dir, modelFile(o.Method, 1))); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestTablesAreNarrow fills the tables with the longest entries.
+func TestTablesAreNarrow(t *testing.T) {
+	o := outcome{Method: "DLFD released", Audit: &dlfd.Audited{PublishedMajority: .5}, Stop: string(dlfd.NothingToForget), seconds: 100.1}
+	o.Ledger.Forward = 999_900
+	r := seedRun{Models: []outcome{o, o, o, o}}
+	var b bytes.Buffer
+	if err := errors.Join(printSeed(&b, r), printMeans(&b, []seedRun{r, r})); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.SplitSeq(b.String(), "\n") {
+		if n := len([]rune(line)); n > 120 {
+			t.Errorf("%d characters: %s", n, line)
+		}
 	}
 }
 
@@ -208,7 +264,7 @@ func TestDivergenceIsAResult(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := one.apply(context.Background(), "Bad", diverging{}, net, p.request)
+	o, err := one.apply(context.Background(), "Bad", diverging{}, net, p.request, 1)
 	if err != nil || o.Stop != divergedStop || o.Audit == nil {
 		t.Errorf("%+v, %v", o, err)
 	}

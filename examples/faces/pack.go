@@ -10,7 +10,7 @@ import (
 	"github.com/dlfd-go/unlearn/feature/dataset"
 )
 
-// pack is the data of the experiment, normalised by the training samples.
+// pack is the data of the experiment, normalized by the training samples.
 type pack struct {
 	parts
 	training feature.Dataset // retain and forget
@@ -54,7 +54,7 @@ func readFaces(dir, label string) (p parts, err error) {
 	return p, nil
 }
 
-// newPack normalises the splits and cuts the halves.
+// newPack normalizes the splits and cuts the halves.
 func newPack(p parts) (*pack, error) {
 	training, err := feature.Concat(p.retain, p.forget)
 	if err != nil {
@@ -73,16 +73,13 @@ func newPack(p parts) (*pack, error) {
 	if k.training, err = feature.Concat(p.retain, p.forget); err != nil {
 		return nil, err
 	}
-	_, member, err := feature.Halves(p.forget)
+	req, err := dlfd.NewRequest(k.training, func(i int) bool { return i >= p.retain.Len() }, p.unseen)
 	if err != nil {
-		return nil, fmt.Errorf("forget: %w", err)
+		return nil, err
 	}
-	steer, nonmember, err := feature.Halves(p.unseen)
-	if err != nil {
-		return nil, fmt.Errorf("unseen: %w", err)
-	}
-	k.request = dlfd.Data{Retain: p.retain, Forget: p.forget, Holdout: steer}
-	k.judge = dlfd.AuditData{Retain: p.retain, Forget: p.forget, Test: p.test, Member: member, NonMember: nonmember}
+	// The pack has a test split of its own, and the accuracy is that of a whole split.
+	k.request, k.judge = req.Data, req.AuditData
+	k.judge.Forget, k.judge.Test = p.forget, p.test
 	return k, nil
 }
 

@@ -50,7 +50,7 @@ func byPerson(d feature.Dataset, persons, images int) [][]int {
 	return rows
 }
 
-// paste copies sample k of d into the sheet, undoing its normalisation.
+// paste copies sample k of d into the sheet, undoing its normalization.
 func paste(sheet *image.Gray, left, top, zoom int, d feature.Dataset, k int) error {
 	x := make([]float32, side*side)
 	if err := d.Read([]int{k}, x, []int{0}); err != nil {

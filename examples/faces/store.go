@@ -18,7 +18,7 @@ type result struct {
 	Settings settings       `json:"settings"`
 	Classes  []string       `json:"classes"`
 	Splits   []size         `json:"splits"`
-	Pixels   feature.Pixels `json:"normalised_by"`
+	Pixels   feature.Pixels `json:"normalized_by"`
 	Runs     []seedRun      `json:"runs"`
 }
 
@@ -28,15 +28,27 @@ type timing struct {
 	Seeds []map[string]float64 `json:"seeds"` // by method
 }
 
-// store writes the results and the models into dir. Each file is replaced as a
-// whole or not at all, and result.json comes last: it speaks of models that are
-// there.
+// tryFolder makes the folder of the results and tells whether a file can be
+// written there, before any work is done.
+func tryFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	f, err := os.CreateTemp(dir, ".try*")
+	if err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// store writes the models of the last run, and the results of all, into dir. Each
+// file is replaced as a whole or not at all, and result.json comes last: it speaks
+// of models that are there.
 func store(dir string, p *pack, set settings, runs []seedRun, total time.Duration) error {
-	for _, r := range runs {
-		for _, o := range r.Models {
-			if err := o.model.Save(filepath.Join(dir, modelFile(o.Method, r.Seed))); err != nil {
-				return err
-			}
+	last := runs[len(runs)-1]
+	for _, o := range last.Models {
+		if err := o.model.Save(filepath.Join(dir, modelFile(o.Method, last.Seed))); err != nil {
+			return err
 		}
 	}
 	var sheet bytes.Buffer
@@ -46,22 +58,26 @@ func store(dir string, p *pack, set settings, runs []seedRun, total time.Duratio
 	if err := replace(filepath.Join(dir, "faces.png"), sheet.Bytes()); err != nil {
 		return err
 	}
-	spent := timing{Total: total.Seconds()}
-	for _, r := range runs {
-		by := make(map[string]float64)
-		for _, o := range r.Models {
-			by[o.Method] = o.seconds
-		}
-		spent.Seeds = append(spent.Seeds, by)
-	}
-	if err := replaceJSON(filepath.Join(dir, "timing.json"), spent); err != nil {
+	if err := replaceJSON(filepath.Join(dir, "timing.json"), spent(runs, total)); err != nil {
 		return err
 	}
 	return replaceJSON(filepath.Join(dir, "result.json"), result{set, p.retain.ClassNames(), p.sizes(), p.retain.Pixels(), runs})
 }
 
+func spent(runs []seedRun, total time.Duration) timing {
+	t := timing{Total: total.Seconds()}
+	for _, r := range runs {
+		by := make(map[string]float64)
+		for _, o := range r.Models {
+			by[o.Method] = o.seconds
+		}
+		t.Seeds = append(t.Seeds, by)
+	}
+	return t
+}
+
 // modelFile is the name of the file of a model, such as
-// dlfd-paper-seed1.safetensors.
+// dlfd-released-seed1.safetensors.
 func modelFile(method string, seed uint64) string {
 	name := strings.ReplaceAll(strings.ToLower(method), " ", "-")
 	return fmt.Sprintf("%s-seed%d.safetensors", strings.ReplaceAll(name, "+", "-plus"), seed)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -12,6 +13,7 @@ import (
 // of one model is written.
 type column struct {
 	title string
+	mean  string // the title in the table of means; empty: not there
 	value func(outcome) float64
 	write func(outcome) string // nil: short(value)
 }
@@ -20,31 +22,31 @@ func fsOf(attack float64) float64 { return 2 * math.Abs(attack-.5) }
 
 func columnsOfTable() []column {
 	return []column{
-		{"retain", func(o outcome) float64 { return o.Audit.RetainAccuracy }, nil},
-		{"forget", func(o outcome) float64 { return o.Audit.ForgetAccuracy }, nil},
-		{"test", func(o outcome) float64 { return o.Audit.TestAccuracy }, nil},
-		{"AUC [95%]", func(o outcome) float64 { return o.Audit.LossAttack.AUC }, func(o outcome) string {
+		{"retain", "retain", func(o outcome) float64 { return o.Audit.RetainAccuracy }, nil},
+		{"forget", "forget", func(o outcome) float64 { return o.Audit.ForgetAccuracy }, nil},
+		{"test", "test", func(o outcome) float64 { return o.Audit.TestAccuracy }, nil},
+		{"AUC [95%]", "AUC", func(o outcome) float64 { return o.Audit.LossAttack.AUC }, func(o outcome) string {
 			i := o.Audit.LossAttack.AUCInterval
 			return fmt.Sprintf("%s [%s, %s]", short(o.Audit.LossAttack.AUC), short(i.Lo), short(i.Hi))
 		}},
-		{"FS (floor)", func(o outcome) float64 { return o.Audit.ForgettingScore }, func(o outcome) string {
+		{"gap", "gap", func(o outcome) float64 { return o.Gap.Mean }, nil},
+		{"FS (floor)", "", func(o outcome) float64 { return o.Audit.ForgettingScore }, func(o outcome) string {
 			return fmt.Sprintf("%s (%s)", short(o.Audit.ForgettingScore), short(fsOf(o.Audit.PublishedMajority)))
 		}},
-		{"NoMUS", func(o outcome) float64 { return o.Audit.NoMUS }, nil},
-		{"bal.NoMUS", func(o outcome) float64 { return o.Audit.BalancedNoMUS }, nil},
-		{"gap", func(o outcome) float64 { return o.Gap.Mean }, nil},
-		{"seconds", func(o outcome) float64 { return o.seconds }, func(o outcome) string { return fmt.Sprintf("%.1f", o.seconds) }},
-		{"fwd", func(o outcome) float64 { return float64(o.Ledger.Forward) / 1000 }, func(o outcome) string { return thousands(o.Ledger.Forward) }},
-		{"bwd", func(o outcome) float64 { return float64(o.Ledger.Backward) / 1000 }, func(o outcome) string { return thousands(o.Ledger.Backward) }},
+		{"NoMUS", "NoMUS", func(o outcome) float64 { return o.Audit.NoMUS }, nil},
+		{"bal.", "bal.", func(o outcome) float64 { return o.Audit.BalancedNoMUS }, nil},
+		{"sec.", "sec.", func(o outcome) float64 { return o.seconds }, func(o outcome) string { return fmt.Sprintf("%.1f", o.seconds) }},
+		{"passes", "", func(o outcome) float64 { return passes(o) }, func(o outcome) string { return fmt.Sprintf("%.1fk", passes(o)) }},
 	}
 }
+
+// passes is the number of samples run forward or backward, in thousands.
+func passes(o outcome) float64 { return float64(o.Ledger.Forward+o.Ledger.Backward) / 1000 }
 
 // short writes a number from 0 to 1 as the tables of the field do, .876.
 func short(v float64) string {
 	return strings.TrimPrefix(fmt.Sprintf("%.3f", v), "0")
 }
-
-func thousands(n int64) string { return fmt.Sprintf("%.1fk", float64(n)/1000) }
 
 func newTable(w io.Writer, cols []column, last string) *tabwriter.Writer {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -72,7 +74,11 @@ func printSeed(w io.Writer, r seedRun) error {
 		}
 		fmt.Fprintln(t, "\t"+o.Stop)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "band %s: the gap between two models retrained with different seeds; a smaller gap tells nothing\n", short(r.Models[bandRow].Gap.Mean))
+	return err
 }
 
 // printMeans writes means and standard deviations over the seeds, if there is
@@ -82,20 +88,20 @@ func printMeans(w io.Writer, runs []seedRun) error {
 		return nil
 	}
 	fmt.Fprintf(w, "\nmean ± standard deviation over %d seeds\n", len(runs))
-	cols := columnsOfTable()
+	cols := slices.DeleteFunc(columnsOfTable(), func(c column) bool { return c.mean == "" })
 	for i := range cols { // neither intervals nor floors are averaged
-		cols[i].title, _, _ = strings.Cut(cols[i].title, " ")
+		cols[i].title = cols[i].mean
 	}
 	t := newTable(w, cols, "diverged")
 	for i, first := range runs[0].Models {
 		fmt.Fprint(t, first.Method)
 		for _, c := range cols {
 			mean, sd := moments(runs, i, c.value)
-			if c.title == "seconds" || c.title == "fwd" || c.title == "bwd" {
-				fmt.Fprintf(t, "\t%.1f ± %.1f", mean, sd)
+			if c.write != nil && c.title != "AUC" {
+				fmt.Fprintf(t, "\t%.1f±%.1f", mean, sd)
 				continue
 			}
-			fmt.Fprintf(t, "\t%s ± %s", short(mean), short(sd))
+			fmt.Fprintf(t, "\t%s±%s", short(mean), short(sd))
 		}
 		fmt.Fprintf(t, "\t%d of %d\n", diverged(runs, i), len(runs))
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 // inspect lists what is in a file.
-func inspect(f flags, w io.Writer) error {
-	opt := &onnx.Options{Logits: f.logits}
+func inspect(f *flags, w io.Writer) error {
+	opt := f.loading(true)
 	if err := onnx.Check(f.inspect, opt); err != nil {
 		return err
 	}
@@ -37,7 +37,10 @@ func inspect(f flags, w io.Writer) error {
 	fmt.Fprintf(w, "\nparameters: %d with %d numbers, %d of them trainable\n", len(s.Params), size, trainable)
 	for _, p := range s.Params {
 		note := ""
-		if !p.Trainable {
+		switch {
+		case p.Kind == feature.Statistic:
+			note = "  statistic, not trainable"
+		case !p.Trainable:
 			note = "  not trainable"
 		}
 		fmt.Fprintf(w, "  %-40s %v%s\n", p.Name, p.Shape, note)
@@ -53,18 +56,18 @@ func inspect(f flags, w io.Writer) error {
 }
 
 // verify compares logits and input gradient with arrays in files.
-func verify(ctx context.Context, f flags, args []string, w io.Writer) error {
-	m, err := onnx.Load(args[0], &onnx.Options{Logits: f.logits})
-	if err != nil {
-		return err
-	}
+func verify(ctx context.Context, f *flags, w io.Writer) error {
 	var arrays []feature.Tensor
-	for _, path := range args[1:] {
+	for _, path := range f.files[1:] {
 		x, err := dataset.NPY(path)
 		if err != nil {
 			return err
 		}
 		arrays = append(arrays, x)
+	}
+	m, err := loadFor(f, arrays[0])
+	if err != nil {
+		return err
 	}
 	x, s := arrays[0], m.Spec()
 	logits, dx := []float32(nil), make([]float32, len(x.Data))
@@ -82,6 +85,21 @@ func verify(ctx context.Context, f flags, args []string, w io.Writer) error {
 		return err
 	}
 	return compare(w, "gradient of Σ logits² in the input", dx, arrays[2].Data)
+}
+
+// loadFor loads the model of -verify. Where it leaves the shape of an input open,
+// that is x's.
+func loadFor(f *flags, x feature.Tensor) (*onnx.Model, error) {
+	opt := f.loading(true)
+	m, err := onnx.Load(f.files[0], opt)
+	if err == nil || opt.Input != nil || len(x.Shape) < 2 {
+		return m, err
+	}
+	opt.Input = x.Shape[1:]
+	if m, err = onnx.Load(f.files[0], opt); err != nil {
+		err = fmt.Errorf("for samples of shape %v as in %s: %w", opt.Input, f.files[1], err)
+	}
+	return m, err
 }
 
 // compare prints the largest difference, and as a share of the largest number.

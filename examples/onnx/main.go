@@ -6,6 +6,10 @@
 // -inspect M.onnx lists operators, taps and parameters; -verify M.onnx X.npy Y.npy
 // [GX.npy] compares logits, and the gradient of Σ logits² in the input, with those
 // of another program.
+//
+// Before any work it prints which folder is which logit, and refuses to go on
+// where the accuracy on retain is not that of training data; see guard.go for the
+// rule. The exit status is 0 only if the model forgot; see exitNotForgotten.
 package main
 
 import (
@@ -16,76 +20,16 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 )
 
-// flags are the arguments.
-type flags struct {
-	model, retain, forget, holdout, out string
-	method                              string
-	identity, classes, logits           string
-	mean, std                           numbers
-	seed                                uint64
-	epochs, fit                         int
-	rate, shrink                        float64
-	overlap                             bool
-	inspect                             string
-	verify                              bool
-}
-
-// numbers is a list such as 0.485,0.456,0.406.
-type numbers []float64
-
-func (n *numbers) String() string { return strings.Trim(fmt.Sprint([]float64(*n)), "[]") }
-
-func (n *numbers) Set(s string) error {
-	*n = nil
-	for _, part := range strings.Split(s, ",") {
-		v, err := strconv.ParseFloat(strings.TrimSpace(part), 64)
-		if err != nil {
-			return err
-		}
-		*n = append(*n, v)
-	}
-	return nil
-}
-
-const usage = `Onnx makes a classifier forget samples:
-
-  go run ./examples/onnx -model M.onnx -retain DIR -forget DIR -holdout DIR -out M2.onnx
-  go run ./examples/onnx -inspect M.onnx
-  go run ./examples/onnx -verify M.onnx X.npy Y.npy [GX.npy]
-
-A DIR has one subfolder of images a class. Beside M2.onnx, the receipt
-M2.onnx.json is written.
-
-`
-
-func newFlagSet(f *flags) *flag.FlagSet {
-	fs := flag.NewFlagSet("onnx", flag.ContinueOnError)
-	fs.SetOutput(io.Discard) // errors and usage are told by the caller
-	fs.StringVar(&f.model, "model", "", "`file` of the trained model")
-	fs.StringVar(&f.retain, "retain", "", "`folder` of training images to keep")
-	fs.StringVar(&f.forget, "forget", "", "`folder` of training images to forget")
-	fs.StringVar(&f.holdout, "holdout", "", "`folder` of images that were not trained on: half steers, half judges")
-	fs.StringVar(&f.out, "out", "", "`file` to write")
-	fs.StringVar(&f.method, "method", "dlfd", "dlfd, finetune or neggrad+")
-	fs.StringVar(&f.classes, "classes", "", "`names` of the subfolders in the order of the logits, with commas; empty: in the order of retain's names")
-	fs.StringVar(&f.logits, "logits", "", "`name` of the tensor or node that has them; empty: the output, or what a softmax there reads")
-	fs.StringVar(&f.identity, "identity", "", "regular `expression` whose first group is the person in an image's path")
-	fs.Var(&f.mean, "mean", "`numbers` that normalise the channels: (pixel in [0, 1] - mean)/std")
-	fs.Var(&f.std, "std", "`numbers`, see -mean")
-	fs.Uint64Var(&f.seed, "seed", 1, "seed of unlearning and of the audit")
-	fs.IntVar(&f.epochs, "epochs", 0, "`epochs` of unlearning; 0: the method's")
-	fs.Float64Var(&f.rate, "rate", 0, "learning `rate` of unlearning; 0: the method's")
-	fs.Float64Var(&f.shrink, "shrink", 0, "`factor` of the weights at the start of dlfd; 0: its own, which is 1 without batch norm")
-	fs.IntVar(&f.fit, "fit", 0, "first train `epochs` on retain and forget, to try the program on an untrained model")
-	fs.BoolVar(&f.overlap, "allow-overlap", false, "go on where persons or images stand both in retain and forget")
-	fs.StringVar(&f.inspect, "inspect", "", "list what is in a `file`, and stop")
-	fs.BoolVar(&f.verify, "verify", false, "compare a model with arrays of NumPy, and stop")
-	return fs
-}
+// The exit statuses.
+const (
+	exitForgot       = iota
+	exitFailed       // an error, or an interrupt; nothing was written
+	exitArguments    // wrong arguments
+	exitNotForgotten // the run ended, and the model has not forgotten or is not changed
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -95,52 +39,53 @@ func main() {
 	os.Exit(code)
 }
 
-// command runs the program and returns its exit code: 1 if it fails, 2 for wrong
-// arguments.
+// command runs the program and returns its exit status.
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	var f flags
-	fs := newFlagSet(&f)
-	err := fs.Parse(args)
-	if err == nil {
-		err = f.check(fs.Args())
-	}
+	f, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fs.SetOutput(stdout)
-		fmt.Fprint(stdout, usage)
-		fs.PrintDefaults()
+		printUsage(stdout)
 		return 0
 	case err != nil:
 		fmt.Fprintf(stderr, "onnx: %v; -h lists the flags\n", err)
-		return 2
+		return exitArguments
 	}
 	switch {
 	case f.inspect != "":
 		err = inspect(f, stdout)
 	case f.verify:
-		err = verify(ctx, f, fs.Args(), stdout)
+		err = verify(ctx, f, stdout)
 	default:
 		err = unlearn(ctx, f, stdout, stderr)
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "onnx:", err)
-		return 1
-	}
-	return 0
+	return report(ctx, stderr, err)
 }
 
-func (f flags) check(rest []string) error {
+// report tells an error and returns the exit status.
+func report(ctx context.Context, stderr io.Writer, err error) int {
 	switch {
-	case f.verify && len(rest) != 3 && len(rest) != 4:
-		return fmt.Errorf("-verify wants M.onnx X.npy Y.npy [GX.npy], got %q", rest)
-	case f.verify || f.inspect != "" && len(rest) == 0:
-		return nil
-	case len(rest) > 0:
-		return fmt.Errorf("unexpected argument %q", rest[0])
-	case f.model == "" || f.retain == "" || f.forget == "" || f.holdout == "" || f.out == "":
-		return errors.New("-model, -retain, -forget, -holdout and -out are needed")
-	case f.epochs < 0 || f.fit < 0:
-		return fmt.Errorf("-epochs %d and -fit %d are not to be negative", f.epochs, f.fit)
+	case err == nil:
+		return exitForgot
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(stderr, "onnx: interrupted; nothing was written")
+		return exitFailed
 	}
-	return nil
+	fmt.Fprintln(stderr, "onnx:", explain(err))
+	if errors.Is(err, errNotForgotten) {
+		return exitNotForgotten
+	}
+	return exitFailed
+}
+
+// explain is the text of an error in which settings of the library are called by
+// the flags that set them.
+func explain(err error) string {
+	return strings.NewReplacer(
+		": onnx: ", ": ",
+		"set Options.Input", "give its size with -input CxHxW",
+		"Options.Logits", "-logits",
+		"ImageOptions.SkipUnreadable", "-skip-unreadable",
+		"Options.AllowOverlap", "-allow-overlap",
+		"Data.Holdout", "-holdout",
+	).Replace(strings.TrimPrefix(err.Error(), "onnx: "))
 }

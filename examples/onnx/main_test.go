@@ -16,8 +16,10 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/dataset"
 	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/onnx"
+	"github.com/dlfd-go/unlearn/feature/train"
 )
 
 // folders draws dark and light images of several persons into three folders.
@@ -67,32 +69,107 @@ func do(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), err.String()
 }
 
-func TestUnlearn(t *testing.T) {
-	dir := folders(t)
-	model, out := network(t, dir), filepath.Join(dir, "m2.onnx")
-	args := []string{"-model", model, "-retain", filepath.Join(dir, "retain"), "-forget", filepath.Join(dir, "forget"),
-		"-holdout", filepath.Join(dir, "holdout"), "-out", out, "-identity", `([a-z]+\d)_`, "-fit", "2", "-epochs", "2"}
-	code, stdout, stderr := do(t, args...)
-	if code != 0 || !strings.Contains(stdout, "no person and no image") || !strings.Contains(stdout, "after ") {
-		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
-	}
-	text, err := os.ReadFile(out + ".json")
+// trained returns drawn folders and a model that knows retain and forget.
+func trained(t *testing.T) (dir, model string) {
+	t.Helper()
+	dir = folders(t)
+	n, err := nn.ResNet(nn.ResNetConfig{Input: []int{1, 8, 8}, Classes: 2, Widths: []int{4}, Seed: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r receipt
-	if err := json.Unmarshal(text, &r); err != nil {
+	var parts []feature.Dataset
+	for _, name := range []string{"retain", "forget"} {
+		set, err := dataset.Folder(filepath.Join(dir, name), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, set)
+	}
+	all, err := feature.Concat(parts...)
+	if err == nil {
+		_, err = train.Fit(t.Context(), n, all, &train.Options{Epochs: 60, Optimizer: train.Adam{Rate: 1e-2}})
+	}
+	model = filepath.Join(dir, "m.onnx")
+	if err == nil {
+		err = n.SaveONNX(model)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	if r.ModelHash == r.OutHash || len(r.OutHash) != 64 || len(r.ForgetHash) != 64 || r.ForgetFiles != 24 || r.Result.Ledger.Steps == 0 || r.Before == nil || r.After == nil {
-		t.Errorf("receipt %s", text)
+	return dir, model
+}
+
+// arguments are those of a run on the folders of dir; more of them go before.
+func arguments(dir, model, out string, more ...string) []string {
+	args := []string{"-model", model, "-out", out}
+	for _, set := range []string{"retain", "forget", "holdout"} {
+		args = append(args, "-"+set, filepath.Join(dir, set))
+	}
+	return append(args, more...)
+}
+
+// gentle is a method that leaves a small model whole.
+var gentle = []string{"-method", "finetune", "-epochs", "1", "-rate", "1e-4"}
+
+func readReceipt(t *testing.T, path string) (r receipt) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestUnlearn(t *testing.T) {
+	dir, model := trained(t)
+	out := filepath.Join(dir, "m2.onnx")
+	args := arguments(dir, model, out, append(gentle, "-identity", `([a-z]+\d)_`, "-reference", model)...)
+	code, stdout, stderr := do(t, args...)
+	if code != exitForgot && code != exitNotForgotten {
+		t.Fatalf("exit status %d\n%s%s", code, stdout, stderr)
+	}
+	for _, want := range []string{"0      dark    ", "1      light   ", "no person and no image", "test on 8 of 24 holdout images; attacks on these and 8 of 24 forget images", "before ", "after ", "retrained 1 ", "FineTune ended after 2 steps: all steps were taken", "m2.onnx.json are written"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+	r := readReceipt(t, out+".json")
+	old, err := hashFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.ModelHash != old || r.ModelHash == r.OutHash || r.WeightsHash == r.OutWeights || len(r.OutWeights) != 64 || len(r.OutHash) != 64 || len(r.ForgetHash) != 64 || r.ForgetFiles != 24 || r.Files["retain"] != 48 ||
+		r.Result.Ledger.Steps == 0 || r.Before == nil || r.After == nil || r.References[0].Hash != old || r.Verdict == "" {
+		t.Errorf("receipt %+v", r)
 	}
 	if _, err := onnx.Load(out, nil); err != nil {
 		t.Error(err)
 	}
-	args[5] = args[3] // forget what is retained
-	if code, stdout, _ := do(t, args...); code != 1 || !strings.Contains(stdout, "overlap of retain and forget: 3 persons") {
-		t.Errorf("overlap: exit code %d\n%s", code, stdout)
+	if left, err := filepath.Glob(filepath.Join(dir, "*.t*")); err != nil || len(left) > 0 {
+		t.Errorf("temporary files are left: %v, %v", left, err)
+	}
+}
+
+// TestDefaultMethod runs what a user meets first. The model must come out whole,
+// or not at all.
+func TestDefaultMethod(t *testing.T) {
+	dir, model := trained(t)
+	out := filepath.Join(dir, "m2.onnx")
+	code, stdout, stderr := do(t, arguments(dir, model, out)...)
+	if code != exitForgot && code != exitNotForgotten {
+		t.Fatalf("exit status %d\n%s%s", code, stdout, stderr)
+	}
+	if _, err := os.Stat(out); err != nil {
+		if !strings.Contains(stderr, "was not written") && !strings.Contains(stderr, "nothing was written") {
+			t.Errorf("no file and no word of it: %s", stderr)
+		}
+		return
+	}
+	if r := readReceipt(t, out+".json"); r.After.RetainAccuracy < floor(2) {
+		t.Errorf("a broken model was written, retain %v", r.After.RetainAccuracy)
 	}
 }
 
@@ -142,15 +219,4 @@ func npy(t *testing.T, dir, name, shape string, x feature.Tensor) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func TestArguments(t *testing.T) {
-	for _, args := range [][]string{{}, {"-model", "m"}, {"-verify", "m"}, {"-seed", "x"}, {"-epochs", "-1"}, {"-mean", "a"}, {"more"}} {
-		if code, _, stderr := do(t, args...); code != 2 || stderr == "" {
-			t.Errorf("%q: exit code %d, %q", args, code, stderr)
-		}
-	}
-	if code, stdout, _ := do(t, "-h"); code != 0 || !strings.Contains(stdout, "-forget") {
-		t.Errorf("-h: exit code %d", code)
-	}
 }

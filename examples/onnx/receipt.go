@@ -2,115 +2,90 @@ package main
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
-
 	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/onnx"
 )
 
-// receipt says what was done to a model. Hashes are SHA-256.
+// receipt says what was done to a model. Hashes are SHA-256, and those of the model
+// are of the file before the run. Those of weights are of the parameters as
+// float32, little-endian, in the order of the model's Spec, wherever they are kept.
 type receipt struct {
 	Model       string            `json:"model"`
 	ModelHash   string            `json:"model_sha256"`
 	Out         string            `json:"out"`
 	OutHash     string            `json:"out_sha256"`
+	WeightsHash string            `json:"model_weights_sha256"`
+	OutWeights  string            `json:"out_weights_sha256"`
 	Method      string            `json:"method"`
 	Options     map[string]string `json:"options"`
 	OptionsHash string            `json:"options_sha256"` // of the options as JSON
+	Classes     []string          `json:"classes"`        // the subfolders in the order of the logits
+	Files       map[string]int    `json:"files"`          // by set
 	ForgetFiles int               `json:"forget_files"`
 	ForgetHash  string            `json:"forget_list_sha256"` // of the sorted paths, one a line
+	Skipped     []string          `json:"forget_skipped,omitempty"`
 	Seed        uint64            `json:"seed"`
 	Before      *dlfd.Audited     `json:"before"`
 	After       *dlfd.Audited     `json:"after"`
-	Result      *dlfd.Result      `json:"result"` // with the ledger
+	References  []*reference      `json:"references,omitempty"`
+	Result      *dlfd.Result      `json:"result"`  // with the ledger
+	Verdict     string            `json:"verdict"` // what the attack on the model after the run tells
 }
 
-// options are the flags that change the outcome.
-func (f flags) options() map[string]string {
-	return map[string]string{
-		"method": f.method, "epochs": fmt.Sprint(f.epochs), "fit": fmt.Sprint(f.fit), "seed": fmt.Sprint(f.seed),
-		"rate": fmt.Sprint(f.rate), "shrink": fmt.Sprint(f.shrink), "logits": f.logits, "classes": f.classes, "identity": f.identity, "mean": f.mean.String(), "std": f.std.String(), "allow-overlap": fmt.Sprint(f.overlap),
-	}
-}
-
-// write fills in the hashes and writes the receipt beside the model.
-func (r *receipt) write(d *data) (err error) {
-	if r.ModelHash, err = hashFile(r.Model); err != nil {
-		return err
-	}
-	if r.OutHash, err = hashFile(r.Out); err != nil {
-		return err
-	}
+// newReceipt hashes the model and names the data.
+func newReceipt(f *flags, d *data) (*receipt, error) {
+	r := &receipt{Model: f.model, Out: f.out, Method: f.method, Seed: f.seed, Options: f.options(), Files: make(map[string]int), Classes: d.retain.set.ClassNames()}
 	options, err := json.Marshal(r.Options) // keys are sorted
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.OptionsHash = hash(options)
+	for _, p := range d.parts {
+		r.Files[p.name] = p.set.Len()
+	}
+	for _, s := range d.forget.skipped {
+		r.Skipped = append(r.Skipped, s.String())
+	}
 	var paths []string
-	for i := range d.forget.Len() {
-		paths = append(paths, d.forget.Path(i)+"\n")
+	for i := range d.forget.set.Len() {
+		paths = append(paths, d.forget.set.Path(i)+"\n")
 	}
 	slices.Sort(paths)
-	r.ForgetHash = hash([]byte(strings.Join(paths, "")))
-	text, err := json.MarshalIndent(r, "", "  ")
+	r.ForgetFiles, r.ForgetHash = len(paths), hash([]byte(strings.Join(paths, "")))
+	return r, nil
+}
+
+// describe sets the hashes of what was written: of m, which is the file read back,
+// and of its bytes.
+func (r *receipt) describe(m *onnx.Model, hash string) error {
+	weights, err := feature.Snapshot(m)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(r.Out+".json", append(text, '\n'), 0o644)
+	r.OutHash = hash
+	r.OutWeights, err = hashWeights(weights)
+	return err
 }
 
-func hash(b []byte) string {
-	h := sha256.Sum256(b)
-	return hex.EncodeToString(h[:])
+// text is the content of the receipt's file.
+func (r *receipt) text() ([]byte, error) {
+	text, err := json.MarshalIndent(r, "", "  ")
+	return append(text, '\n'), err
 }
 
-func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
+func hashWeights(all feature.Weights) (string, error) {
 	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return hex.EncodeToString(h.Sum(nil)), err
-}
-
-// bar shows how far a method is, on a terminal; elsewhere it is silent.
-type bar struct {
-	w   io.Writer // nil: silent
-	bar *progressbar.ProgressBar
-}
-
-func newBar(w io.Writer) *bar {
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return &bar{w: w}
+	for _, w := range all {
+		if err := binary.Write(h, binary.LittleEndian, w); err != nil {
+			return "", err
+		}
 	}
-	return &bar{}
-}
-
-// event is an observer for dlfd.Options.
-func (b *bar) event(e dlfd.Event) {
-	if b.w == nil || e.Steps == 0 {
-		return
-	}
-	if b.bar == nil {
-		b.bar = progressbar.NewOptions(e.Steps, progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription(e.Method),
-			progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
-	}
-	b.bar.ChangeMax(e.Steps)
-	_ = b.bar.Set(e.Step) // an error of the terminal is no reason to stop
-}
-
-func (b *bar) end() {
-	if b.bar != nil {
-		_ = b.bar.Clear()
-	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

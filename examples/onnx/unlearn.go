@@ -1,182 +1,249 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strings"
-	"time"
+	"os"
+	"path/filepath"
+	"slices"
 
-	"github.com/dlfd-go/unlearn/dlfd"
-	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/feature/dataset"
 	"github.com/dlfd-go/unlearn/feature/onnx"
 	"github.com/dlfd-go/unlearn/feature/train"
 )
 
-// data are the images of a run.
-type data struct {
-	retain, forget, holdout *dataset.Set
-	steer, report           feature.Dataset // halves of holdout
-	member                  feature.Dataset // the half of forget that steers nothing
+// loading says how a model is read.
+func (f *flags) loading(run bool) *onnx.Options {
+	return &onnx.Options{Logits: f.logits, Input: slices.Clone(f.input), RunOnly: run}
+}
+
+// run is a run with its models and images.
+type run struct {
+	*flags
+	model      *onnx.Model
+	data       *data
+	references []*reference
+	hash       string          // of the model's file, before anything else
+	weights    feature.Weights // of the model as it was read
+	stdout     io.Writer
 }
 
 // unlearn is the whole run.
-func unlearn(ctx context.Context, f flags, stdout, stderr io.Writer) error {
-	m, err := onnx.Load(f.model, &onnx.Options{Logits: f.logits})
+func unlearn(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
+	r := run{flags: f, stdout: stdout}
+	if err := r.open(); err != nil {
+		return err
+	}
+	if err := r.look(ctx); err != nil {
+		return err
+	}
+	receipt, err := newReceipt(f, r.data)
 	if err != nil {
 		return err
 	}
-	for _, note := range m.Notes() {
-		fmt.Fprintln(stdout, "note:", note)
+	receipt.ModelHash, receipt.References = r.hash, r.references
+	if receipt.WeightsHash, err = hashWeights(r.weights); err != nil {
+		return err
 	}
-	d, err := load(f, m.Spec())
+	if receipt.Before, err = audit(ctx, r.model, r.data, f.seed); err != nil {
+		return err
+	}
+	if err := judgeReferences(ctx, r.references, r.data, f.seed); err != nil {
+		return err
+	}
+	if receipt.Result, err = forget(ctx, r.model, r.data, f, stderr); err != nil {
+		return err
+	}
+	if receipt.After, err = audit(ctx, r.model, r.data, f.seed); err != nil {
+		return err
+	}
+	return r.finish(receipt)
+}
+
+// open checks the files and reads models and images.
+func (r *run) open() (err error) {
+	if err := checkFiles(r.flags); err != nil {
+		return err
+	}
+	if r.hash, err = hashFile(r.flags.model); err != nil {
+		return err
+	}
+	if r.model, err = onnx.Load(r.flags.model, r.loading(false)); err != nil {
+		return err
+	}
+	s := r.model.Spec()
+	if s.Classes() < 2 {
+		return fmt.Errorf("%s: %q is one number, and a classifier has one for each of two classes or more; -logits names another tensor", r.flags.model, s.Logits)
+	}
+	if r.weights, err = feature.Snapshot(r.model); err != nil {
+		return err
+	}
+	if err := r.tryExternal(); err != nil {
+		return err
+	}
+	if r.references, err = openReferences(r.flags, s); err != nil {
+		return err
+	}
+	for _, note := range r.model.Notes() {
+		fmt.Fprintln(r.stdout, "note:", note)
+	}
+	r.data, err = load(r.flags, s)
+	return err
+}
+
+// tryExternal refuses to write beside a model that keeps weights in other files:
+// there they would be replaced too.
+func (r *run) tryExternal() error {
+	sum, err := written(r.model)
+	if err != nil || sum != "" {
+		return err
+	}
+	from, err := os.Stat(filepath.Dir(r.flags.model))
 	if err != nil {
 		return err
 	}
-	if err := checkOverlap(d, f.overlap, stdout); err != nil {
-		return err
+	to, err := os.Stat(filepath.Dir(r.out))
+	if err == nil && os.SameFile(from, to) {
+		err = fmt.Errorf("-model keeps weights in files beside it, so -out %s must be in another folder", r.out)
 	}
-	if err := fit(ctx, m, d, f); err != nil {
-		return err
-	}
-	r := receipt{Model: f.model, Out: f.out, Method: f.method, Seed: f.seed, Options: f.options(), ForgetFiles: d.forget.Len()}
-	if r.Before, err = audit(ctx, m, d, f.seed); err != nil {
-		return err
-	}
-	show(stdout, "before", r.Before)
-	if r.Result, err = forget(ctx, m, d, f, stderr); err != nil {
-		return err
-	}
-	if r.After, err = audit(ctx, m, d, f.seed); err != nil {
-		return err
-	}
-	show(stdout, "after", r.After)
-	if err := m.Save(f.out); err != nil {
-		return err
-	}
-	if err := r.write(d); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(stdout, "%s: %s after %d steps; %s and %s.json are written\n", r.Result.Method, r.Result.Stop, len(r.Result.Trace), f.out, f.out)
 	return err
 }
 
-// load reads the three folders as the model wants images.
-func load(f flags, s feature.Spec) (*data, error) {
-	if len(s.Input) != 3 {
-		return nil, fmt.Errorf("the model wants samples of shape %v, images are channels×height×width", s.Input)
-	}
-	o := dataset.FolderOptions{Image: dataset.ImageOptions{
-		Channels: s.Input[0], Size: [2]int{s.Input[1], s.Input[2]}, Pixels: feature.Pixels{Mean: f.mean, Std: f.std},
-	}}
-	if f.classes != "" {
-		o.Classes = strings.Split(f.classes, ",")
-	}
-	if f.identity != "" {
-		person, err := regexp.Compile(f.identity)
-		if err != nil || person.NumSubexp() < 1 {
-			return nil, fmt.Errorf("-identity %q wants a group in parentheses (%v)", f.identity, err)
-		}
-		o.Identity = func(path string) string {
-			if m := person.FindStringSubmatch(path); m != nil {
-				return m[1]
-			}
-			return ""
-		}
-	}
-	d := &data{}
-	for _, part := range []struct {
-		dir string
-		set **dataset.Set
-	}{{f.retain, &d.retain}, {f.forget, &d.forget}, {f.holdout, &d.holdout}} {
-		set, err := dataset.Folder(part.dir, &o)
-		if err != nil {
-			return nil, err
-		}
-		*part.set, o.Classes = set, set.ClassNames() // those of retain hold for all
-	}
-	if d.retain.Classes() != s.Classes() {
-		return nil, fmt.Errorf("%d classes %q for %d logits; name a class for each with -classes", d.retain.Classes(), d.retain.ClassNames(), s.Classes())
-	}
-	return d, d.halve()
-}
-
-// halve keeps what steers and what judges apart.
-func (d *data) halve() (err error) {
-	if d.steer, d.report, err = feature.Halves(d.holdout); err != nil {
+// look shows what the folders hold and whether the model knows it, before any work
+// is done.
+func (r *run) look(ctx context.Context) error {
+	if err := r.train(ctx); err != nil {
 		return err
 	}
-	_, d.member, err = feature.Halves(d.forget)
-	return err
+	o, err := predictions(ctx, r.model, r.data.retain.set)
+	if err != nil {
+		return err
+	}
+	confusion, err := o.Confusion()
+	if err != nil {
+		return err
+	}
+	if err := r.data.show(r.stdout, confusion); err != nil {
+		return err
+	}
+	if err := guard(confusion, r.data.retain.set.ClassNames(), r.force, r.stdout); err != nil {
+		return err
+	}
+	return checkOverlap(r.data, r.overlap, r.stdout)
 }
 
-// checkOverlap tells who stands where nobody should.
-func checkOverlap(d *data, allow bool, w io.Writer) error {
-	found := 0
-	for _, p := range []struct {
-		name string
-		a, b *dataset.Set
-	}{{"retain and forget", d.retain, d.forget}, {"retain and holdout", d.retain, d.holdout}, {"forget and holdout", d.forget, d.holdout}} {
-		shared, err := dataset.Overlap(p.a, p.b)
-		if err != nil {
-			return err
-		}
-		if len(shared.Identities)+len(shared.Images) > 0 {
-			found++
-			fmt.Fprintf(w, "overlap of %s: %d persons %.5q, %d equal images\n", p.name, len(shared.Identities), shared.Identities, len(shared.Images))
-		}
-	}
-	if found > 0 && !allow {
-		return errors.New("the sets overlap; -allow-overlap goes on all the same")
-	}
-	if found == 0 {
-		fmt.Fprintln(w, "no person and no image stands in two sets")
-	}
-	return nil
-}
-
-// fit trains before anything else, if that is asked for.
-func fit(ctx context.Context, m *onnx.Model, d *data, f flags) error {
-	if f.fit == 0 {
+// train trains before anything else, if that is asked for.
+func (r *run) train(ctx context.Context) error {
+	if r.fit == 0 {
 		return nil
 	}
-	all, err := feature.Concat(d.retain, d.forget)
+	all, err := feature.Concat(r.data.retain.set, r.data.forget.set)
 	if err != nil {
 		return err
 	}
-	_, err = train.Fit(ctx, m, all, &train.Options{Epochs: f.fit, Optimizer: train.Adam{Rate: 1e-3}})
+	_, err = train.Fit(ctx, r.model, all, &train.Options{Epochs: r.fit, Optimizer: train.Adam{Rate: 1e-3}})
 	return err
 }
 
-// forget runs the method.
-func forget(ctx context.Context, m *onnx.Model, d *data, f flags, stderr io.Writer) (*dlfd.Result, error) {
-	var method dlfd.Unlearner
-	descent := baseline.Descent{Epochs: f.epochs, Rate: f.rate}
-	switch f.method {
-	case "dlfd":
-		method = dlfd.Align{Epochs: f.epochs, Rate: f.rate, Shrink: f.shrink}
-	case "finetune":
-		method = baseline.FineTune{Descent: descent}
-	case "neggrad+":
-		method = baseline.NegGradPlus{Descent: descent}
-	default:
-		return nil, fmt.Errorf("-method %q is not dlfd, finetune or neggrad+", f.method)
+// finish shows what came out, and writes it if it is worth it.
+func (r *run) finish(receipt *receipt) error {
+	showJudges(r.stdout, r.data)
+	if err := showAudits(r.stdout, receipt); err != nil {
+		return err
 	}
-	bar := newBar(stderr)
-	defer bar.end()
-	return method.Unlearn(ctx, m, dlfd.Data{Retain: d.retain, Forget: d.forget, Holdout: d.steer}, &dlfd.Options{
-		Seed: f.seed, Observer: bar.event, AllowOverlap: f.overlap, Now: time.Now,
-	})
+	for _, note := range receipt.Result.Notes {
+		fmt.Fprintln(r.stdout, "note:", note)
+	}
+	ended := verdict(receipt, r.stdout)
+	changed, err := r.changed()
+	if err != nil {
+		return err
+	}
+	if !changed {
+		return fmt.Errorf("%w: nothing was changed, and nothing was written", errNotForgotten)
+	}
+	if err := broken(receipt, r.model.Spec().Classes()); err != nil && !r.force {
+		return err
+	}
+	if err := r.write(receipt); err != nil {
+		return err
+	}
+	fmt.Fprintf(r.stdout, "%s and %s are written\n", r.out, r.receipt)
+	return ended
 }
 
-func audit(ctx context.Context, m feature.Model, d *data, seed uint64) (*dlfd.Audited, error) {
-	return dlfd.Audit(ctx, m, dlfd.AuditData{Retain: d.retain, Forget: d.forget, Test: d.report, Member: d.member, NonMember: d.report}, seed)
+// write writes the model and its receipt. The receipt is on disk under another name
+// before the model is replaced, so that only two renames lie between a model that
+// the old receipt tells of and one that the new receipt does.
+func (r *run) write(receipt *receipt) error {
+	var b bytes.Buffer
+	err := r.model.Write(&b)
+	if errors.Is(err, onnx.ErrExternal) {
+		return r.writeExternal(receipt)
+	}
+	if err != nil {
+		return err
+	}
+	sum := hash(b.Bytes())
+	m, err := onnx.Read(&b, r.loading(false))
+	if err != nil {
+		return err
+	}
+	beside, err := r.prepare(receipt, m, sum)
+	if err != nil {
+		return err
+	}
+	if err := r.model.Save(r.out); err != nil {
+		return errors.Join(err, beside.discard())
+	}
+	return beside.commit()
 }
 
-func show(w io.Writer, when string, a *dlfd.Audited) {
-	fmt.Fprintf(w, "%-6s  accuracy: retain %.3f, forget %.3f, test %.3f; attack AUC %.3f\n", when, a.RetainAccuracy, a.ForgetAccuracy, a.TestAccuracy, a.LossAttack.AUC)
+// prepare writes the receipt under another name.
+func (r *run) prepare(receipt *receipt, m *onnx.Model, sum string) (*replacement, error) {
+	if err := receipt.describe(m, sum); err != nil {
+		return nil, err
+	}
+	text, err := receipt.text()
+	if err != nil {
+		return nil, err
+	}
+	return prepare(r.receipt, text)
+}
+
+// writeExternal writes a model with weights in files beside it, whose bytes are
+// known when they are there.
+func (r *run) writeExternal(receipt *receipt) error {
+	if err := r.model.Save(r.out); err != nil {
+		return err
+	}
+	sum, err := hashFile(r.out)
+	if err != nil {
+		return err
+	}
+	m, err := onnx.Load(r.out, r.loading(false))
+	if err != nil {
+		return err
+	}
+	beside, err := r.prepare(receipt, m, sum)
+	if err != nil {
+		return fmt.Errorf("%s is written, and its receipt is not: %w", r.out, err)
+	}
+	return beside.commit()
+}
+
+// changed reports whether the file to write differs from the one that was read.
+func (r *run) changed() (bool, error) {
+	sum, err := written(r.model)
+	if err != nil || sum != "" {
+		return sum != r.hash, err
+	}
+	now, err := feature.Snapshot(r.model)
+	if err != nil {
+		return false, err
+	}
+	return !slices.EqualFunc(now, r.weights, slices.Equal[[]float32]), nil
 }
