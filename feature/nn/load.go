@@ -37,6 +37,7 @@ const (
 	maxTensors = 1 << 16
 	maxLayers  = 1 << 14
 	maxWork    = 1 << 28 // elements of all activations of one sample
+	maxStride  = 1 << 7  // the gradient of a convolution plans for each phase of both axes
 	maxPooled  = 1 << 36 // elements that all windows of poolings see, of one sample
 )
 
@@ -189,6 +190,9 @@ func replay(arch architecture) (*Network, error) {
 	b := NewBuilder(0, arch.Input...)
 	work, pooled := 0, 0.0
 	for _, l := range arch.Layers {
+		if l.Stride > maxStride {
+			return nil, fmt.Errorf("nn: load: %w: layer %q has stride %d, at most %d", ErrFormat, l.Name, l.Stride, maxStride)
+		}
 		out := b.apply(l)
 		if b.err != nil {
 			break

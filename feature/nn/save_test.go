@@ -162,9 +162,13 @@ func TestHostileHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stride, err := json.Marshal(map[string]any{metadataKey: metadata{fileFormat, strings.Replace(pool, `"kernel":512,"stride":1`, `"kernel":1,"stride":1048576`, 1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	many := []byte("{" + strings.Repeat(`"a":0,`, 1<<21) + `"b":0}`)
 	deep := []byte(`{"a":` + strings.Repeat("[", 1<<20))
-	for name, header := range map[string][]byte{"pooling": header, "many": many, "deep": deep} {
+	for name, header := range map[string][]byte{"pooling": header, "stride": stride, "many": many, "deep": deep} {
 		file := slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
