@@ -241,7 +241,10 @@ func (a Align) descend(ctx context.Context, s *Session) error {
 			return known.gradient(ctx, step)
 		}
 	}
-	return s.Descend(ctx, d)
+	if err := s.Descend(ctx, d); err != nil {
+		return err
+	}
+	return known.check(max(math.Log(float64(s.Model.Spec().Classes())), s.Result.Scores[0].HoldoutLoss))
 }
 
 // shrinkAndPerturb changes the weights of linear and convolutional layers, which

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/train"
 )
 
 // matching pushes the log-odds of forget samples down to the distribution that
@@ -60,25 +61,36 @@ func (t *matching) accumulate(ctx context.Context, step *Step, f feature.Batch) 
 	if err != nil {
 		return 0, fmt.Errorf("holdout batch: %w", err)
 	}
-	mode := step.ModeFor(f)
-	if len(h.Labels) == 1 {
-		mode = step.ModeFor(h)
-	}
+	mode, hx, fx := step.Mode, h.X, f.X
+	mode.Track = false // statistics follow the step's own batch
 	spec := step.Model.Spec()
-	logits := feature.NewTensor(len(h.Labels), spec.Classes())
+	if (len(f.Labels) == 1 || len(h.Labels) == 1) && train.HasStatistics(spec) {
+		// One sample has no statistics, and the running ones are those from before
+		// the weights were shrunk: the two batches pass together.
+		hx, fx = joined(h.X, f.X), joined(f.X, h.X)
+	}
+	logits := feature.NewTensor(hx.Rows(), spec.Classes())
 	taps := []string{spec.Logits}
-	if err := feature.ForwardMode(ctx, step.Model, mode, h.X, taps, []feature.Tensor{logits}); err != nil {
+	if err := feature.ForwardMode(ctx, step.Model, mode, hx, taps, []feature.Tensor{logits}); err != nil {
 		return 0, fmt.Errorf("holdout batch: %w", err)
 	}
-	if _, err := t.odds.visit(1, logits, h); err != nil {
+	if _, err := t.odds.visit(1, logits.Slice(0, len(h.Labels)), h); err != nil {
 		return 0, fmt.Errorf("holdout batch: %w", err)
 	}
 	var excess float64
-	err = step.Accumulate(ctx, mode, f.X, taps, func(val, cot []feature.Tensor) (err error) {
-		excess, err = t.excess(val[0], cot[0], f)
+	err = step.Accumulate(ctx, mode, fx, taps, func(val, cot []feature.Tensor) (err error) {
+		n := len(f.Labels)
+		excess, err = t.excess(val[0].Slice(0, n), cot[0].Slice(0, n), f)
 		return err
 	})
 	return excess, err
+}
+
+// joined returns the rows of a and those of b.
+func joined(a, b feature.Tensor) feature.Tensor {
+	j := feature.NewTensor(append([]int{a.Rows() + b.Rows()}, a.Shape[1:]...)...)
+	copy(j.Data[copy(j.Data, a.Data):], b.Data)
+	return j
 }
 
 // excess is the one-sided Wasserstein-1 distance from the log-odds of the

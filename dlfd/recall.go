@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/rng"
@@ -42,6 +44,16 @@ func (r *recall) visit(epoch int) []int {
 	rest := order[large:]
 	rng.Stream(r.seed, "epoch", epoch).Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
 	return order[:k]
+}
+
+// check returns an error wrapping ErrDiverged if the task is lost: if the mean
+// loss of the retain samples, as they were last seen, is above twice a loss that
+// any model should reach.
+func (r *recall) check(reach float64) error {
+	if loss := stat.Mean(r.loss, nil); !(loss <= 2*reach) {
+		return fmt.Errorf("%w: the mean loss of the retain samples is %.4g at the end, where %.4g was to be reached", ErrDiverged, loss, reach)
+	}
+	return nil
 }
 
 // gradient accumulates the gradient of the mean cross-entropy of a step's batch

@@ -110,3 +110,31 @@ func TestNotForgotten(t *testing.T) {
 type stubborn struct{ *featuretest.MLP }
 
 func (stubborn) SetParam(int, []float32) error { return nil }
+
+// One photo to forget, or one to hold out, beside few that are retained, on a
+// model with batch norm: the task stays.
+func TestOneSampleKeepsTheTask(t *testing.T) {
+	for _, n := range [][2]int{{1, 20}, {20, 1}, {1, 1}} {
+		for _, norms := range []bool{false, true} {
+			data := dlfd.Data{Retain: newImages(50, 1), Forget: newImages(n[0], 2), Holdout: newImages(n[1], 3)}
+			data.Holdout.(images).Labels[0] = data.Forget.(images).Labels[0]
+			m := plainNet(t, norms, true)
+			if _, err := train.Fit(context.Background(), m, data.Retain, &train.Options{Epochs: 20}); err != nil {
+				t.Fatal(err)
+			}
+			before := weights(t, m)
+			res, err := dlfd.Align{Always: true}.Unlearn(context.Background(), m, data, nil)
+			if err != nil {
+				t.Errorf("%v, norms %v: %v", n, norms, err)
+				continue
+			}
+			out, labels, err := feature.Predict(context.Background(), m, data.Retain, []string{m.Spec().Logits}, 50)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if loss, err := feature.CrossEntropy(out[0], feature.Tensor{}, labels, 1); err != nil || loss > 1 || slices.Equal(before, weights(t, m)) {
+				t.Errorf("%v, norms %v: loss on retain is %v, %v; %q", n, norms, loss, err, res.Stop)
+			}
+		}
+	}
+}
