@@ -120,7 +120,7 @@ func (d Bures) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, erro
 	if d.DDof < 0 || d.DDof > 1 || !(d.Ridge >= 0) || !finite.Is(d.Ridge) {
 		return 0, fmt.Errorf("%w: Bures.DDof %d, Ridge %v", ErrParameter, d.DDof, d.Ridge)
 	}
-	xc, yc := centred(ws, x, y)
+	xc, yc := centered(ws, x, y)
 	mx, err := newMoments(ws, a, xc, x.Dim, d.DDof, d.Ridge)
 	if err != nil {
 		return 0, err

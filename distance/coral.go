@@ -39,7 +39,7 @@ func (d CORAL) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, erro
 	if d.Biased {
 		ddof = 0
 	}
-	xc, yc := centred(ws, x, y)
+	xc, yc := centered(ws, x, y)
 	mx, err := newMoments(ws, a, xc, x.Dim, ddof, 0)
 	if err != nil {
 		return 0, err

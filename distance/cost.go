@@ -29,10 +29,10 @@ type Euclidean struct{}
 // coordinate: above it, the product form loses at most 7 of 16 digits.
 const near = 1e-7
 
-// centred returns the rows of x and y less a common centre, which the Euclidean
+// centered returns the rows of x and y less a common center, which the Euclidean
 // costs do not see, so that a common offset costs no digits. It is their mean,
 // or a median where a few far points draw the mean away from the others.
-func centred(ws *Workspace, x, y Sample) (xc, yc []float64) {
+func centered(ws *Workspace, x, y Sample) (xc, yc []float64) {
 	d := x.Dim
 	mean := ws.Floats(d)
 	xc, yc = ws.Floats(x.N*d), ws.Floats(y.N*d)
@@ -69,7 +69,7 @@ const (
 func median(ws *Workspace, x, y Sample, xc, yc []float64) []float64 {
 	d, total := x.Dim, x.N+y.N
 	n := min(total, medianRows)
-	centre, column := ws.Floats(d), ws.Floats(n)
+	center, column := ws.Floats(d), ws.Floats(n)
 	fromMean, fromMedian := ws.Floats(n), ws.Floats(n)
 	clear(fromMedian)
 	row := func(k int) (raw, less []float64) {
@@ -85,17 +85,17 @@ func median(ws *Workspace, x, y Sample, xc, yc []float64) []float64 {
 			raw, _ := row(k)
 			column[k] = raw[j]
 		}
-		centre[j] = quickselect(column, n/2)
+		center[j] = quickselect(column, n/2)
 	}
 	for k := range fromMean {
 		raw, less := row(k)
 		fromMean[k] = largestAbs(less)
 		for j, v := range raw {
-			fromMedian[k] = max(fromMedian[k], math.Abs(v-centre[j]))
+			fromMedian[k] = max(fromMedian[k], math.Abs(v-center[j]))
 		}
 	}
 	if quickselect(fromMean, n/2) > drawn*quickselect(fromMedian, n/2) {
-		return centre
+		return center
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (SqEuclidean) Matrix(ws *Workspace, dst []float64, x, y Sample) {
 	ws = ws.Enter()
 	defer ws.Leave()
 	n, m, d := x.N, y.N, x.Dim
-	xc, yc := centred(ws, x, y)
+	xc, yc := centered(ws, x, y)
 	ny := ws.Floats(m)
 	for j := range ny {
 		ny[j] = kernel.Dot(yc[j*d:j*d+d], yc[j*d:j*d+d])
@@ -154,7 +154,7 @@ func sqDiff(x, y []float64) float64 {
 func (SqEuclidean) VJP(ws *Workspace, gx, gy, g, _ []float64, x, y Sample) {
 	ws = ws.Enter()
 	defer ws.Leave()
-	xc, yc := centred(ws, x, y)
+	xc, yc := centered(ws, x, y)
 	pull(ws, 2, gx, gy, g, xc, yc, x.N, y.N, x.Dim)
 }
 
@@ -198,7 +198,7 @@ func (Euclidean) VJP(ws *Workspace, gx, gy, g, c []float64, x, y Sample) {
 			w[i] = g[i] / c[i]
 		}
 	}
-	xc, yc := centred(ws, x, y)
+	xc, yc := centered(ws, x, y)
 	pull(ws, 1, gx, gy, w, xc, yc, x.N, y.N, x.Dim)
 }
 

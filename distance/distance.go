@@ -59,7 +59,7 @@ type Propertied interface {
 }
 
 // Freezer is a Distance with settings that are taken from the data (a kernel's
-// bandwidth, a regularisation relative to the costs), which its gradient
+// bandwidth, a regularization relative to the costs), which its gradient
 // treats as constants. Freeze returns the Distance with the settings fixed at
 // the values that they have for x and y. A loop that moves x a little at a
 // time should freeze first, or it follows a moving target.

@@ -45,7 +45,7 @@ func (e EMD) Properties() Properties {
 }
 
 // In up to crowdedDim dimensions, crowdedFrom points or more have so many
-// neighbours that the algorithm of Jonker and Volgenant always gives up.
+// neighbors that the algorithm of Jonker and Volgenant always gives up.
 const (
 	crowdedDim  = 2
 	crowdedFrom = 128
@@ -112,8 +112,8 @@ func (e EMD) EvalWeights(ws *Workspace, ga, gb []float64, x, y Sample) (float64,
 	ws = ws.Enter()
 	defer ws.Leave()
 	v, err := e.eval(ws, request{ga: ga, gb: gb}, x, y)
-	centre(ws, ga, x)
-	centre(ws, gb, y)
+	center(ws, ga, x)
+	center(ws, gb, y)
 	return v, err
 }
 

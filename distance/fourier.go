@@ -69,7 +69,7 @@ func (r RandomFourier) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float
 		kind = drawCauchy
 	}
 	omega := ws.table(draws{r.Seed, r.Features, x.Dim, kind})
-	xc, yc := centred(ws, x, y)
+	xc, yc := centered(ws, x, y)
 	cosx, sinx := r.features(ws, xc, omega, x)
 	cosy, siny := r.features(ws, yc, omega, y)
 	dc, ds := ws.Floats(r.Features), ws.Floats(r.Features)

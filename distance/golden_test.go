@@ -30,7 +30,7 @@ func goldenPair() (x, y distance.Sample) {
 
 // TestGolden compares with values of POT 0.8.2 (emd2, sinkhorn with
 // method sinkhorn_log and stopThr 1e-14, emd2_1d) and of plain numpy and scipy
-// (kernel means by cdist, sqrtm, cov; the unbalanced problem as a minimisation
+// (kernel means by cdist, sqrtm, cov; the unbalanced problem as a minimization
 // over log P by L-BFGS-B, good to 2e-9), all in float64.
 func TestGolden(t *testing.T) {
 	sq, eu := distance.SqEuclidean{}, distance.Euclidean{}

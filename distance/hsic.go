@@ -46,8 +46,8 @@ func (h HSIC) EvalPaired(ws *Workspace, gx, gy []float64, x, y Sample) (float64,
 	if err != nil {
 		return 0, err
 	}
-	centreGram(ws, k.k, n)
-	centreGram(ws, l.k, n)
+	centerGram(ws, k.k, n)
+	centerGram(ws, l.k, n)
 	scale := 1 / (float64(n-1) * float64(n-1))
 	value := scale * kernel.Dot(k.k, l.k)
 	if !finite.Is(value) {
@@ -97,8 +97,8 @@ func newGram(ws *Workspace, kern Kernel, x Sample) (g gram, err error) {
 	return g, nil
 }
 
-// centreGram replaces k by HkH.
-func centreGram(ws *Workspace, k []float64, n int) {
+// centerGram replaces k by HkH.
+func centerGram(ws *Workspace, k []float64, n int) {
 	ws = ws.Enter()
 	defer ws.Leave()
 	mean := ws.Floats(n)

@@ -133,7 +133,7 @@ func (d MMD) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error)
 	if q.bandwidth, err = kernelBandwidth(ws, q.kernel, x, y); err != nil {
 		return 0, err
 	}
-	x, y = d.centre(ws, x, y)
+	x, y = d.center(ws, x, y)
 	if (d.Unbiased || d.LinearTime) && (x.N < 2 || y.N < 2) {
 		return 0, fmt.Errorf("%w: this estimator needs 2 points a side, x has %d, y has %d", ErrShape, x.N, y.N)
 	}
@@ -149,14 +149,14 @@ func (d MMD) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error)
 	return value, err
 }
 
-// centre moves the points to their common centre where the value depends on
+// center moves the points to their common center where the value depends on
 // differences of points, but the kernel on the points themselves.
-func (d MMD) centre(ws *Workspace, x, y Sample) (Sample, Sample) {
+func (d MMD) center(ws *Workspace, x, y Sample) (Sample, Sample) {
 	k, _ := thawed(d.kernel())
 	if _, ok := k.(Linear); !ok || d.Unbiased || d.LinearTime {
 		return x, y
 	}
-	xc, yc := centred(ws, x, y)
+	xc, yc := centered(ws, x, y)
 	return Sample{N: x.N, Dim: x.Dim, X: xc, W: x.W}, Sample{N: y.N, Dim: y.Dim, X: yc, W: y.W}
 }
 
@@ -206,7 +206,7 @@ func (d MMD) EvalWeights(ws *Workspace, ga, gb []float64, x, y Sample) (float64,
 	if q.bandwidth, err = kernelBandwidth(ws, q.kernel, x, y); err != nil {
 		return 0, err
 	}
-	x, y = d.centre(ws, x, y)
+	x, y = d.center(ws, x, y)
 	clear(ga)
 	clear(gb)
 	q.ga, q.self = ga, true
@@ -215,8 +215,8 @@ func (d MMD) EvalWeights(ws *Workspace, ga, gb []float64, x, y Sample) (float64,
 	value += q.mean(ws, 1, nil, nil, b, b, y, y)
 	q.ga, q.gb, q.self = ga, gb, false
 	value += q.mean(ws, -2, nil, nil, a, b, x, y)
-	centre(ws, ga, x)
-	centre(ws, gb, y)
+	center(ws, ga, x)
+	center(ws, gb, y)
 	return value, nil
 }
 

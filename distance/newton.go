@@ -6,7 +6,7 @@ import (
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
-// newton maximises the dual over g, with f always the best for g, by Newton
+// newton maximizes the dual over g, with f always the best for g, by Newton
 // steps from a fresh spread. The Hessian is the Schur complement
 //
 //	S = diag(Pᵀ1) − Pᵀ diag(P1)⁻¹ P

@@ -64,11 +64,11 @@ func orthogonalise(t []float64, dim int) {
 				}
 			}
 		}
-		normalise(row)
+		normalize(row)
 	}
 }
 
-func normalise(row []float64) {
+func normalize(row []float64) {
 	var s float64
 	for _, v := range row {
 		s += v * v

@@ -36,7 +36,7 @@ type Sinkhorn struct {
 	// Cost of moving one unit of mass. If it is nil, Cosine is used.
 	Cost Cost
 
-	// Epsilon is the strength of the regularisation, in units of the cost. If
+	// Epsilon is the strength of the regularization, in units of the cost. If
 	// it is zero, it is .05 for Cosine, whose range is [0, 2], and .05 standard
 	// deviations of the costs between x and y for any other cost.
 	Epsilon float64
@@ -136,7 +136,7 @@ func (s Sinkhorn) Properties() Properties {
 	p.Symmetric, p.WarmStart, p.AnyMass = true, s.WarmStart, s.Rho > 0
 	p.Weighted, p.Definite = true, s.Debiased
 	// Only positive definite exp(−c/ε) make the divergence nonnegative, and
-	// only for the regularised value.
+	// only for the regularized value.
 	p.Nonnegative = p.Nonnegative && !(s.Debiased && s.Sharp)
 	p.Tol = 10 * defaultTol
 	if s.Tol > 0 {

@@ -68,8 +68,8 @@ func (s Sinkhorn) EvalWeights(ws *Workspace, ga, gb []float64, x, y Sample) (flo
 	clear(gb)
 	v, err := s.eval(ws, request{ga: ga, gb: gb}, x, y)
 	if s.Rho == 0 {
-		centre(ws, ga, x)
-		centre(ws, gb, y)
+		center(ws, ga, x)
+		center(ws, gb, y)
 	}
 	return v, err
 }
@@ -81,8 +81,8 @@ func checkWeightGradients(ga, gb []float64, x, y Sample) error {
 	return nil
 }
 
-// centre subtracts the mean under the weights of s.
-func centre(ws *Workspace, g []float64, s Sample) {
+// center subtracts the mean under the weights of s.
+func center(ws *Workspace, g []float64, s Sample) {
 	if g == nil {
 		return
 	}

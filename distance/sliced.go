@@ -72,7 +72,7 @@ func (s SlicedWasserstein) resolve(ws *Workspace, dim int) (SlicedWasserstein, e
 }
 
 // unitSlack is how far the squared length of a direction may be from one: rows
-// that were normalised in float32 get within this.
+// that were normalized in float32 get within this.
 const unitSlack = 1e-5
 
 // Freeze implements Freezer: if Max, it fixes the direction.
@@ -90,7 +90,7 @@ func (s SlicedWasserstein) Freeze(ws *Workspace, x, y Sample) (Distance, error) 
 // slicing is one call.
 type slicing struct {
 	line
-	x, y   []float64 // centred rows
+	x, y   []float64 // centered rows
 	n, m   int
 	dim    int
 	px, py []float64 // projections of the points
@@ -119,7 +119,7 @@ func (s SlicedWasserstein) eval(ws *Workspace, found, gx, gy []float64, x, y Sam
 		n:    x.N, m: y.N, dim: x.Dim,
 		px: ws.Floats(x.N), py: ws.Floats(y.N), gx: ws.Floats(x.N), gy: ws.Floats(y.N),
 	}
-	t.x, t.y = centred(ws, x, y)
+	t.x, t.y = centered(ws, x, y)
 	var value float64
 	if s.Max {
 		value = t.largest(ws, found, gx, gy, s.Projections)
@@ -216,7 +216,7 @@ func (t *slicing) largest(ws *Workspace, found, gx, gy, directions []float64) fl
 		if largestAbs(grad) < 1e-300 {
 			break
 		}
-		normalise(grad)
+		normalize(grad)
 		rise := t.climb(next, theta, grad, best)
 		if rise <= 1e-15*best {
 			break
@@ -252,7 +252,7 @@ func (t *slicing) climb(next, theta, grad []float64, best float64) float64 {
 		}
 		copy(next, theta)
 		kernel.Axpy(h, grad, next)
-		normalise(next)
+		normalize(next)
 	}
 	return 0
 }

@@ -23,7 +23,7 @@ type AuditData struct {
 	Member, NonMember feature.Dataset
 }
 
-// Audited is the judgement of a model.
+// Audited is the judgment of a model.
 type Audited struct {
 	RetainAccuracy float64 `json:"retain_accuracy"`
 	ForgetAccuracy float64 `json:"forget_accuracy"`

@@ -13,8 +13,8 @@ import (
 	"github.com/dlfd-go/unlearn/metrics"
 )
 
-func TestAuditOfAModelThatMemorised(t *testing.T) {
-	m, data := memorised(t)
+func TestAuditOfAModelThatMemorized(t *testing.T) {
+	m, data := memorized(t)
 	test := featuretest.NewBlobs(300, 6, 3, 1.2, 7, 9)
 	a, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: data.Retain, Forget: data.Forget, Test: test, Member: data.Forget, NonMember: test}, 1)
 	if err != nil {

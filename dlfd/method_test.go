@@ -106,9 +106,9 @@ func TestBitsDoNotDependOnGOMAXPROCS(t *testing.T) {
 	}
 }
 
-// memorised returns a model that has learnt forget samples by heart, and the
+// memorized returns a model that has learnt forget samples by heart, and the
 // data of the request.
-func memorised(t *testing.T) (*featuretest.MLP, dlfd.Data) {
+func memorized(t *testing.T) (*featuretest.MLP, dlfd.Data) {
 	t.Helper()
 	data := dlfd.Data{
 		Retain:  featuretest.NewBlobs(120, 6, 3, 1.2, 7, 1),
@@ -127,7 +127,7 @@ func memorised(t *testing.T) (*featuretest.MLP, dlfd.Data) {
 }
 
 func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
-	m, data := memorised(t)
+	m, data := memorized(t)
 	_, report, err := feature.Halves(data.Forget)
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
 	res := unlearn(t, dlfd.Align{Shrink: .4, Rate: .03}, m, data)
 	after := judge()
 	if before.LossAttack.AUC < .55 || before.ForgetAccuracy < .95 {
-		t.Fatalf("the model did not memorise (AUC %.3f, accuracy %.3f): the test shows nothing", before.LossAttack.AUC, before.ForgetAccuracy)
+		t.Fatalf("the model did not memorize (AUC %.3f, accuracy %.3f): the test shows nothing", before.LossAttack.AUC, before.ForgetAccuracy)
 	}
 	if after.LossAttack.Leak > before.LossAttack.Leak/2 {
 		t.Errorf("attack AUC went from %.3f to %.3f", before.LossAttack.AUC, after.LossAttack.AUC)
@@ -234,7 +234,7 @@ func TestSettingsOutOfRange(t *testing.T) {
 // A cap that nothing meets is told, and the last weights stay; one that all
 // meet keeps the best.
 func TestCheckpoints(t *testing.T) {
-	m, data := memorised(t)
+	m, data := memorized(t)
 	d := dlfd.DLFD{}
 	d.Synth.Steps, d.Steering.Every = 1, 2
 	d.Steering.Cap = 1e-9
@@ -243,7 +243,7 @@ func TestCheckpoints(t *testing.T) {
 	if res.Stop != dlfd.CapNotMet || res.Best != res.Ledger.Steps || res.Last != nil || slices.Equal(w, weights(t, m)) {
 		t.Errorf("impossible cap: stop %q, best %d of %d, last %v", res.Stop, res.Best, res.Ledger.Steps, res.Last != nil)
 	}
-	m, data = memorised(t)
+	m, data = memorized(t)
 	d.Steering.Cap = 2
 	d.Rate = .5 // so that the last step is not the best
 	res = unlearn(t, d, m, data)

@@ -174,7 +174,7 @@ func TestBitsWithNorms(t *testing.T) {
 
 // TestShallowModelsGetNoNorm: two hidden layers are unlearned as they are.
 func TestShallowModelsGetNoNorm(t *testing.T) {
-	_, data := memorised(t)
+	_, data := memorized(t)
 	var got [2][]float32
 	for i, none := range []bool{false, true} {
 		m, err := nn.MLP(nn.MLPConfig{Input: []int{6}, Hidden: []int{8, 8}, Classes: 3, Seed: 1})
@@ -192,7 +192,7 @@ func TestShallowModelsGetNoNorm(t *testing.T) {
 // TestDeepModelWithoutNormForgets: the zero value forgets what a network of four
 // hidden layers without batch norm knows by heart, and keeps the task.
 func TestDeepModelWithoutNormForgets(t *testing.T) {
-	_, data := memorised(t)
+	_, data := memorized(t)
 	all, err := feature.Concat(data.Retain, data.Forget)
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +223,7 @@ func TestDeepModelWithoutNormForgets(t *testing.T) {
 	unlearn(t, dlfd.Align{}, m, data)
 	forget, test := judge()
 	if forgetBefore < .95 {
-		t.Fatalf("the model did not memorise (accuracy %.3f on forget): the test shows nothing", forgetBefore)
+		t.Fatalf("the model did not memorize (accuracy %.3f on forget): the test shows nothing", forgetBefore)
 	}
 	// .06 is the deviation of an accuracy of 60 samples.
 	t.Logf("accuracy on forget and test: %.3f, %.3f before, %.3f, %.3f after", forgetBefore, testBefore, forget, test)

@@ -95,7 +95,7 @@ func TestThresholdStopsDistancing(t *testing.T) {
 }
 
 func TestBestCheckpointHasTheBestScore(t *testing.T) {
-	m, data := memorised(t)
+	m, data := memorized(t)
 	d := dlfd.DLFD{}
 	d.Synth.Steps, d.Steering.Every, d.Steering.Cap, d.Rate = 1, 1, 2, .2
 	d.Epochs = 2

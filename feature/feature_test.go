@@ -241,7 +241,7 @@ func TestSubsetAndConcat(t *testing.T) {
 	other := featuretest.NewBlobs(4, 2, 3, 1, 1, 2)
 	other.Scale.Mean = []float64{.5}
 	if _, err := feature.Concat(a, other); err == nil {
-		t.Error("parts of different normalisation were accepted")
+		t.Error("parts of different normalization were accepted")
 	}
 	if err := all.Read([]int{6}, make([]float32, 2), make([]int, 1)); err == nil {
 		t.Error("a read past the end was accepted")

@@ -132,7 +132,7 @@ type Trainable interface {
 	SetParam(i int, src []float32) error
 }
 
-// Mode says how layers with two behaviours act. The zero Mode is evaluation.
+// Mode says how layers with two behaviors act. The zero Mode is evaluation.
 type Mode struct {
 	// Train makes batch norm use the statistics of the batch and dropout drop.
 	Train bool

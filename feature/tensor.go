@@ -131,13 +131,13 @@ func at(v []float64, c int, otherwise float64) float64 {
 func (p Pixels) Check(channels int) error {
 	for _, v := range [][]float64{p.Mean, p.Std} {
 		if len(v) > 1 && len(v) != channels {
-			return fmt.Errorf("feature: %w: normalisation has %d channels, image has %d", ErrShape, len(v), channels)
+			return fmt.Errorf("feature: %w: normalization has %d channels, image has %d", ErrShape, len(v), channels)
 		}
 	}
 	for c := range channels {
 		mean, std := p.Channel(c)
 		if !(std > 0) || !finite.Is(std) || !finite.Is(mean) {
-			return fmt.Errorf("feature: %w: normalisation of channel %d has mean %v, std %v", ErrNotFinite, c, mean, std)
+			return fmt.Errorf("feature: %w: normalization of channel %d has mean %v, std %v", ErrNotFinite, c, mean, std)
 		}
 	}
 	return nil

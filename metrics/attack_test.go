@@ -31,7 +31,7 @@ func simulated(r *rand.Rand, n int, margin float64, share ...float64) Outputs {
 	return o
 }
 
-func TestAttackOnMemorisedAndUnseen(t *testing.T) {
+func TestAttackOnMemorizedAndUnseen(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 3))
 	res := must(Attack(simulated(r, 300, 30, .3, .3, .4), simulated(r, 500, 1, .5, .3, .2), 7, nil))
 	for what, s := range map[string]Strength{"loss": res.Loss, "logistic": res.Logistic} {

@@ -7,7 +7,7 @@ import (
 )
 
 // CrossEntropies returns −log p(label) of each sample, in nats. It is computed
-// from the logits with log1p, so that the losses of a model that has memorised
+// from the logits with log1p, so that the losses of a model that has memorized
 // its data keep their order down to 1e-300.
 func (o Outputs) CrossEntropies() ([]float64, error) {
 	return each(o, func(u *surprisals, y int) float64 { return u.s[y] })

@@ -130,7 +130,7 @@ func (t threshold) member(score float64) bool { return (score >= t.at) != t.flip
 
 // bestThreshold returns the rule with the best balanced accuracy on the given
 // samples, in either direction: the smallest cut of equally good ones, midway
-// between two neighbouring scores.
+// between two neighboring scores.
 func bestThreshold(member, nonmember []float64) threshold {
 	r := rankWeighted(member, nonmember, nil, nil)
 	best := threshold{at: r.value[0]} // accepts all: balanced accuracy ½

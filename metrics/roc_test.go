@@ -117,7 +117,7 @@ func TestBestThreshold(t *testing.T) {
 	a, b := 1.0, math.Nextafter(1, 2)
 	rule = bestThreshold([]float64{b}, []float64{a})
 	if !rule.member(b) || rule.member(a) {
-		t.Errorf("%+v does not part neighbouring floats", rule)
+		t.Errorf("%+v does not part neighboring floats", rule)
 	}
 }
 

@@ -29,15 +29,15 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("Verdict(%d)", int(v))
 }
 
-// Judgement is a verdict with what it rests on.
-type Judgement struct {
+// Judgment is a verdict with what it rests on.
+type Judgment struct {
 	Verdict Verdict
 	AUC     Interval // of the attack on the model judged
 	Band    Interval // smallest to largest AUC over retraining seeds
 }
 
 // String returns the verdict and both intervals.
-func (j Judgement) String() string {
+func (j Judgment) String() string {
 	return fmt.Sprintf("%v: AUC %.3f to %.3f, retrained %.3f to %.3f", j.Verdict, j.AUC.Lo, j.AUC.Hi, j.Band.Lo, j.Band.Hi)
 }
 
@@ -48,19 +48,19 @@ func (j Judgement) String() string {
 // its width too. Take AttackResult.Loss for both: a refitted attacker such as
 // AttackResult.Logistic turns itself round and hardly falls below ½. No AUCs
 // give ErrEmpty; values outside [0, 1] and Lo > Hi give ErrRange.
-func Judge(auc Interval, retrained []float64) (Judgement, error) {
+func Judge(auc Interval, retrained []float64) (Judgment, error) {
 	if len(retrained) == 0 {
-		return Judgement{}, fmt.Errorf("metrics: %w: no retrained model", ErrEmpty)
+		return Judgment{}, fmt.Errorf("metrics: %w: no retrained model", ErrEmpty)
 	}
 	for _, v := range append([]float64{auc.Lo, auc.Hi}, retrained...) {
 		if err := checkUnit("AUC", v); err != nil {
-			return Judgement{}, err
+			return Judgment{}, err
 		}
 	}
 	if auc.Lo > auc.Hi {
-		return Judgement{}, fmt.Errorf("metrics: %w: interval from %v to %v", ErrRange, auc.Lo, auc.Hi)
+		return Judgment{}, fmt.Errorf("metrics: %w: interval from %v to %v", ErrRange, auc.Lo, auc.Hi)
 	}
-	j := Judgement{AUC: auc, Band: Interval{slices.Min(retrained), slices.Max(retrained)}}
+	j := Judgment{AUC: auc, Band: Interval{slices.Min(retrained), slices.Max(retrained)}}
 	switch {
 	case auc.Lo > j.Band.Hi:
 		j.Verdict = UnderUnlearned

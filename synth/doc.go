@@ -11,6 +11,6 @@
 // which the classifier still gets right.
 //
 // Sizes are given in pixel units, 1 being the range from black to white; the
-// normalisation of the data (feature.Pixels) turns them into the units that
+// normalization of the data (feature.Pixels) turns them into the units that
 // the model sees.
 package synth

@@ -100,7 +100,7 @@ func (c *checker) sample(r *rand.Rand, side, n, dim int) distance.Sample {
 	}
 	x := make([]float64, n*dim)
 	for i := range x {
-		// Two clouds that overlap, neither of them centred.
+		// Two clouds that overlap, neither of them centered.
 		x[i] = r.NormFloat64() + .5 + .7*float64(side)
 	}
 	// Only class-conditional distances read the labels.

@@ -69,7 +69,7 @@ func methods() []dlfd.Unlearner {
 // model as it was.
 const divergedStop = "diverged"
 
-// outcome is one model of one seed and its judgement.
+// outcome is one model of one seed and its judgment.
 type outcome struct {
 	Method string        `json:"method"`
 	Audit  *dlfd.Audited `json:"audit"`

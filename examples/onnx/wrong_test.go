@@ -120,7 +120,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestFewImages has sets that are too few for one judgement or the other: a
+// TestFewImages has sets that are too few for one judgment or the other: a
 // sentence says so, and the run goes on.
 func TestFewImages(t *testing.T) {
 	dir, model := trained(t)

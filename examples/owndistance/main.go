@@ -48,7 +48,7 @@ func mean(s distance.Sample, k int) (sum float64) {
 	return sum / float64(s.N)
 }
 
-// clouds returns n points around three centres, one a class.
+// clouds returns n points around three centers, one a class.
 func clouds(seed uint64, n int) *dataset.Set {
 	r := rand.New(rand.NewPCG(seed, 0))
 	s := dataset.Samples{X: feature.NewTensor(n, 4), Labels: make([]int, n)}

@@ -198,7 +198,7 @@ func axisOf(shape []int, r, i int) int {
 	return shape[i]
 }
 
-// stride returns the distance of neighbours along every axis.
+// stride returns the distance of neighbors along every axis.
 func stride(shape []int) []int {
 	s, step := make([]int, len(shape)), 1
 	for i := len(shape) - 1; i >= 0; i-- {

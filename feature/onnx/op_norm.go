@@ -20,7 +20,7 @@ func buildBatchNorm(b *builder, n *node) ([]value, error) {
 		return nil, err
 	}
 	if len(d.view) < 2 || b.f.opset < 9 && n.int("spatial", 1) == 0 {
-		return nil, fmt.Errorf("%w: normalisation of every element of %v by itself", ErrUnsupported, d.view)
+		return nil, fmt.Errorf("%w: normalization of every element of %v by itself", ErrUnsupported, d.view)
 	}
 	momentum := n.float("momentum", float64(float32(.9)))
 	in := []graph.Value{d.v}
@@ -52,7 +52,7 @@ func buildBatchNorm(b *builder, n *node) ([]value, error) {
 	return result(b.apply(n, op, d.view, 0, in...))
 }
 
-// standardized normalises groups of elements: the sample is seen as the given
+// standardized normalizes groups of elements: the sample is seen as the given
 // number of rows.
 func (b *builder) standardized(n *node, d dyn, rows int) (dyn, error) {
 	v, err := b.as(d.v, []int{rows, sizeOf(d.view) / rows})

@@ -92,7 +92,7 @@ func TestPoolingGradients(t *testing.T) {
 	lawful(t, "global max", 13, []int64{2, 3, 4}, opOf("GlobalMaxPool", "y", x))
 }
 
-func TestNormalisationGradients(t *testing.T) {
+func TestNormalizationGradients(t *testing.T) {
 	lawful(t, "layer", 17, []int64{3, 8}, random("s", 8), random("b", 8), opOf("LayerNormalization", "y", []string{"x", "s", "b"}))
 	lawful(t, "layer over two axes", 17, []int64{3, 8}, random("s", 3, 8), opOf("LayerNormalization", "y", []string{"x", "s"}, intAttr("axis", 1)))
 	lawful(t, "instance", 13, []int64{3, 4, 5}, random("s", 3), random("b", 3), opOf("InstanceNormalization", "y", []string{"x", "s", "b"}))

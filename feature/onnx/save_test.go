@@ -194,7 +194,7 @@ func TestHalves(t *testing.T) {
 			t.Fatalf("bfloat16 %#x is %v is %#x", h, brain, got)
 		}
 	}
-	for h := uint16(0); h < 0x7bff; h += 7 { // between two neighbours
+	for h := uint16(0); h < 0x7bff; h += 7 { // between two neighbors
 		a, b := fromHalf(h), fromHalf(h+1)
 		mid := (a + b) / 2
 		if got := toHalf(mid); got != h+h&1 {

@@ -13,7 +13,7 @@ import (
 var raced bool
 
 // TestStepAllocatesNothing covers a whole training step: passes, loss, check,
-// optimiser.
+// optimizer.
 func TestStepAllocatesNothing(t *testing.T) {
 	if raced {
 		t.Skip("the race detector allocates")

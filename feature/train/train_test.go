@@ -14,7 +14,7 @@ import (
 	"github.com/dlfd-go/unlearn/feature/train"
 )
 
-// scalar is a model with one parameter, for which optimisers can be followed
+// scalar is a model with one parameter, for which optimizers can be followed
 // by hand.
 type scalar struct {
 	*featuretest.MLP
