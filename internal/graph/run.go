@@ -141,11 +141,17 @@ func (r *Run) packAll() {
 		return
 	}
 	par.Each(len(r.prog.packers), r.packFunc)
+	if r.ctx.Err() != nil {
+		m = packing{} // some Packers may have been passed over: what is there serves no later run
+	}
 	r.memory.packing = m
 }
 
-// pack runs one Packer.
+// pack runs one Packer, unless the context is done.
 func (r *Run) pack(worker, i int) {
+	if r.ctx.Err() != nil {
+		return // segments finds it again
+	}
 	b := &r.prog.nodes[r.prog.packers[i]]
 	b.op.(Packer).Pack(r.call(&r.workers[worker], b, 0, 0, r.prog.req.Batch), b.want)
 }
@@ -217,16 +223,23 @@ func (r *Run) barrier(ph phase) {
 	}
 }
 
-// item runs one piece of a WideVJP.
+// item runs one piece of a WideVJP. The pieces of one large weight take long
+// together, so each looks at the context.
 func (r *Run) item(worker, item int) {
+	if r.ctx.Err() != nil {
+		return // segments finds it again
+	}
 	w, b := &r.workers[worker], &r.prog.nodes[r.wide]
 	c := r.call(w, b, 0, 0, r.prog.req.Batch)
 	r.bindGrads(w, b, b.dwide, 0, 0, r.prog.req.Batch)
 	b.op.(WideOp).WideVJP(c, item)
 }
 
-// piece runs one piece of a splitter's Forward.
+// piece runs one piece of a splitter's Forward, unless the context is done.
 func (r *Run) piece(worker, item int) {
+	if r.ctx.Err() != nil {
+		return // segments finds it again
+	}
 	w, b := &r.workers[worker], &r.prog.nodes[r.wide]
 	b.op.(splitter).forwardPiece(r.call(w, b, 0, 0, r.prog.req.Batch), item)
 }

@@ -388,3 +388,39 @@ func TestRunningStatistics(t *testing.T) {
 		}
 	}
 }
+
+// quitter is a Gemm whose weight gradient falls into many pieces, the first of
+// which cancels the context.
+type quitter struct {
+	Gemm
+	cancel context.CancelFunc
+	ran    *atomic.Int64
+}
+
+const quitterPieces = 1000
+
+func (q quitter) WideItems(any, []Arg) int { return quitterPieces }
+
+func (q quitter) WideVJP(*Call, int) {
+	q.ran.Add(1)
+	q.cancel()
+}
+
+// The pieces of one large gradient look at the context: only those that were
+// running when it was canceled are finished.
+func TestCancellationBetweenPieces(t *testing.T) {
+	n := newNet(t, 1, 4)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	q := quitter{cancel: cancel, ran: new(atomic.Int64)}
+	n.apply(q, n.g.Input(), n.param(4, 4))
+	dp := [][]float32{make([]float32, 16)}
+	err := n.pass(ctx, Request{Batch: 3, Taps: []Value{n.out}, Grad: true, Params: []bool{true}},
+		Inputs{X: uniform(n.src, 12), Params: n.params, DP: dp})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v, want %v", err, context.Canceled)
+	}
+	if ran := q.ran.Load(); ran == 0 || ran > int64(runtime.GOMAXPROCS(0)) {
+		t.Errorf("%d of %d pieces ran after the context was canceled", ran, quitterPieces)
+	}
+}

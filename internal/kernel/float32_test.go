@@ -272,13 +272,13 @@ func BenchmarkFloat32(b *testing.B) {
 }
 
 func TestForcePlain(t *testing.T) {
-	had := HasAssembly()
+	had := useAsm
 	restore := forcePlain()
-	if HasAssembly() {
+	if useAsm {
 		t.Error("assembly still in use")
 	}
 	restore()
-	if HasAssembly() != had {
+	if useAsm != had {
 		t.Error("not restored")
 	}
 }
