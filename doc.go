@@ -7,14 +7,16 @@
 //   - feature says what a model and a dataset must offer; feature/nn has
 //     networks that offer it, feature/onnx reads and writes them, feature/train
 //     fits them, feature/dataset reads images, and feature/featuretest checks a
-//     model of your own.
+//     model or a dataset of your own.
 //   - distance measures how far apart two samples are, with gradients;
 //     distance/distancetest checks a distance of your own.
 //   - synth perturbs samples along input gradients.
-//   - dlfd has the interface Unlearner and the method DLFD; dlfd/baseline has
-//     the methods it is compared with, dlfd/dlfdtest checks one of your own.
+//   - dlfd has the interface Unlearner, the recommended method Align, the
+//     published method DLFD and the audit; dlfd/baseline has methods to compare
+//     with, dlfd/released the code that was released with the paper, and
+//     dlfd/dlfdtest checks a method of your own.
 //   - metrics judges the result: utility, membership attacks, scores.
 //
-// The method is Distribution-Level Feature Distancing (Choi & Na, AAAI 2025,
-// arXiv 2409.14747).
+// The published method is Distribution-Level Feature Distancing (Choi & Na, AAAI
+// 2025, arXiv 2409.14747).
 package unlearn
