@@ -13,12 +13,12 @@ var fullCoverage = flag.Bool("coverage", false, "measure the coverage of interva
 
 // shape is how many members and non-members each class has.
 type shape struct {
-	name            string
-	classes         int
-	member, non     int
-	growM, growN    int // more of each with the number of the class
-	easy            bool
-	heavy, discrete bool
+	name         string
+	classes      int
+	member, non  int
+	growM, growN int // more of each with the number of the class
+	easy         bool
+	discrete     bool
 }
 
 var shapes = []shape{

@@ -22,12 +22,7 @@ func init() {
 		"Sub": arithmetic(func(t, u term, _ bool) (term, error) { return t.add(u.neg()), nil }),
 		"Mul": arithmetic(func(t, u term, _ bool) (term, error) { return t.mul(u) }),
 		"Div": arithmetic(func(t, u term, whole bool) (term, error) { return t.div(u, whole) }),
-		"Pow": arithmetic(func(t, u term, _ bool) (term, error) {
-			if u == (term{c: 1}) {
-				return t, nil
-			}
-			return fixed(t, u, math.Pow)
-		}),
+		"Pow": arithmetic(power),
 		"Min": arithmetic(func(t, u term, _ bool) (term, error) { return pick(t, u, -1) }),
 		"Max": arithmetic(func(t, u term, _ bool) (term, error) { return pick(t, u, 1) }),
 		"Mod": foldMod,
@@ -60,6 +55,15 @@ func init() {
 	for name, holds := range relations {
 		folds[name] = comparison(holds)
 	}
+}
+
+// power returns t to the power of u. A term that depends on the batch size has the
+// first power alone.
+func power(t, u term, _ bool) (term, error) {
+	if u == (term{c: 1}) {
+		return t, nil
+	}
+	return fixed(t, u, math.Pow)
 }
 
 // relations are comparisons of terms, and logic on truths. They are errors where the

@@ -68,7 +68,7 @@ func start(o train.Optimizer) (*run, error) {
 	m := featuretest.NewMLP(3, 4, 2, 1)
 	state, err := o.Start(m.Spec())
 	if err == nil && state == nil {
-		err = errors.New("Start returned neither a state nor an error")
+		err = errors.New("neither a state nor an error came from Start")
 	}
 	return &run{m, state}, err
 }
