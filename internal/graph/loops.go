@@ -64,7 +64,7 @@ func reluVJP(fresh bool, dst, dy, y []float32) {
 // normVJP adds a·dy + b·(x − mean) + shift to dst, which may be dy.
 func normVJP(fresh bool, dst, dy, x []float32, mean, a, b, shift float32) {
 	if fresh {
-		kernel.NormaliseGrad(dst, dy, x, mean, a, b, shift)
+		kernel.NormalizeGrad(dst, dy, x, mean, a, b, shift)
 		return
 	}
 	dy, x = dy[:len(dst)], x[:len(dst)]

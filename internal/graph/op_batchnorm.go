@@ -7,7 +7,7 @@ import (
 	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
-// BatchNorm normalises every channel (axis 0 of a sample) and applies a scale
+// BatchNorm normalizes every channel (axis 0 of a sample) and applies a scale
 // and a shift: (x − mean)/√(var + Epsilon)·scale + shift. Inputs: x, and the
 // parameters scale, shift, running mean, running variance.
 //
@@ -58,7 +58,7 @@ func planes(c *Call, f func(ch, lo, hi int)) {
 	}
 }
 
-// norm returns how channel ch is normalised: (x − mean)·scale + shift.
+// norm returns how channel ch is normalized: (x − mean)·scale + shift.
 func (op BatchNorm) norm(c *Call, ch int) (mean, scale, shift float64) {
 	mean, inv := op.stats(c, ch)
 	return mean, float64(c.In[1][ch]) * inv, float64(c.In[2][ch])
@@ -77,7 +77,7 @@ func (op BatchNorm) stats(c *Call, ch int) (mean, inv float64) {
 func (op BatchNorm) Forward(c *Call) {
 	planes(c, func(ch, lo, hi int) {
 		mean, scale, shift := op.norm(c, ch)
-		kernel.Normalise(c.Out[lo:hi], c.In[0][lo:hi], float32(mean), float32(scale), float32(shift))
+		kernel.Normalize(c.Out[lo:hi], c.In[0][lo:hi], float32(mean), float32(scale), float32(shift))
 	})
 }
 
@@ -106,7 +106,7 @@ func (op BatchNorm) evalParams(c *Call, ch, lo, hi int, mean, inv float64) {
 	if c.DIn[1] == nil && c.DIn[4] == nil {
 		s = kernel.Sum32(dy)
 	} else {
-		s, d = kernel.NormaliseSums(dy, c.In[0][lo:hi])
+		s, d = kernel.NormalizeSums(dy, c.In[0][lo:hi])
 		d -= mean * s
 	}
 	scale := float64(c.In[1][ch])
@@ -167,7 +167,7 @@ func total(parts []float64, channels, ch int) (a, b float64) {
 func (op BatchNorm) ReduceVJP(c *Call, part []float64) {
 	channels := c.OutShape[0]
 	planes(c, func(ch, lo, hi int) {
-		s, d := kernel.NormaliseSums(c.DOut[lo:hi], c.In[0][lo:hi])
+		s, d := kernel.NormalizeSums(c.DOut[lo:hi], c.In[0][lo:hi])
 		part[ch] += s
 		part[channels+ch] += d - c.State[ch]*s
 	})

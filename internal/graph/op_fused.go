@@ -161,7 +161,7 @@ func (op normReLU) Reads(want []bool, train bool) ([]bool, bool) {
 func (op normReLU) Forward(c *Call) {
 	planes(c, func(ch, lo, hi int) {
 		mean, scale, shift := op.norm(c, ch)
-		kernel.NormaliseReLU(c.Out[lo:hi], c.In[0][lo:hi], float32(mean), float32(scale), float32(shift))
+		kernel.NormalizeReLU(c.Out[lo:hi], c.In[0][lo:hi], float32(mean), float32(scale), float32(shift))
 	})
 }
 
@@ -169,7 +169,7 @@ func (op normReLU) Forward(c *Call) {
 func (op normReLU) ReduceVJP(c *Call, part []float64) {
 	channels := c.OutShape[0]
 	planes(c, func(ch, lo, hi int) {
-		s, d := kernel.NormaliseSumsReLU(c.DOut[lo:hi], c.In[0][lo:hi], c.Out[lo:hi])
+		s, d := kernel.NormalizeSumsReLU(c.DOut[lo:hi], c.In[0][lo:hi], c.Out[lo:hi])
 		part[ch] += s
 		part[channels+ch] += d - c.State[ch]*s
 	})
@@ -184,7 +184,7 @@ func (op normReLU) VJP(c *Call) {
 	}
 	planes(c, func(ch, lo, hi int) {
 		mean, a, b, shift := op.slopes(c, ch)
-		kernel.NormaliseGradReLU(c.DIn[0][lo:hi], c.DOut[lo:hi], c.In[0][lo:hi], c.Out[lo:hi], mean, a, b, shift)
+		kernel.NormalizeGradReLU(c.DIn[0][lo:hi], c.DOut[lo:hi], c.In[0][lo:hi], c.Out[lo:hi], mean, a, b, shift)
 	})
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // LRN divides every element by (Bias + Alpha/Size·Σ x²)^Beta, where the sum is over
-// Size channels around it: local response normalisation (Krizhevsky, Sutskever,
+// Size channels around it: local response normalization (Krizhevsky, Sutskever,
 // Hinton, NIPS 2012, section 3.3) with ONNX's constants.
 type LRN struct {
 	Size              int

@@ -9,7 +9,7 @@ import (
 
 // Standardize subtracts from every row (the last axis) its mean and divides by
 // √(variance + Epsilon), with the biased variance: the core of layer, instance
-// and group normalisation.
+// and group normalization.
 type Standardize struct {
 	elementwise
 	Epsilon float64
@@ -45,7 +45,7 @@ func (op Standardize) Forward(c *Call) {
 	n := c.OutShape[len(c.OutShape)-1]
 	for lo := 0; lo < len(c.Out); lo += n {
 		mean, inv := op.stats(c.In[0][lo : lo+n])
-		kernel.Normalise(c.Out[lo:lo+n], c.In[0][lo:lo+n], float32(mean), float32(inv), 0)
+		kernel.Normalize(c.Out[lo:lo+n], c.In[0][lo:lo+n], float32(mean), float32(inv), 0)
 	}
 }
 

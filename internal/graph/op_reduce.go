@@ -54,7 +54,7 @@ func NewReduce(kind ReduceKind, shape, axes []int) (Reduce, error) {
 	return op, nil
 }
 
-// strides returns the distance of neighbours along every axis.
+// strides returns the distance of neighbors along every axis.
 func strides(shape []int) []int {
 	s := make([]int, len(shape))
 	step := 1

@@ -8,7 +8,7 @@ import (
 )
 
 // Take copies elements of one sample by a fixed table: slicing, padding,
-// transposing, tiling, repeating and nearest-neighbour resizing are all of this
+// transposing, tiling, repeating and nearest-neighbor resizing are all of this
 // kind. The input may be a parameter, which then counts as equal for every
 // sample. Made by NewTake.
 type Take struct {

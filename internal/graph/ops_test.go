@@ -124,7 +124,7 @@ func TestBatchNorm(t *testing.T) {
 		for _, batch := range []int{1, 2, 5, 6, 20, 21} {
 			for _, shape := range [][]int{{3, 4, 5}, {2, 7}, {4}} {
 				if train && batch < 5 && len(shape) == 1 {
-					continue // two rows normalise to ±1: a derivative near 0
+					continue // two rows normalize to ±1: a derivative near 0
 				}
 				n := newNet(t, uint64(batch), shape...)
 				c := shape[0]

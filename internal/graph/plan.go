@@ -161,7 +161,7 @@ func (p *program) cutFor(size, positions int) cut {
 		lane = min(n, max(lane, group))
 		return cut{lane, min(group, lane)}
 	}
-	few := maxSub // halved, so that neighbouring layers agree
+	few := maxSub // halved, so that neighboring layers agree
 	for few > 1 && few/2*positions >= fewColumns {
 		few /= 2
 	}

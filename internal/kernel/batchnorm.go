@@ -2,7 +2,7 @@ package kernel
 
 import "unsafe"
 
-// Batch normalisation of a channel is y = a·(x−mean) + b with a = γ/√(var+ε)
+// Batch normalization of a channel is y = a·(x−mean) + b with a = γ/√(var+ε)
 // and b = β over the planes of that channel in every sample. Statistics are
 // sums over planes, so the caller adds up one plane after the other:
 //
@@ -28,12 +28,12 @@ func Moments(x []float32) (sum, squares float64) {
 	return sum, squares
 }
 
-// Normalise stores a·(x−mean) + b in dst, which has at least len(x) elements
+// Normalize stores a·(x−mean) + b in dst, which has at least len(x) elements
 // and may be x.
-func Normalise(dst, x []float32, mean, a, b float32) {
+func Normalize(dst, x []float32, mean, a, b float32) {
 	dst = dst[:len(x)]
 	if useAsm {
-		normaliseF32(len(x), mean, a, b, unsafe.SliceData(x), unsafe.SliceData(dst))
+		normalizeF32(len(x), mean, a, b, unsafe.SliceData(x), unsafe.SliceData(dst))
 		return
 	}
 	for i, v := range x {
@@ -41,11 +41,11 @@ func Normalise(dst, x []float32, mean, a, b float32) {
 	}
 }
 
-// NormaliseReLU is Normalise followed by ReLU.
-func NormaliseReLU(dst, x []float32, mean, a, b float32) {
+// NormalizeReLU is Normalize followed by ReLU.
+func NormalizeReLU(dst, x []float32, mean, a, b float32) {
 	dst = dst[:len(x)]
 	if useAsm {
-		normaliseReLUF32(len(x), mean, a, b, unsafe.SliceData(x), unsafe.SliceData(dst))
+		normalizeReLUF32(len(x), mean, a, b, unsafe.SliceData(x), unsafe.SliceData(dst))
 		return
 	}
 	for i, v := range x {
@@ -54,7 +54,7 @@ func NormaliseReLU(dst, x []float32, mean, a, b float32) {
 }
 
 // ScaleShift stores a·x + b in dst, which has at least len(x) elements and may
-// be x: batch normalisation with mean folded into b, or a bias.
+// be x: batch normalization with mean folded into b, or a bias.
 func ScaleShift(dst, x []float32, a, b float32) {
 	dst = dst[:len(x)]
 	if useAsm {
@@ -78,9 +78,9 @@ func ScaleShiftReLU(dst, x []float32, a, b float32) {
 	}
 }
 
-// NormaliseSums returns Σdy and Σdy·x in float64: the sums of dβ and dγ. x has
+// NormalizeSums returns Σdy and Σdy·x in float64: the sums of dβ and dγ. x has
 // at least len(dy) elements.
-func NormaliseSums(dy, x []float32) (sum, dot float64) {
+func NormalizeSums(dy, x []float32) (sum, dot float64) {
 	x = x[:len(dy)]
 	if useAsm {
 		return sumDotWideF32(len(dy), unsafe.SliceData(dy), unsafe.SliceData(x))
@@ -92,8 +92,8 @@ func NormaliseSums(dy, x []float32) (sum, dot float64) {
 	return sum, dot
 }
 
-// NormaliseSumsReLU is NormaliseSums behind a ReLU whose output is y.
-func NormaliseSumsReLU(dy, x, y []float32) (sum, dot float64) {
+// NormalizeSumsReLU is NormalizeSums behind a ReLU whose output is y.
+func NormalizeSumsReLU(dy, x, y []float32) (sum, dot float64) {
 	x, y = x[:len(dy)], y[:len(dy)]
 	if useAsm {
 		return sumDotReLUWideF32(len(dy), unsafe.SliceData(dy), unsafe.SliceData(x), unsafe.SliceData(y))
@@ -106,13 +106,13 @@ func NormaliseSumsReLU(dy, x, y []float32) (sum, dot float64) {
 	return sum, dot
 }
 
-// NormaliseGrad stores a·dy + b·(x−mean) + c in dx: the gradient by x with
+// NormalizeGrad stores a·dy + b·(x−mean) + c in dx: the gradient by x with
 // a = γ/σ, b = −γ·dγ/(n·σ²) and c = −a·dβ/n. x and dx have at least len(dy)
 // elements; dx may be dy or x.
-func NormaliseGrad(dx, dy, x []float32, mean, a, b, c float32) {
+func NormalizeGrad(dx, dy, x []float32, mean, a, b, c float32) {
 	dx, x = dx[:len(dy)], x[:len(dy)]
 	if useAsm {
-		normaliseGradF32(len(dy), mean, a, b, c, unsafe.SliceData(dy), unsafe.SliceData(x), unsafe.SliceData(dx))
+		normalizeGradF32(len(dy), mean, a, b, c, unsafe.SliceData(dy), unsafe.SliceData(x), unsafe.SliceData(dx))
 		return
 	}
 	for i, v := range dy {
@@ -120,11 +120,11 @@ func NormaliseGrad(dx, dy, x []float32, mean, a, b, c float32) {
 	}
 }
 
-// NormaliseGradReLU is NormaliseGrad behind a ReLU whose output is y.
-func NormaliseGradReLU(dx, dy, x, y []float32, mean, a, b, c float32) {
+// NormalizeGradReLU is NormalizeGrad behind a ReLU whose output is y.
+func NormalizeGradReLU(dx, dy, x, y []float32, mean, a, b, c float32) {
 	dx, x, y = dx[:len(dy)], x[:len(dy)], y[:len(dy)]
 	if useAsm {
-		normaliseGradReLUF32(len(dy), mean, a, b, c, unsafe.SliceData(dy), unsafe.SliceData(x), unsafe.SliceData(y), unsafe.SliceData(dx))
+		normalizeGradReLUF32(len(dy), mean, a, b, c, unsafe.SliceData(dy), unsafe.SliceData(x), unsafe.SliceData(y), unsafe.SliceData(dx))
 		return
 	}
 	for i, v := range dy {

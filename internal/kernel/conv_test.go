@@ -255,30 +255,6 @@ func TestConvAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Im2col is a gather with the naive indices, and Col2im its adjoint.
-func TestIm2col(t *testing.T) {
-	r := rand.New(rand.NewPCG(27, 28))
-	for range 200 {
-		g := randomWindow(r)
-		c := &Conv{Window: g, Out: 1, Groups: 1}
-		positions := g.OutHeight() * g.OutWidth()
-		src := floats(r, g.Channels*g.Height*g.Width)
-		want, got := make([]float32, g.Taps()*positions), floats(r, g.Taps()*positions)
-		naiveConv(c, 1, func(iy, iw, ix int) { want[iw*positions+iy] = src[ix] })
-		Im2col(got, src, &g)
-		for i, v := range want {
-			if got[i] != v {
-				t.Fatalf("%+v: element %d is %v, want %v", g, i, got[i], v)
-			}
-		}
-		cot, back := floats(r, len(got)), make([]float32, len(src))
-		Col2im(back, cot, &g)
-		if a, b := Dot32(got, cot), Dot32(src, back); !near(a, b, 1e-5) {
-			t.Fatalf("%+v: ⟨Ax,y⟩ = %v, ⟨x,Aᵀy⟩ = %v", g, a, b)
-		}
-	}
-}
-
 func BenchmarkConv(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, s := range []struct{ in, out, size, kernel, stride, samples int }{

@@ -10,10 +10,10 @@
 //
 //   - products: Sgemm, Dgemm, Dgemv
 //   - float64: Exp, LogSumExp, LogSumExpDiff, Dot, Sum, SqDist, Axpy, Scale, Mul, Add
-//   - convolution: Conv, Depthwise, Im2col, Col2im, over a Window
+//   - convolution: Conv, Depthwise, over a Window
 //   - layers: ReLU, Sigmoid, SiLU, GELU, Tanh and their gradients, Erf, Softmax, batch
-//     normalisation (see batchnorm.go), MaxPool, AvgPool
-//   - optimisers: SGDStep, AdamStep
+//     normalization (see batchnorm.go), MaxPool
+//   - optimizers: SGDStep, AdamStep
 //
 // # Assembly
 //

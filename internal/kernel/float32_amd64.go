@@ -49,30 +49,30 @@ func expShiftedF32(n int, top float32, x *float32, dst *float32)
 //go:noescape
 func scaleShiftF32(n int, a float32, b float32, x *float32, dst *float32)
 
-// normaliseF32 stores a·(x−mean) + b in dst.
+// normalizeF32 stores a·(x−mean) + b in dst.
 //
 //go:noescape
-func normaliseF32(n int, mean float32, a float32, b float32, x *float32, dst *float32)
+func normalizeF32(n int, mean float32, a float32, b float32, x *float32, dst *float32)
 
 // scaleShiftReLUF32 stores a·x + b, or 0 where that is below 0, in dst.
 //
 //go:noescape
 func scaleShiftReLUF32(n int, a float32, b float32, x *float32, dst *float32)
 
-// normaliseReLUF32 stores a·(x−mean) + b, or 0 where that is below 0, in dst.
+// normalizeReLUF32 stores a·(x−mean) + b, or 0 where that is below 0, in dst.
 //
 //go:noescape
-func normaliseReLUF32(n int, mean float32, a float32, b float32, x *float32, dst *float32)
+func normalizeReLUF32(n int, mean float32, a float32, b float32, x *float32, dst *float32)
 
-// normaliseGradF32 stores a·dy + b·(x−mean) + c in dx.
+// normalizeGradF32 stores a·dy + b·(x−mean) + c in dx.
 //
 //go:noescape
-func normaliseGradF32(n int, mean float32, a float32, b float32, c float32, dy *float32, x *float32, dx *float32)
+func normalizeGradF32(n int, mean float32, a float32, b float32, c float32, dy *float32, x *float32, dx *float32)
 
-// normaliseGradReLUF32 is normaliseGrad with dy taken as 0 where y ≤ 0.
+// normalizeGradReLUF32 is normalizeGrad with dy taken as 0 where y ≤ 0.
 //
 //go:noescape
-func normaliseGradReLUF32(n int, mean float32, a float32, b float32, c float32, dy *float32, x *float32, y *float32, dx *float32)
+func normalizeGradReLUF32(n int, mean float32, a float32, b float32, c float32, dy *float32, x *float32, y *float32, dx *float32)
 
 // axpbyF32 stores a·x + b·y in y.
 //

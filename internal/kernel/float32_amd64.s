@@ -1189,9 +1189,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func normaliseF32(n int, mean float32, a float32, b float32, x *float32, dst *float32)
+// func normalizeF32(n int, mean float32, a float32, b float32, x *float32, dst *float32)
 // Requires: AVX, FMA3
-TEXT ·normaliseF32(SB), NOSPLIT, $0-40
+TEXT ·normalizeF32(SB), NOSPLIT, $0-40
 	VBROADCASTSS mean+8(FP), Y0
 	VBROADCASTSS a+12(FP), Y1
 	VBROADCASTSS b+16(FP), Y2
@@ -1316,9 +1316,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func normaliseReLUF32(n int, mean float32, a float32, b float32, x *float32, dst *float32)
+// func normalizeReLUF32(n int, mean float32, a float32, b float32, x *float32, dst *float32)
 // Requires: AVX, FMA3
-TEXT ·normaliseReLUF32(SB), NOSPLIT, $0-40
+TEXT ·normalizeReLUF32(SB), NOSPLIT, $0-40
 	VBROADCASTSS mean+8(FP), Y0
 	VBROADCASTSS a+12(FP), Y1
 	VBROADCASTSS b+16(FP), Y2
@@ -1389,9 +1389,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func normaliseGradF32(n int, mean float32, a float32, b float32, c float32, dy *float32, x *float32, dx *float32)
+// func normalizeGradF32(n int, mean float32, a float32, b float32, c float32, dy *float32, x *float32, dx *float32)
 // Requires: AVX, FMA3
-TEXT ·normaliseGradF32(SB), NOSPLIT, $0-48
+TEXT ·normalizeGradF32(SB), NOSPLIT, $0-48
 	VBROADCASTSS mean+8(FP), Y0
 	VBROADCASTSS a+12(FP), Y1
 	VBROADCASTSS b+16(FP), Y2
@@ -1454,9 +1454,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func normaliseGradReLUF32(n int, mean float32, a float32, b float32, c float32, dy *float32, x *float32, y *float32, dx *float32)
+// func normalizeGradReLUF32(n int, mean float32, a float32, b float32, c float32, dy *float32, x *float32, y *float32, dx *float32)
 // Requires: AVX, FMA3
-TEXT ·normaliseGradReLUF32(SB), NOSPLIT, $0-56
+TEXT ·normalizeGradReLUF32(SB), NOSPLIT, $0-56
 	VBROADCASTSS mean+8(FP), Y0
 	VBROADCASTSS a+12(FP), Y1
 	VBROADCASTSS b+16(FP), Y2

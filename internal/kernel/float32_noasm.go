@@ -16,13 +16,13 @@ func expShiftedF32(n int, top float32, x, dst *float32) { panic(noAssembly) }
 
 func momentsWideF32(n int, x *float32) (r0, r1 float64) { panic(noAssembly) }
 
-func normaliseF32(n int, mean, a, b float32, x, dst *float32) { panic(noAssembly) }
+func normalizeF32(n int, mean, a, b float32, x, dst *float32) { panic(noAssembly) }
 
-func normaliseGradF32(n int, mean, a, b, c float32, dy, x, dx *float32) { panic(noAssembly) }
+func normalizeGradF32(n int, mean, a, b, c float32, dy, x, dx *float32) { panic(noAssembly) }
 
-func normaliseGradReLUF32(n int, mean, a, b, c float32, dy, x, y, dx *float32) { panic(noAssembly) }
+func normalizeGradReLUF32(n int, mean, a, b, c float32, dy, x, y, dx *float32) { panic(noAssembly) }
 
-func normaliseReLUF32(n int, mean, a, b float32, x, dst *float32) { panic(noAssembly) }
+func normalizeReLUF32(n int, mean, a, b float32, x, dst *float32) { panic(noAssembly) }
 
 func reluF32(n int, x, dst *float32) { panic(noAssembly) }
 

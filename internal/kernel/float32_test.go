@@ -33,11 +33,11 @@ func TestFloat32Vectors(t *testing.T) {
 			{"GELUGrad", GELUGrad, each(func(_, x, y float32) float32 { return float32(float64(x) * geluSlopeWant(float64(y))) }), 2 * tol32},
 			{"ScaleShift", func(dst, x, _ []float32) { ScaleShift(dst, x, 2, -0.5) }, each(func(_, x, _ float32) float32 { return 2*x - 0.5 }), tol32},
 			{"ScaleShiftReLU", func(dst, x, _ []float32) { ScaleShiftReLU(dst, x, 2, -0.5) }, each(func(_, x, _ float32) float32 { return max(0, 2*x-0.5) }), tol32},
-			{"Normalise", func(dst, x, _ []float32) { Normalise(dst, x, 0.3, 2, -0.5) }, each(func(_, x, _ float32) float32 { return 2*(x-0.3) - 0.5 }), tol32},
-			{"NormaliseReLU", func(dst, x, _ []float32) { NormaliseReLU(dst, x, 0.3, 2, -0.5) }, each(func(_, x, _ float32) float32 { return max(0, 2*(x-0.3)-0.5) }), tol32},
-			{"NormaliseGrad", func(dst, x, y []float32) { NormaliseGrad(dst, x, y, 0.3, 2, -0.5, 0.1) },
+			{"Normalize", func(dst, x, _ []float32) { Normalize(dst, x, 0.3, 2, -0.5) }, each(func(_, x, _ float32) float32 { return 2*(x-0.3) - 0.5 }), tol32},
+			{"NormalizeReLU", func(dst, x, _ []float32) { NormalizeReLU(dst, x, 0.3, 2, -0.5) }, each(func(_, x, _ float32) float32 { return max(0, 2*(x-0.3)-0.5) }), tol32},
+			{"NormalizeGrad", func(dst, x, y []float32) { NormalizeGrad(dst, x, y, 0.3, 2, -0.5, 0.1) },
 				each(func(_, x, y float32) float32 { return 2*x - 0.5*(y-0.3) + 0.1 }), tol32},
-			{"NormaliseGradReLU", func(dst, x, y []float32) { NormaliseGradReLU(dst, x, y, dst, 0.3, 2, -0.5, 0.1) },
+			{"NormalizeGradReLU", func(dst, x, y []float32) { NormalizeGradReLU(dst, x, y, dst, 0.3, 2, -0.5, 0.1) },
 				each(func(d, x, y float32) float32 { return 2*passed(x, d) - 0.5*(y-0.3) + 0.1 }), tol32},
 			{"Softmax", func(dst, x, _ []float32) { Softmax(dst, x) }, softmaxWant, tol32},
 			{"SGDStep", func(dst, x, y []float32) { SGDStep(dst, x, y, 0.1, 0.9, 0.01) }, sgdWant(0.1, 0.9, 0.01), tol32},
@@ -89,8 +89,8 @@ func TestFloat32Sums(t *testing.T) {
 				sx, sxx, sxy, mx, mxy = sx+u, sxx+u*u, sxy+u*v, mx+w, mxy+w*v
 			}
 			sum, squares := Moments(x)
-			s1, d1 := NormaliseSums(x, y)
-			s2, d2 := NormaliseSumsReLU(x, y, z)
+			s1, d1 := NormalizeSums(x, y)
+			s2, d2 := NormalizeSumsReLU(x, y, z)
 			got := []float64{Sum32(x), Dot32(x, y), sum, squares, s1, d1, s2, d2}
 			for i, want := range []float64{sx, sxy, sx, sxx, sx, sxy, mx, mxy} {
 				if !near(got[i], want, 1e-12) {
@@ -256,8 +256,8 @@ func BenchmarkFloat32(b *testing.B) {
 		{"Exp32", func() { Exp32(y, x) }}, {"Sigmoid", func() { Sigmoid(y, x) }}, {"SiLU", func() { SiLU(y, x) }}, {"SiLUGrad", func() { SiLUGrad(y, x, z) }},
 		{"Erf", func() { Erf(y, x) }}, {"GELU", func() { GELU(y, x) }}, {"GELUGrad", func() { GELUGrad(y, z, x) }},
 		{"Tanh", func() { Tanh(y, x) }}, {"TanhGrad", func() { TanhGrad(y, z, x) }},
-		{"Softmax", func() { Softmax(y, x) }}, {"Moments", func() { Moments(x) }}, {"Normalise", func() { Normalise(y, x, 0, 1, 2) }},
-		{"NormaliseSumsReLU", func() { NormaliseSumsReLU(x, y, z) }}, {"NormaliseGradReLU", func() { NormaliseGradReLU(y, x, x, z, 0, 1, 2, 3) }},
+		{"Softmax", func() { Softmax(y, x) }}, {"Moments", func() { Moments(x) }}, {"Normalize", func() { Normalize(y, x, 0, 1, 2) }},
+		{"NormalizeSumsReLU", func() { NormalizeSumsReLU(x, y, z) }}, {"NormalizeGradReLU", func() { NormalizeGradReLU(y, x, x, z, 0, 1, 2, 3) }},
 		{"SGDStep", func() { SGDStep(y, z, x, 0.1, 0.9, 0) }}, {"AdamStep", func() { AdamStep(y, z, z, x, Adam{LR: 1e-9, Beta1: .9, Beta2: .99, Eps: 1, Step: 3}) }},
 		{"Sum32", func() { Sum32(x) }}, {"Dot32", func() { Dot32(x, y) }}, {"Axpy32", func() { Axpy32(1, x, y) }},
 		{"Axpby32", func() { Axpby32(.1, x, .1, y) }}, {"Add32", func() { Add32(y, x, z) }}, {"Mul32", func() { Mul32(y, x, z) }},

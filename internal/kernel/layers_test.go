@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// bnPlain is batch normalisation with ReLU, in float64.
+// bnPlain is batch normalization with ReLU, in float64.
 func bnPlain(x []float64, gamma, beta, eps float64) []float64 {
 	var mean, variance float64
 	for _, v := range x {
@@ -25,7 +25,7 @@ func bnPlain(x []float64, gamma, beta, eps float64) []float64 {
 }
 
 // The formulas of batchnorm.go, put together, give the gradients of finite
-// differences through statistics, normalisation and ReLU.
+// differences through statistics, normalization and ReLU.
 func TestBatchNormGradient(t *testing.T) {
 	eachKernel(t, func(t *testing.T) {
 		const n, gamma, beta, eps = 45, 1.3, 0.2, 1e-5
@@ -34,11 +34,11 @@ func TestBatchNormGradient(t *testing.T) {
 		sum, squares := Moments(x)
 		mean := sum / n
 		sigma := math.Sqrt(squares/n - mean*mean + eps)
-		NormaliseReLU(y, x, float32(mean), float32(gamma/sigma), beta)
-		dBeta, dot := NormaliseSumsReLU(dy, x, y)
+		NormalizeReLU(y, x, float32(mean), float32(gamma/sigma), beta)
+		dBeta, dot := NormalizeSumsReLU(dy, x, y)
 		dGamma := (dot - mean*dBeta) / sigma
 		a := gamma / sigma
-		NormaliseGradReLU(dx, dy, x, y, float32(mean), float32(a), float32(-a*dGamma/(n*sigma)), float32(-a*dBeta/n))
+		NormalizeGradReLU(dx, dy, x, y, float32(mean), float32(a), float32(-a*dGamma/(n*sigma)), float32(-a*dBeta/n))
 
 		point := make([]float64, n)
 		for i, v := range x {

@@ -74,77 +74,12 @@ func (p *MaxPool) winners(wide, places, split []float32) {
 	}
 }
 
-// inside returns the taps [lo, hi) of a window that starts at x0 which lie in
-// [0, n).
-func inside(x0, taps, dilation, n int) (lo, hi int) {
-	hi = taps
-	if x0 < 0 {
-		lo = (-x0 + dilation - 1) / dilation
-	}
-	if end := x0 + (taps-1)*dilation; end >= n {
-		hi = taps - (end-n)/dilation - 1
-	}
-	return lo, max(lo, hi)
-}
-
 // MaxPoolGrad adds each element of dy to the element of dx at the index that
 // MaxPool gave, and drops it where that is −1.
 func MaxPoolGrad(dx, dy []float32, arg []int32) {
 	for i, at := range arg {
 		if at >= 0 {
 			dx[at] += dy[i]
-		}
-	}
-}
-
-// AvgPool writes the mean under each window of one plane into dst
-// (OutHeight×OutWidth). With countPad the divisor is the window's size,
-// otherwise the number of its elements inside the plane; a window over nothing
-// but padding yields 0.
-func AvgPool(dst, src []float32, g *Window, countPad bool) {
-	g.eachWindow(func(out, low, high, first, last, y0, x0 int) {
-		var sum float32
-		for ky := low; ky < high; ky++ {
-			i := (y0+ky*g.DilationH)*g.Width + x0
-			for kx := first; kx < last; kx++ {
-				sum += src[i+kx*g.DilationW]
-			}
-		}
-		dst[out] = sum * g.weight(countPad, (high-low)*(last-first))
-	})
-}
-
-// AvgPoolGrad adds to dx the adjoint of AvgPool applied to dy.
-func AvgPoolGrad(dx, dy []float32, g *Window, countPad bool) {
-	g.eachWindow(func(out, low, high, first, last, y0, x0 int) {
-		v := dy[out] * g.weight(countPad, (high-low)*(last-first))
-		for ky := low; ky < high; ky++ {
-			i := (y0+ky*g.DilationH)*g.Width + x0
-			for kx := first; kx < last; kx++ {
-				dx[i+kx*g.DilationW] += v
-			}
-		}
-	})
-}
-
-func (g *Window) weight(countPad bool, count int) float32 {
-	if countPad {
-		count = g.KernelH * g.KernelW
-	}
-	return 1 / float32(max(1, count))
-}
-
-// eachWindow calls do with the index of every output, its taps inside the plane
-// and its window's start.
-func (g *Window) eachWindow(do func(out, low, high, first, last, y0, x0 int)) {
-	outH, outW := g.OutHeight(), g.OutWidth()
-	for oy := range outH {
-		y0 := oy*g.StrideH - g.Top
-		low, high := inside(y0, g.KernelH, g.DilationH, g.Height)
-		for ox := range outW {
-			x0 := ox*g.StrideW - g.Left
-			first, last := inside(x0, g.KernelW, g.DilationW, g.Width)
-			do(oy*outW+ox, low, high, first, last, y0, x0)
 		}
 	}
 }

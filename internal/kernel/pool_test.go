@@ -55,33 +55,6 @@ func testMaxPool(t *testing.T) {
 	}
 }
 
-func TestAvgPool(t *testing.T) {
-	r := rand.New(rand.NewPCG(33, 34))
-	for i := range 200 {
-		g := randomWindow(r)
-		g.Channels = 1
-		countPad := i%2 == 0
-		n := g.OutHeight() * g.OutWidth()
-		x, dy := floats(r, g.Height*g.Width), floats(r, n)
-		count, want := make([]float64, n), make([]float64, n)
-		poolWant(&g, func(out, in int) { count[out]++; want[out] += float64(x[in]) })
-		got, dx := floats(r, n), make([]float32, len(x))
-		AvgPool(got, x, &g, countPad)
-		AvgPoolGrad(dx, dy, &g, countPad)
-		for i := range want {
-			if countPad {
-				count[i] = float64(g.KernelH * g.KernelW)
-			}
-			if want[i] /= max(1, count[i]); !near(float64(got[i]), want[i], 1e-6) {
-				t.Fatalf("%+v: output %d is %v, want %v", g, i, got[i], want[i])
-			}
-		}
-		if a, b := Dot32(got, dy), Dot32(x, dx); !near(a, b, 1e-5) {
-			t.Fatalf("%+v: ⟨Ax,y⟩ = %v, ⟨x,Aᵀy⟩ = %v", g, a, b)
-		}
-	}
-}
-
 func TestDepthwise(t *testing.T) {
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(35, 36))
@@ -139,16 +112,13 @@ func BenchmarkPlane(b *testing.B) {
 	d, d2 := NewDepthwise(conv), NewDepthwise(pool)
 	x, y, w, arg := floats(r, 64*64), floats(r, 64*64), floats(r, 9), make([]int32, 64*64)
 	scratch := make([]float32, max(d.Scratch(), d2.Scratch(), max3.Scratch()))
-	col := make([]float32, 9*64*64)
 	for _, k := range []struct {
 		name string
 		run  func()
 	}{
 		{"MaxPool", func() { max3.Forward(y, arg, x, scratch) }}, {"MaxPoolGrad", func() { MaxPoolGrad(x, y, arg[:32*32]) }},
-		{"AvgPool", func() { AvgPool(y, x, &pool, true) }}, {"AvgPoolGrad", func() { AvgPoolGrad(x, y, &pool, true) }},
 		{"Depthwise", func() { d.Forward(y, x, w, scratch) }}, {"DepthwiseInput", func() { d.BackwardInput(x, y, w, false, scratch) }},
 		{"DepthwiseWeight", func() { d.BackwardWeight(w, y, x, scratch) }}, {"DepthwiseStride2", func() { d2.Forward(y, x, w, scratch) }},
-		{"Im2col", func() { Im2col(col, x, &conv) }}, {"Col2im", func() { Col2im(x, col, &conv) }}, {"Im2colStride2", func() { Im2col(col, x, &pool) }},
 	} {
 		b.Run(k.name, func(b *testing.B) {
 			for b.Loop() {

@@ -15,7 +15,7 @@ func geluSlopeWant(x float64) float64 {
 }
 
 // sweep returns numbers of every exponent and both signs, subnormal ones and the
-// neighbours of ±v for the given v included.
+// neighbors of ±v for the given v included.
 func sweep(around ...float32) []float32 {
 	var x []float32
 	for b := uint32(0); b < 0x7f800000; b += 104729 {

@@ -27,7 +27,7 @@ func outSize(padded, kernel, stride, dilation int) int {
 	return max(0, (padded-(kernel-1)*dilation-1+stride)/stride)
 }
 
-// Taps returns the elements of a window over all channels: the rows of Im2col.
+// Taps returns how many elements a window has over all channels.
 func (g *Window) Taps() int { return g.Channels * g.KernelH * g.KernelW }
 
 // span returns the outputs [lo, hi) whose element at distance tap from the

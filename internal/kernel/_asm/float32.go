@@ -9,8 +9,8 @@ import (
 // float32s writes the float32 kernels of network layers other than products.
 func float32s() {
 	activations()
-	normalisation()
-	optimisers()
+	normalization()
+	optimizers()
 	float64Sums()
 }
 
@@ -101,7 +101,7 @@ func expShifted() {
 	})
 }
 
-func normalisation() {
+func normalization() {
 	for _, rectify := range []bool{false, true} {
 		suffix, doc, after := "", "", func(v vec) vec { return v }
 		if rectify {
@@ -114,7 +114,7 @@ func normalisation() {
 				return []vec{after(in[0])}
 			}
 		})
-		mapping("normalise"+suffix, "n int, mean, a, b T, x, dst *T", "stores a·(x−mean) + b"+doc+" in dst.", 4, []string{"x"}, []string{"dst"}, func() func(in []vec) []vec {
+		mapping("normalize"+suffix, "n int, mean, a, b T, x, dst *T", "stores a·(x−mean) + b"+doc+" in dst.", 4, []string{"x"}, []string{"dst"}, func() func(in []vec) []vec {
 			mean, a, b := scalar(f32, "mean"), scalar(f32, "a"), scalar(f32, "b")
 			return func(in []vec) []vec {
 				VSUBPS(mean, in[0], in[0])
@@ -123,14 +123,14 @@ func normalisation() {
 			}
 		})
 	}
-	normaliseGrad(false)
-	normaliseGrad(true)
+	normalizeGrad(false)
+	normalizeGrad(true)
 }
 
-func normaliseGrad(masked bool) {
-	name, params, in, doc := "normaliseGrad", "n int, mean, a, b, c T, dy, x, dx *T", []string{"dy", "x"}, "stores a·dy + b·(x−mean) + c in dx."
+func normalizeGrad(masked bool) {
+	name, params, in, doc := "normalizeGrad", "n int, mean, a, b, c T, dy, x, dx *T", []string{"dy", "x"}, "stores a·dy + b·(x−mean) + c in dx."
 	if masked {
-		name, params, in, doc = "normaliseGradReLU", "n int, mean, a, b, c T, dy, x, y, dx *T", []string{"dy", "x", "y"}, "is normaliseGrad with dy taken as 0 where y ≤ 0."
+		name, params, in, doc = "normalizeGradReLU", "n int, mean, a, b, c T, dy, x, y, dx *T", []string{"dy", "x", "y"}, "is normalizeGrad with dy taken as 0 where y ≤ 0."
 	}
 	mapping(name, params, doc, 2, in, []string{"dx"}, func() func(in []vec) []vec {
 		mean, a, b, c := scalar(f32, "mean"), scalar(f32, "a"), scalar(f32, "b"), scalar(f32, "c")
@@ -147,7 +147,7 @@ func normaliseGrad(masked bool) {
 	})
 }
 
-func optimisers() {
+func optimizers() {
 	mapping("axpby", "n int, a, b T, x, y *T", "stores a·x + b·y in y.", 4, []string{"x", "y"}, []string{"y"}, func() func(in []vec) []vec {
 		a, b := scalar(f32, "a"), scalar(f32, "b")
 		return func(in []vec) []vec {
