@@ -10,8 +10,10 @@ import "fmt"
 // configuration and safe for concurrent use; a Workspace is not.
 //
 // A Distance returns an error, and never panics, for samples that it cannot
-// compare: ErrShape, ErrNotFinite, ErrWeights, ErrParameter. An iteration that
-// stops early returns its value together with ErrNotConverged.
+// compare: ErrShape, ErrNotFinite, ErrWeights, ErrParameter. One that does not
+// use Sample.W refuses a sample that has it (ErrWeights), rather than ignore it;
+// see Sample.Weights. An iteration that stops early returns its value together
+// with ErrNotConverged.
 type Distance interface {
 	Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error)
 }
