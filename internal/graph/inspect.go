@@ -22,8 +22,8 @@ func (g *Graph) Nodes() []NodeInfo {
 // Values returns the number of values: handles are 0 up to that.
 func (g *Graph) Values() int { return len(g.values) }
 
-// ParamIndex returns the number of the parameter v, and -1 if v is no
-// parameter.
+// ParamIndex returns the number of the parameter that v, or what v is a view
+// of, stands for, and -1 if v is no parameter.
 func (g *Graph) ParamIndex(v Value) int {
 	if g.values[v].kind != paramValue {
 		return -1
