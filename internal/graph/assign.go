@@ -5,6 +5,8 @@ func (c *compiler) assign() {
 	g, p := c.g, c.p
 	var batch []*span
 	local := make([][]*span, c.segOf[c.total-1]+1)
+	// A value that no barrier and no caller sees needs room for the samples of
+	// one group alone, in every worker; all others need room for the batch.
 	put := func(v Value, k *class) *span {
 		s := &span{first: k.first, last: k.last}
 		seg := c.segOf[k.first]
@@ -54,6 +56,7 @@ func (c *compiler) assignOne(v Value, put func(Value, *class) *span, spans map[*
 	}
 }
 
+// lastMember returns the last value of the class that rep leads.
 func (c *compiler) lastMember(classes []class, rep Value) Value {
 	for v := len(classes) - 1; ; v-- {
 		if classes[v].rep == rep {
@@ -133,6 +136,8 @@ func (c *compiler) partials() []int {
 	if p.lanes == 1 {
 		return offset
 	}
+	// A parameter may be read by several nodes, whose segments are cut in
+	// different ways: it has as many partial sums as the most finely cut one needs.
 	lanes := make([]int, len(g.params)) // 0: no partial sums
 	for i, nd := range g.nodes {
 		for _, v := range nd.in {
@@ -153,6 +158,8 @@ func (c *compiler) partials() []int {
 	return offset
 }
 
+// bindNode fills the plan of node i. The gradients of a WideOp's parameters are
+// left out of VJP, since WideVJP computes them from the whole batch.
 func (c *compiler) bindNode(i int, offset []int) {
 	g, p := c.g, c.p
 	nd, b := g.nodes[i], &p.nodes[i]
@@ -183,6 +190,9 @@ func (c *compiler) bindNode(i int, offset []int) {
 	c.scratch(nd, b, c.wide[i])
 }
 
+// scratch reserves what node nd needs beside its values. Nodes run one after
+// the other in a worker, so that they share one scratch memory, the largest;
+// packed parameters stay from run to run, so that each has a place of its own.
 func (c *compiler) scratch(nd node, b *nodePlan, wide bool) {
 	p := c.p
 	b.prepared = nd.prepared
@@ -221,6 +231,10 @@ func (c *compiler) freshness() {
 			if c.g.values[v].kind != nodeValue || c.tap[v] != 0 || started[v] || !c.wants[v] {
 				continue
 			}
+			// A contribution that writes saves one pass that zeroes and one read.
+			// Taps are left out: their cotangents are zeroed before the loss, which
+			// adds to them first. A node that reads v twice would overwrite its own
+			// first contribution.
 			started[v] = true
 			if repeated(c.g.nodes[i].in, k) {
 				b.zero = append(b.zero, k)

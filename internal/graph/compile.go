@@ -101,6 +101,10 @@ func (c *compiler) wantsData(nd node, wide bool) bool {
 	return false
 }
 
+// schedule lists the phases of both directions in order. A batch norm has two
+// phases before its own, since no sample can be normalized before all have been
+// read. The phase of the loss stands between the directions, so that what the
+// caller reads there, taps and cotangents, is alive at a time of its own.
 func (c *compiler) schedule() {
 	g, p := c.g, c.p
 	for _, v := range g.params {
@@ -170,6 +174,8 @@ func (c *compiler) segments(phases []phase) []segment {
 	}
 	for _, ph := range phases {
 		last := len(segs) - 1
+		// A group passes through all phases of a segment, so that these must be
+		// cut alike; another cut starts a new segment.
 		cut := c.cut(ph)
 		if last < 0 || ph.kind.barrier() || segs[last].barrier || segs[last].cut != cut {
 			segs = append(segs, segment{barrier: ph.kind.barrier(), cut: cut})
@@ -210,15 +216,20 @@ func (c *compiler) aliases() {
 		if g.values[a].kind != nodeValue || c.tap[a] != 0 || g.values[a].size != g.values[nd.out].size {
 			continue
 		}
+		// Another reader of a, or a VJP that reads it later, would find the result
+		// in its place.
 		if uses[a] == 1 && !c.kept[a] {
 			c.values[nd.out].rep = c.values[a].rep
 		}
+		// With a second contribution the VJP would have to add to a gradient that
+		// it has overwritten with its own input.
 		if c.active[i] && gradUses[a] == 1 && c.wants[a] {
 			c.grads[nd.out].rep = c.grads[a].rep
 		}
 	}
 }
 
+// touch extends the time in which the class of v is in use to t.
 func touch(classes []class, v Value, t int) {
 	k := &classes[classes[v].rep]
 	if !k.used {
@@ -227,6 +238,8 @@ func touch(classes []class, v Value, t int) {
 	k.first, k.last = min(k.first, t), max(k.last, t)
 }
 
+// lifetimes finds from when to when each class is in use: place lets those
+// share memory whose times do not overlap.
 func (c *compiler) lifetimes() {
 	t := 0
 	visit := func(segs []segment) {
@@ -247,6 +260,9 @@ func (c *compiler) lifetimes() {
 	c.total = t
 }
 
+// visit marks what a phase reads and writes as in use at time t. Back-propagation
+// reads only those inputs that the operator's Reads names, so that the others
+// need not be kept after the forward pass.
 func (c *compiler) visit(ph phase, t int) {
 	nd := c.g.nodes[ph.node]
 	backward := ph.kind > lossPhase

@@ -7,7 +7,7 @@
 // share one graph. An operator is a small type with shape inference, forward
 // and VJP (see [Op]); its attributes follow ONNX.
 //
-// [Graph.Plan] compiles a [Request] (batch size, taps, mode, wanted gradients)
+// [Cache.Get] compiles a [Request] (batch size, taps, mode, wanted gradients)
 // into phases: work on a few samples at a time, cut by barriers where an
 // operator needs the whole batch. A group of samples passes through all phases
 // between two barriers while it is in the cache; such groups are the unit of

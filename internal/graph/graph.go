@@ -92,9 +92,6 @@ func (g *Graph) Size(v Value) int { return g.values[v].size }
 // Params returns the number of parameters.
 func (g *Graph) Params() int { return len(g.params) }
 
-// ParamShape returns the shape of parameter i.
-func (g *Graph) ParamShape(i int) []int { return g.values[g.params[i]].shape }
-
 // prepare lets the operators compute what depends on shapes only, once.
 func (g *Graph) prepare() {
 	g.mu.Lock()

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// arity returns an error unless there are min to max inputs and the first has
+// arity returns an error unless there are low to high inputs and the first has
 // a batch axis.
 func arity(in []Arg, low, high int) error {
 	if len(in) < low || len(in) > high {

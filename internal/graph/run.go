@@ -86,7 +86,8 @@ func (r *Run) Cotangent(i int) []float32 { return r.whole(r.prog.cots[i]) }
 
 func (r *Run) whole(t ref) []float32 { return r.batch[t.offset : t.offset+t.size*r.prog.req.Batch] }
 
-// Backward propagates the cotangents and adds to the gradients.
+// Backward propagates the cotangents and adds to the gradients. After an error,
+// which is that of Forward's context, DX and DP may hold a part of them.
 func (r *Run) Backward() error {
 	p := r.prog
 	if len(p.partial) > 0 {
@@ -179,6 +180,7 @@ func (r *Run) step(w *worker, ph phase, lane, lo, hi int) {
 		b.op.Forward(c)
 	case reducePhase, reduceVJPPhase:
 		at := r.partsOf(b)[lane*b.partLen : (lane+1)*b.partLen]
+		// The groups of a lane add to the same sums; the first one starts them.
 		if lo == lane*r.seg.lane {
 			clear(at)
 		}
@@ -201,6 +203,8 @@ func (r *Run) partsOf(b *nodePlan) []float64 {
 	return r.parts[b.part*r.prog.lanes:][:b.partLen*b.lanes]
 }
 
+// barrier runs a phase that needs the whole batch. It begins when par.Each has
+// returned from the segment before, so that every lane has been through that.
 func (r *Run) barrier(ph phase) {
 	b := &r.prog.nodes[ph.node]
 	w := &r.workers[0]
@@ -260,6 +264,8 @@ func (r *Run) call(w *worker, b *nodePlan, lane, lo, hi int) *Call {
 	return c
 }
 
+// bindGrads binds the gradients of a node for a VJP; din is where those of
+// the inputs go, b.din for VJP and b.dwide for WideVJP.
 func (r *Run) bindGrads(w *worker, b *nodePlan, din []ref, lane, lo, hi int) {
 	c := &w.call
 	c.DIn = w.din[:len(din)]
@@ -302,7 +308,8 @@ func (r *Run) localSlice(w *worker, t ref, lo, hi int) []float32 {
 	return nil
 }
 
-// clearGrads zeroes the partial gradients of one parameter.
+// clearGrads zeroes the partial gradients of one parameter, in every lane: two
+// nodes may read it, and each adds.
 func (r *Run) clearGrads(_, i int) {
 	g := r.prog.partial[i]
 	for lane := range g.lanes {
@@ -310,7 +317,9 @@ func (r *Run) clearGrads(_, i int) {
 	}
 }
 
-// sumGrads adds the partial gradients of one parameter, lane after lane.
+// sumGrads adds the partial gradients of one parameter, lane after lane: sums of
+// float32 depend on their order, and this one does not depend on which lane was
+// done first.
 func (r *Run) sumGrads(_, i int) {
 	g := r.prog.partial[i]
 	dst := r.args.DP[g.param]

@@ -28,8 +28,10 @@ func orOne(v int) int {
 	return v
 }
 
-// bind computes the output's size. Where ceil is set, a last window counts
-// that reaches beyond the padding, as long as it starts before it.
+// bind checks the window and computes the size of the output. Where ceil is
+// set, one more window counts that reaches beyond the bottom or right padding,
+// as long as it starts in the image or in the padding before it: a window of
+// padding alone would have no element to take the maximum of.
 func (w Window) bind(shape []int, kh, kw int, ceil bool) (geometry, error) {
 	if len(shape) != 3 {
 		return geometry{}, fmt.Errorf("samples have shape %v, want channels×height×width", shape)

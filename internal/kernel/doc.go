@@ -8,8 +8,8 @@
 // Plain names are float64, the suffix 32 marks their float32 forms; kernels of
 // network layers are float32. Planes are contiguous (NCHW), matrices row-major.
 //
-//   - products: Sgemm, Dgemm, Dgemv
-//   - float64: Exp, LogSumExp, LogSumExpDiff, Dot, Sum, SqDist, Axpy, Scale, Mul, Add
+//   - products: Sgemm, Dgemm
+//   - float64: Exp, LogSumExp, LogSumExpDiff, Dot, Sum, Axpy, Scale, Mul, Add
 //   - convolution: Conv, Depthwise, over a Window
 //   - layers: ReLU, Sigmoid, SiLU, GELU, Tanh and their gradients, Erf, Softmax, batch
 //     normalization (see batchnorm.go), MaxPool

@@ -20,15 +20,6 @@ func Sum(x []float64) float64 {
 	return sumPlain(x)
 }
 
-// SqDist returns Σ (xᵢ−yᵢ)²; y has at least len(x) elements.
-func SqDist(x, y []float64) float64 {
-	y = y[:len(x)]
-	if useAsm {
-		return sqDistF64(len(x), unsafe.SliceData(x), unsafe.SliceData(y))
-	}
-	return sqDistPlain(x, y)
-}
-
 // Axpy adds alpha·x to y, which has at least len(x) elements.
 func Axpy(alpha float64, x, y []float64) {
 	y = y[:len(x)]
@@ -69,29 +60,4 @@ func Add(dst, x, y []float64) {
 		return
 	}
 	addPlain(dst, x, y)
-}
-
-// Dgemv computes y = alpha·op(A)·x + beta·y, where A is m×n, row-major with row
-// stride lda, and op transposes where t says so: x then has m elements and y n,
-// otherwise x has n and y m. With beta 0, y is overwritten and may hold NaN;
-// with alpha 0, A and x are not read. A is read once.
-func Dgemv(t bool, m, n int, alpha float64, a []float64, lda int, x []float64, beta float64, y []float64) {
-	rows, cols := m, n
-	if t {
-		rows, cols = n, m
-	}
-	x, y = x[:cols], y[:rows]
-	if beta == 0 {
-		clear(y)
-	} else if beta != 1 {
-		Scale(y, beta, y)
-	}
-	if alpha == 0 || cols == 0 {
-		return
-	}
-	if t {
-		gemvT(dgemmKernel(), m, alpha, x, a, lda, y)
-		return
-	}
-	gemvN(dgemmKernel(), m, alpha, a, lda, x, 1, y, 1)
 }

@@ -104,7 +104,6 @@ func TestFloat64Vectors(t *testing.T) {
 			{"Exp", func(dst, x, _ []float64) { Exp(dst, x) }, each(func(_, x, _ float64) float64 { return math.Exp(x) }), 1e-15},
 			{"Dot", total(Dot), sumOf(func(x, y float64) float64 { return x * y }), 1e-13},
 			{"Sum", total(func(x, _ []float64) float64 { return Sum(x) }), sumOf(func(x, _ float64) float64 { return x }), 1e-13},
-			{"SqDist", total(SqDist), sumOf(func(x, y float64) float64 { return (x - y) * (x - y) }), 1e-13},
 		})
 	})
 }
@@ -262,48 +261,6 @@ func TestExpSpecialValues(t *testing.T) {
 	}
 }
 
-func TestDgemv(t *testing.T) {
-	eachKernel(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(11, 12))
-		for range 300 {
-			m, n, pad := r.IntN(40), r.IntN(40), r.IntN(3)
-			trans, alpha, beta := r.IntN(2) == 0, r.NormFloat64(), []float64{0, 1, 0.5}[r.IntN(3)]
-			a := make([]float64, m*(n+pad))
-			rows, cols := m, n
-			if trans {
-				rows, cols = n, m
-			}
-			x := make([]float64, cols)
-			y, whole := guarded[float64](rows, r.IntN(8))
-			offset := len(whole) - 40 - rows
-			fillNormal(r, a)
-			fillNormal(r, x)
-			fillNormal(r, y)
-			want := make([]float64, rows)
-			for i := range want {
-				want[i] = beta * y[i]
-				for j, v := range x {
-					at := i*(n+pad) + j
-					if trans {
-						at = j*(n+pad) + i
-					}
-					want[i] += alpha * a[at] * v
-				}
-				if beta == 0 {
-					y[i] = math.NaN()
-				}
-			}
-			Dgemv(trans, m, n, alpha, a, n+pad, x, beta, y)
-			checkGuards(t, "Dgemv", whole, offset, rows)
-			for i, v := range want {
-				if !near(y[i], v, 1e-13) {
-					t.Fatalf("%v %d×%d: y[%d] = %v, want %v", trans, m, n, i, y[i], v)
-				}
-			}
-		}
-	})
-}
-
 func BenchmarkLogSumExpDiff(b *testing.B) {
 	for _, n := range []int{64, 512, 4096} {
 		b.Run(fmt.Sprint(n, "x", n), func(b *testing.B) {
@@ -340,8 +297,7 @@ func BenchmarkFloat64(b *testing.B) {
 		run  func()
 	}{
 		{"Exp", func() { Exp(y, x) }}, {"Dot", func() { Dot(x, y) }}, {"Axpy", func() { Axpy(1, x, y) }}, {"Scale", func() { Scale(y, 1, x) }},
-		{"Mul", func() { Mul(y, x, x) }}, {"Sum", func() { Sum(x) }}, {"SqDist", func() { SqDist(x, y) }}, {"LogSumExp", func() { LogSumExp(x) }},
-		{"Dgemv", func() { Dgemv(false, 64, 64, 1, x, 64, y, 0, y[64:]) }}, {"DgemvT", func() { Dgemv(true, 64, 64, 1, x, 64, y, 0, y[64:]) }},
+		{"Mul", func() { Mul(y, x, x) }}, {"Sum", func() { Sum(x) }}, {"LogSumExp", func() { LogSumExp(x) }},
 	} {
 		b.Run(k.name, func(b *testing.B) {
 			for b.Loop() {

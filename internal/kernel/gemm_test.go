@@ -260,21 +260,6 @@ func TestGemmAllocatesNothing(t *testing.T) {
 	})
 }
 
-func TestDgemvAllocatesNothing(t *testing.T) {
-	eachKernel(t, func(t *testing.T) {
-		a, x, y := make([]float64, 81), make([]float64, 9), make([]float64, 9)
-		for m := 1; m <= 9; m++ {
-			for n := 1; n <= 9; n++ {
-				for _, trans := range []bool{false, true} {
-					if got := testing.AllocsPerRun(1, func() { Dgemv(trans, m, n, 2, a, 9, x, 1, y) }); got != 0 {
-						t.Fatalf("%v %d×%d: %v allocations", trans, m, n, got)
-					}
-				}
-			}
-		}
-	})
-}
-
 func BenchmarkSgemm(b *testing.B) {
 	for _, s := range [][5]int{{1024, 1024, 1024}, {64, 576, 16384}, {128, 1152, 8192}, {512, 4608, 1024}, {64, 147, 1024}, {64, 576, 64}, {512, 4608, 16},
 		{64, 576, 1024, 0, 1}, {32, 512, 1000, 0, 1}, {576, 64, 1024, 1, 0}, {1, 1024, 1024}, {1024, 1024, 1}, {4, 1024, 1024}, {8, 1024, 1024}, {1024, 1024, 4}, {1024, 1024, 4, 1}, {1, 1024, 1024, 0, 1}} {

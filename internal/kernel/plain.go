@@ -33,22 +33,6 @@ func sumPlain[T element](x []T) T {
 	return (s0 + s2) + (s1 + s3)
 }
 
-func sqDistPlain[T element](x, y []T) T {
-	var s0, s1 T
-	y = y[:len(x)]
-	for len(x) >= 2 {
-		d0, d1 := x[0]-y[0], x[1]-y[1]
-		s0 += d0 * d0
-		s1 += d1 * d1
-		x, y = x[2:], y[2:]
-	}
-	for i, v := range x {
-		d := v - y[i]
-		s0 += d * d
-	}
-	return s0 + s1
-}
-
 func axpyPlain[T element](alpha T, x, y []T) {
 	y = y[:len(x)]
 	for i, v := range x {

@@ -34,11 +34,6 @@ func sumF32(n int, x *float32) float32
 //go:noescape
 func dotF32(n int, x *float32, y *float32) float32
 
-// sqDistF32 returns the sum of the squared differences of x and y.
-//
-//go:noescape
-func sqDistF32(n int, x *float32, y *float32) float32
-
 // maxF32 returns the largest element of x, −Inf for none. Whether NaN elements count is not defined.
 //
 //go:noescape
@@ -73,11 +68,6 @@ func sumF64(n int, x *float64) float64
 //
 //go:noescape
 func dotF64(n int, x *float64, y *float64) float64
-
-// sqDistF64 returns the sum of the squared differences of x and y.
-//
-//go:noescape
-func sqDistF64(n int, x *float64, y *float64) float64
 
 // maxF64 returns the largest element of x, −Inf for none. Whether NaN elements count is not defined.
 //

@@ -28,10 +28,6 @@ func scaleF32(n int, alpha float32, x, dst *float32) { panic(noAssembly) }
 
 func scaleF64(n int, alpha float64, x, dst *float64) { panic(noAssembly) }
 
-func sqDistF32(n int, x, y *float32) float32 { panic(noAssembly) }
-
-func sqDistF64(n int, x, y *float64) float64 { panic(noAssembly) }
-
 func sumF32(n int, x *float32) float32 { panic(noAssembly) }
 
 func sumF64(n int, x *float64) float64 { panic(noAssembly) }

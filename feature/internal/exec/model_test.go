@@ -64,7 +64,7 @@ func network(frozen bool) *Model {
 func drawn(g *graph.Graph, seed uint64) [][]float32 {
 	var w [][]float32
 	for i := range g.Params() {
-		shape := g.ParamShape(i)
+		shape := g.Shape(g.ParamValue(i))
 		src := rng.Stream(seed, "weights", i)
 		p := make([]float32, feature.Size(shape))
 		for k := range p {

@@ -18,11 +18,6 @@ func vector() {
 		binary(e, "add", "the elementwise sum of x and y", e.add)
 		reduce(e, "sum", "x *T", []string{"x"}, "returns the sum of x", func(acc vec, in []vec) { e.add(in[0], acc, acc) })
 		reduce(e, "dot", "x, y *T", []string{"x", "y"}, "returns the sum of the products of x and y", func(acc vec, in []vec) { e.fma231(in[0], in[1], acc) })
-		reduce(e, "sqDist", "x, y *T", []string{"x", "y"}, "returns the sum of the squared differences of x and y", func(acc vec, in []vec) {
-			d := YMM()
-			e.sub(in[1], in[0], d)
-			e.fma231(d, d, acc)
-		})
 		maximum(e)
 	}
 }
