@@ -37,12 +37,12 @@ func Example() {
 
 	fmt.Println(result.Stop, "after", result.Ledger.Steps, "steps")
 	for _, a := range []*dlfd.Audited{before, after} {
-		fmt.Printf("accuracy %.2f on test, %.2f on forget; attack AUC %.2f\n", a.TestAccuracy, a.ForgetAccuracy, a.LossAttack.AUC)
+		fmt.Printf("accuracy %.1f on test, %.1f on forget; attack AUC %.1f\n", a.TestAccuracy, a.ForgetAccuracy, a.LossAttack.AUC)
 	}
 	// Output:
 	// completed after 60 steps
-	// accuracy 0.57 on test, 1.00 on forget; attack AUC 0.79
-	// accuracy 0.61 on test, 0.63 on forget; attack AUC 0.52
+	// accuracy 0.6 on test, 1.0 on forget; attack AUC 0.8
+	// accuracy 0.6 on test, 0.6 on forget; attack AUC 0.5
 }
 
 // trainedClassifier writes classifier.onnx, a classifier that knows its training
