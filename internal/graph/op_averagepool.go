@@ -4,7 +4,7 @@ import "github.com/dlfd-go/unlearn/internal/kernel"
 
 // whole reports whether the only window is the plane.
 func (g *geometry) whole() bool {
-	return g.oh*g.ow == 1 && g.kh == g.h && g.kw == g.w && g.dh*g.dw == 1 && g.top+g.left == 0
+	return g.oh*g.ow == 1 && g.KernelH == g.Height && g.KernelW == g.Width && g.DilationH*g.DilationW == 1 && g.Top+g.Left == 0
 }
 
 // means writes the mean of every plane.
@@ -18,13 +18,13 @@ func means(dst, src []float32) {
 // byRows is Forward for windows that move by one column: every tap adds a part
 // of a row of the input to the row of the output.
 func (op AveragePool) byRows(c *Call, g *geometry) {
-	for p := range c.N * g.c {
-		src, dst := plane(c.In[0], p, g.h*g.w), plane(c.Out, p, g.oh*g.ow)
+	for p := range c.N * g.Channels {
+		src, dst := plane(c.In[0], p, g.Height*g.Width), plane(c.Out, p, g.oh*g.ow)
 		for oy := range g.oh {
-			ty, row := window(oy*g.sh-g.top, g.kh, g.dh, g.h), dst[oy*g.ow:][:g.ow]
+			ty, row := window(oy*g.StrideH-g.Top, g.KernelH, g.DilationH, g.Height), dst[oy*g.ow:][:g.ow]
 			clear(row)
 			for y := ty.first; y < ty.end; y += ty.step {
-				g.addTaps(row, src[y*g.w:][:g.w])
+				g.addTaps(row, src[y*g.Width:][:g.Width])
 			}
 			op.divide(g, row, oy*g.ow, ty)
 		}
@@ -33,9 +33,9 @@ func (op AveragePool) byRows(c *Call, g *geometry) {
 
 // addTaps adds to every element of row the taps of its window in the row src.
 func (g *geometry) addTaps(row, src []float32) {
-	for k := range g.kw {
-		shift := k*g.dw - g.left
-		if lo, hi := max(0, -shift), min(len(row), g.w-shift); lo < hi {
+	for k := range g.KernelW {
+		shift := k*g.DilationW - g.Left
+		if lo, hi := max(0, -shift), min(len(row), g.Width-shift); lo < hi {
 			kernel.Add32(row[lo:hi], row[lo:hi], src[lo+shift:hi+shift])
 		}
 	}
@@ -44,9 +44,11 @@ func (g *geometry) addTaps(row, src []float32) {
 // divide divides the sums of the row that starts at output o. Windows wholly
 // inside the image's columns share one divisor.
 func (op AveragePool) divide(g *geometry, row []float32, o int, ty taps) {
-	divisor := func(ox int) float32 { return op.divisor(g, o+ox, ty, window(ox-g.left, g.kw, g.dw, g.w)) }
-	first := min(g.left, len(row))
-	last := max(first, min(len(row), g.w+g.left-(g.kw-1)*g.dw))
+	divisor := func(ox int) float32 {
+		return op.divisor(g, o+ox, ty, window(ox-g.Left, g.KernelW, g.DilationW, g.Width))
+	}
+	first := min(g.Left, len(row))
+	last := max(first, min(len(row), g.Width+g.Left-(g.KernelW-1)*g.DilationW))
 	for ox := range first {
 		row[ox] /= divisor(ox)
 	}

@@ -34,11 +34,11 @@ func (op Conv) bind(x, w []int) (convPlan, error) {
 		return convPlan{}, err
 	}
 	p := convPlan{geometry: g, m: w[0], group: orOne(op.Group)}
-	if p.group < 1 || p.m%p.group != 0 || g.c%p.group != 0 || w[1] != g.c/p.group {
-		return p, fmt.Errorf("weight %v does not fit %d input channels in %d groups", w, g.c, p.group)
+	if p.group < 1 || p.m%p.group != 0 || g.Channels%p.group != 0 || w[1] != g.Channels/p.group {
+		return p, fmt.Errorf("weight %v does not fit %d input channels in %d groups", w, g.Channels, p.group)
 	}
-	p.mg, p.cg = p.m/p.group, g.c/p.group
-	p.k = p.cg * g.kh * g.kw
+	p.mg, p.cg = p.m/p.group, g.Channels/p.group
+	p.k = p.cg * g.KernelH * g.KernelW
 	return p, nil
 }
 
@@ -81,16 +81,16 @@ func (op Conv) Prepare(in []Arg) any {
 	}
 	p.conv = kernel.NewConv(p.window(p.cg), p.mg, p.group)
 	if p.isWide() {
-		p.wide = kernel.NewConv(p.window(min(p.c, wideChannels)), p.m, 1)
+		p.wide = kernel.NewConv(p.window(min(p.Channels, wideChannels)), p.m, 1)
 	}
 	return &p
 }
 
 // window returns the geometry for the given number of channels.
 func (p *convPlan) window(channels int) kernel.Window {
-	return kernel.Window{Channels: channels, Height: p.h, Width: p.w, KernelH: p.kh, KernelW: p.kw,
-		StrideH: p.sh, StrideW: p.sw, DilationH: p.dh, DilationW: p.dw,
-		Top: p.top, Left: p.left, Bottom: p.bottom, Right: p.rt}
+	w := p.geometry.Window
+	w.Channels = channels
+	return w
 }
 
 // Scratch implements Scratcher.
@@ -141,7 +141,7 @@ func (p *convPlan) inputPack(c *Call, g int) []float32 {
 }
 
 // x returns the input, or its gradient, from group g of the first sample on.
-func (p *convPlan) x(x []float32, g int) []float32 { return x[g*p.cg*p.h*p.w:] }
+func (p *convPlan) x(x []float32, g int) []float32 { return x[g*p.cg*p.Height*p.Width:] }
 
 // y returns the output, or its gradient, from group g of the first sample on.
 func (p *convPlan) y(y []float32, g int) []float32 { return y[g*p.mg*p.oh*p.ow:] }
@@ -208,7 +208,7 @@ func (p *convPlan) isWide() bool { return p.group == 1 && p.m*p.k >= wideElement
 // WideItems implements WideOp: blocks of input channels, and the bias.
 func (op Conv) WideItems(prepared any, _ []Arg) int {
 	if p := prepared.(*convPlan); p.isWide() {
-		return (p.c+wideChannels-1)/wideChannels + 1
+		return (p.Channels+wideChannels-1)/wideChannels + 1
 	}
 	return 0
 }
@@ -220,7 +220,7 @@ func (op Conv) WideVJP(c *Call, item int) {
 	channels := p.wide.Channels
 	c0 := item * wideChannels
 	switch {
-	case c0 >= p.c:
+	case c0 >= p.Channels:
 		p.biasGrad(c)
 		return
 	case c.DIn[1] == nil:
@@ -228,21 +228,21 @@ func (op Conv) WideVJP(c *Call, item int) {
 	}
 	// The last block starts earlier where the channels do not divide; what it
 	// has in common with the one before is not added twice.
-	start := min(c0, p.c-channels)
-	block, plane := channels*p.kh*p.kw, p.h*p.w
+	start := min(c0, p.Channels-channels)
+	block, plane := channels*p.KernelH*p.KernelW, p.Height*p.Width
 	dw, rest := c.Scratch[:p.m*block], c.Scratch[aligned(p.m*block):]
 	x, scratch := rest[:wideSamples*channels*plane], rest[aligned(wideSamples*channels*plane):]
 	clear(dw)
 	for s := 0; s < c.N; s += wideSamples {
 		n := min(wideSamples, c.N-s)
 		for i := range n {
-			copy(x[i*channels*plane:(i+1)*channels*plane], c.In[0][((s+i)*p.c+start)*plane:])
+			copy(x[i*channels*plane:(i+1)*channels*plane], c.In[0][((s+i)*p.Channels+start)*plane:])
 		}
 		p.wide.BackwardWeight(dw, c.DOut[s*p.m*p.oh*p.ow:], x, n, scratch)
 	}
-	skip := (c0 - start) * p.kh * p.kw
+	skip := (c0 - start) * p.KernelH * p.KernelW
 	for m := range p.m {
-		accumulate(false, c.DIn[1][m*p.k+start*p.kh*p.kw+skip:m*p.k+start*p.kh*p.kw+block], dw[m*block+skip:(m+1)*block])
+		accumulate(false, c.DIn[1][m*p.k+start*p.KernelH*p.KernelW+skip:m*p.k+start*p.KernelH*p.KernelW+block], dw[m*block+skip:(m+1)*block])
 	}
 }
 
@@ -250,5 +250,5 @@ func (op Conv) WideVJP(c *Call, item int) {
 func (op Conv) WideScratch(prepared any, _ []Arg, _ int) int {
 	p := prepared.(*convPlan)
 	channels := p.wide.Channels
-	return aligned(p.m*channels*p.kh*p.kw) + aligned(wideSamples*channels*p.h*p.w) + p.wide.Scratch(wideSamples)
+	return aligned(p.m*channels*p.KernelH*p.KernelW) + aligned(wideSamples*channels*p.Height*p.Width) + p.wide.Scratch(wideSamples)
 }

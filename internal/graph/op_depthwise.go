@@ -11,11 +11,11 @@ func (p *convPlan) isDepthwise() bool { return p.cg == 1 && p.group > 1 }
 func plane(x []float32, i, n int) []float32 { return x[i*n : (i+1)*n] }
 
 func (p *convPlan) forwardDepthwise(c *Call) {
-	in, out := p.h*p.w, p.oh*p.ow
+	in, out := p.Height*p.Width, p.oh*p.ow
 	for i := range c.N * p.m {
 		s, m := i/p.m, i%p.m
 		y := plane(c.Out, i, out)
-		p.depth.Forward(y, plane(c.In[0], s*p.c+m/p.mg, in), plane(c.In[1], m, p.k), c.Scratch)
+		p.depth.Forward(y, plane(c.In[0], s*p.Channels+m/p.mg, in), plane(c.In[1], m, p.k), c.Scratch)
 		if len(c.In) == 3 {
 			kernel.ScaleShift(y, y, 1, c.In[2][m])
 		}
@@ -23,10 +23,10 @@ func (p *convPlan) forwardDepthwise(c *Call) {
 }
 
 func (p *convPlan) vjpDepthwise(c *Call) {
-	in, out := p.h*p.w, p.oh*p.ow
+	in, out := p.Height*p.Width, p.oh*p.ow
 	for i := range c.N * p.m {
 		s, m := i/p.m, i%p.m
-		ch := s*p.c + m/p.mg
+		ch := s*p.Channels + m/p.mg
 		dy := plane(c.DOut, i, out)
 		if c.DIn[1] != nil {
 			p.depth.BackwardWeight(plane(c.DIn[1], m, p.k), dy, plane(c.In[0], ch, in), c.Scratch)

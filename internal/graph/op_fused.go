@@ -93,11 +93,11 @@ func (op convNorm) Forward(c *Call) {
 }
 
 func (op convNorm) forwardDepthwise(p *convPlan, c *Call, w, shift []float32) {
-	in, out := p.h*p.w, p.oh*p.ow
+	in, out := p.Height*p.Width, p.oh*p.ow
 	for i := range c.N * p.m {
 		s, m := i/p.m, i%p.m
 		y := plane(c.Out, i, out)
-		p.depth.Forward(y, plane(c.In[0], s*p.c+m/p.mg, in), plane(w, m, p.k), c.Scratch)
+		p.depth.Forward(y, plane(c.In[0], s*p.Channels+m/p.mg, in), plane(w, m, p.k), c.Scratch)
 		if op.relu {
 			kernel.ScaleShiftReLU(y, y, 1, shift[m])
 		} else {
@@ -118,10 +118,10 @@ func (op convNorm) VJP(c *Call) {
 		}
 		return
 	}
-	in, out := p.h*p.w, p.oh*p.ow
+	in, out := p.Height*p.Width, p.oh*p.ow
 	for i := range c.N * p.m {
 		s, m := i/p.m, i%p.m
-		dx := plane(c.DIn[0], s*p.c+m/p.mg, in)
+		dx := plane(c.DIn[0], s*p.Channels+m/p.mg, in)
 		p.depth.BackwardInput(dx, plane(c.DOut, i, out), plane(d.Packed, m, p.k), !c.Fresh[0] || m%p.mg > 0, c.Scratch)
 	}
 }

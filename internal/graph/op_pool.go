@@ -28,14 +28,14 @@ func inferPool(in []Arg, w Window, kernel [2]int, ceil bool) ([]int, error) {
 		return nil, err
 	}
 	for _, side := range []struct{ pad, extent int }{
-		{g.top, (g.kh-1)*g.dh + 1}, {g.bottom, (g.kh-1)*g.dh + 1},
-		{g.left, (g.kw-1)*g.dw + 1}, {g.rt, (g.kw-1)*g.dw + 1},
+		{g.Top, (g.KernelH-1)*g.DilationH + 1}, {g.Bottom, (g.KernelH-1)*g.DilationH + 1},
+		{g.Left, (g.KernelW-1)*g.DilationW + 1}, {g.Right, (g.KernelW-1)*g.DilationW + 1},
 	} {
 		if side.pad >= side.extent {
 			return nil, fmt.Errorf("padding %v makes windows of padding only", w.Pad)
 		}
 	}
-	return []int{g.c, g.oh, g.ow}, nil
+	return []int{g.Channels, g.oh, g.ow}, nil
 }
 
 // Reads implements Op.
@@ -45,11 +45,11 @@ func (MaxPool) Reads([]bool, bool) ([]bool, bool) { return []bool{true}, false }
 // range of taps that fall into the image.
 func (g *geometry) each(planes int, f func(in, out int, y, x taps)) {
 	for p := range planes {
-		in, out := p*g.h*g.w, p*g.oh*g.ow
+		in, out := p*g.Height*g.Width, p*g.oh*g.ow
 		for oy := range g.oh {
-			y := window(oy*g.sh-g.top, g.kh, g.dh, g.h)
+			y := window(oy*g.StrideH-g.Top, g.KernelH, g.DilationH, g.Height)
 			for ox := range g.ow {
-				f(in, out, y, window(ox*g.sw-g.left, g.kw, g.dw, g.w))
+				f(in, out, y, window(ox*g.StrideW-g.Left, g.KernelW, g.DilationW, g.Width))
 				out++
 			}
 		}
@@ -78,10 +78,11 @@ func (op MaxPool) Prepare(in []Arg) any {
 	if err != nil {
 		panic(err)
 	}
-	return kernel.NewMaxPool(kernel.Window{Channels: 1, Height: g.h, Width: g.w, KernelH: g.kh, KernelW: g.kw,
-		StrideH: g.sh, StrideW: g.sw, DilationH: g.dh, DilationW: g.dw, Top: g.top, Left: g.left,
-		Bottom: max(g.bottom, (g.oh-1)*g.sh+(g.kh-1)*g.dh+1-g.h-g.top),
-		Right:  max(g.rt, (g.ow-1)*g.sw+(g.kw-1)*g.dw+1-g.w-g.left)})
+	w := g.Window
+	w.Channels = 1
+	w.Bottom = max(w.Bottom, (g.oh-1)*w.StrideH+(w.KernelH-1)*w.DilationH+1-w.Height-w.Top)
+	w.Right = max(w.Right, (g.ow-1)*w.StrideW+(w.KernelW-1)*w.DilationW+1-w.Width-w.Left)
+	return kernel.NewMaxPool(w)
 }
 
 // Scratch implements Scratcher: for the pool, a plane's maxima, and where they
@@ -147,8 +148,8 @@ func (op AveragePool) divisor(g *geometry, o int, ty, tx taps) float32 {
 		return float32(ty.count * tx.count)
 	}
 	oy, ox := o/g.ow, o%g.ow
-	y := window(oy*g.sh, g.kh, g.dh, g.h+g.top+g.bottom)
-	x := window(ox*g.sw, g.kw, g.dw, g.w+g.left+g.rt)
+	y := window(oy*g.StrideH, g.KernelH, g.DilationH, g.Height+g.Top+g.Bottom)
+	x := window(ox*g.StrideW, g.KernelW, g.DilationW, g.Width+g.Left+g.Right)
 	return float32(y.count * x.count)
 }
 
@@ -159,16 +160,16 @@ func (op AveragePool) Forward(c *Call) {
 	case g.whole():
 		means(c.Out, c.In[0])
 		return
-	case g.sw == 1:
+	case g.StrideW == 1:
 		op.byRows(c, &g)
 		return
 	}
 	n := g.oh * g.ow
-	g.each(c.N*g.c, func(in, out int, ty, tx taps) {
+	g.each(c.N*g.Channels, func(in, out int, ty, tx taps) {
 		var total float32
 		for y := ty.first; y < ty.end; y += ty.step {
 			for x := tx.first; x < tx.end; x += tx.step {
-				total += c.In[0][in+y*g.w+x]
+				total += c.In[0][in+y*g.Width+x]
 			}
 		}
 		c.Out[out] = total / op.divisor(&g, out%n, ty, tx)
@@ -180,11 +181,11 @@ func (op AveragePool) VJP(c *Call) {
 	g := op.bind(c)
 	n := g.oh * g.ow
 	c.Clear(0)
-	g.each(c.N*g.c, func(in, out int, ty, tx taps) {
+	g.each(c.N*g.Channels, func(in, out int, ty, tx taps) {
 		d := c.DOut[out] / op.divisor(&g, out%n, ty, tx)
 		for y := ty.first; y < ty.end; y += ty.step {
 			for x := tx.first; x < tx.end; x += tx.step {
-				c.DIn[0][in+y*g.w+x] += d
+				c.DIn[0][in+y*g.Width+x] += d
 			}
 		}
 	})

@@ -29,7 +29,7 @@ func (c *compiler) split() {
 		if op, ok := nd.op.(convNorm); ok && c.need[nd.out] {
 			p := nd.prepared.(*convPlan)
 			if n := p.splits(); n > 1 {
-				nd.op = splitConv{op, kernel.NewConv(p.window(p.c), p.m/n, 1), n}
+				nd.op = splitConv{op, kernel.NewConv(p.window(p.Channels), p.m/n, 1), n}
 			}
 		}
 	}

@@ -1,6 +1,10 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
 
 // Window is the geometry of a convolution or a pooling over the last two axes,
 // height and width, with ONNX's meaning.
@@ -10,15 +14,11 @@ type Window struct {
 	Pad      [4]int // top, left, bottom, right
 }
 
-// geometry is a window bound to an image.
+// geometry is a window bound to an image. The size of the output is its own: a
+// pooling may count a window that reaches beyond the padding.
 type geometry struct {
-	c, h, w    int // input
-	oh, ow     int // output
-	kh, kw     int
-	sh, sw     int
-	dh, dw     int
-	top, left  int
-	bottom, rt int
+	kernel.Window
+	oh, ow int
 }
 
 func orOne(v int) int {
@@ -36,13 +36,13 @@ func (w Window) bind(shape []int, kh, kw int, ceil bool) (geometry, error) {
 	if len(shape) != 3 {
 		return geometry{}, fmt.Errorf("samples have shape %v, want channels×height×width", shape)
 	}
-	g := geometry{
-		c: shape[0], h: shape[1], w: shape[2], kh: kh, kw: kw,
-		sh: orOne(w.Stride[0]), sw: orOne(w.Stride[1]), dh: orOne(w.Dilation[0]), dw: orOne(w.Dilation[1]),
-		top: w.Pad[0], left: w.Pad[1], bottom: w.Pad[2], rt: w.Pad[3],
-	}
+	g := geometry{Window: kernel.Window{
+		Channels: shape[0], Height: shape[1], Width: shape[2], KernelH: kh, KernelW: kw,
+		StrideH: orOne(w.Stride[0]), StrideW: orOne(w.Stride[1]), DilationH: orOne(w.Dilation[0]), DilationW: orOne(w.Dilation[1]),
+		Top: w.Pad[0], Left: w.Pad[1], Bottom: w.Pad[2], Right: w.Pad[3],
+	}}
 	limit := 1 << 20
-	for _, v := range []int{g.sh, g.sw, g.dh, g.dw, kh, kw} {
+	for _, v := range []int{g.StrideH, g.StrideW, g.DilationH, g.DilationW, kh, kw} {
 		if v < 1 || v > limit {
 			return g, fmt.Errorf("window of %d×%d, stride %v, dilation %v", kh, kw, w.Stride, w.Dilation)
 		}
@@ -52,10 +52,10 @@ func (w Window) bind(shape []int, kh, kw int, ceil bool) (geometry, error) {
 			return g, fmt.Errorf("padding %v", w.Pad)
 		}
 	}
-	g.oh = outSize(g.h, g.top, g.bottom, (kh-1)*g.dh+1, g.sh, ceil)
-	g.ow = outSize(g.w, g.left, g.rt, (kw-1)*g.dw+1, g.sw, ceil)
+	g.oh = outSize(g.Height, g.Top, g.Bottom, (kh-1)*g.DilationH+1, g.StrideH, ceil)
+	g.ow = outSize(g.Width, g.Left, g.Right, (kw-1)*g.DilationW+1, g.StrideW, ceil)
 	if g.oh < 1 || g.ow < 1 {
-		return g, fmt.Errorf("window of %d×%d, dilation %v, does not fit an image of %d×%d with padding %v", kh, kw, w.Dilation, g.h, g.w, w.Pad)
+		return g, fmt.Errorf("window of %d×%d, dilation %v, does not fit an image of %d×%d with padding %v", kh, kw, w.Dilation, g.Height, g.Width, w.Pad)
 	}
 	return g, nil
 }
