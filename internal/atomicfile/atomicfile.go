@@ -45,11 +45,16 @@ func Write(path string, write func(io.Writer) error) (err error) {
 		}
 	}()
 	w := bufio.NewWriterSize(f, 1<<16)
-	err = errors.Join(write(w), w.Flush())
+	if err = write(w); err == nil {
+		err = w.Flush()
+	}
 	if err == nil && old != nil {
 		err = f.Chmod(old.Mode().Perm())
 	}
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	if err = os.Rename(f.Name(), target); err != nil {
