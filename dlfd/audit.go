@@ -14,7 +14,7 @@ import (
 // AuditData is what a model is judged on.
 type AuditData struct {
 	Retain feature.Dataset // the training samples that may be kept
-	Forget feature.Dataset // all samples to be forgotten: accuracy is taken on them
+	Forget feature.Dataset // samples to be forgotten, for the accuracy on them
 	Test   feature.Dataset // samples for the accuracy that users see
 
 	// Member and NonMember are what the membership attacks tell apart: forget

@@ -8,8 +8,6 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
-	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
@@ -18,7 +16,6 @@ import (
 type recall struct {
 	share float64   // of the samples, to pass over in every epoch but the first
 	loss  []float64 // by position in Retain
-	batch []float64
 	seed  uint64
 }
 
@@ -58,22 +55,14 @@ func (r *recall) check(reach float64) error {
 
 // gradient accumulates the gradient of the mean cross-entropy of a step's batch
 // and remembers the losses.
-func (r *recall) gradient(ctx context.Context, step *Step) error {
+func (r *recall) gradient(ctx context.Context, step *Step) (err error) {
 	b := step.Batch
-	return step.Accumulate(ctx, step.Mode, b.X, []string{step.Model.Spec().Logits}, func(val, cot []feature.Tensor) (err error) {
-		if step.Point.Loss, err = feature.CrossEntropy(val[0], cot[0], b.Labels, 1); err != nil {
-			return err
-		}
-		if !finite.Is(step.Point.Loss) {
-			return fmt.Errorf("%w: the loss is %v", ErrDiverged, step.Point.Loss)
-		}
-		r.batch = slices.Grow(r.batch[:0], len(b.Labels))[:len(b.Labels)]
-		if err := feature.CrossEntropies(r.batch, val[0], b.Labels); err != nil {
-			return err
-		}
-		for i, k := range b.Index {
-			r.loss[k] = r.batch[i]
-		}
-		return nil
-	})
+	step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, b.X, b.Labels, 1)
+	if err != nil {
+		return err
+	}
+	for i, k := range b.Index {
+		r.loss[k] = step.Losses[i]
+	}
+	return nil
 }

@@ -66,6 +66,8 @@ type Step struct {
 	PerEpoch int
 	// Loss is what the step reports.
 	Loss float64
+	// Losses has the cross-entropy of each sample that CrossEntropy was last given.
+	Losses []float64
 
 	logits []string
 }
@@ -75,15 +77,21 @@ type Step struct {
 // gives an error wrapping ErrDiverged.
 func (s *Step) CrossEntropy(ctx context.Context, mode feature.Mode, x feature.Tensor, labels []int, weight float64) (float64, error) {
 	var loss float64
-	err := s.Accumulate(ctx, mode, x, s.logits, func(val, cot []feature.Tensor) (err error) {
-		if _, err = feature.CrossEntropy(val[0], cot[0], labels, weight); err != nil {
+	err := s.Accumulate(ctx, mode, x, s.logits, func(val, cot []feature.Tensor) error {
+		if _, err := feature.CrossEntropy(val[0], cot[0], labels, weight); err != nil {
 			return err
 		}
-		loss, err = feature.CrossEntropy(val[0], feature.Tensor{}, labels, 1)
-		if err == nil && !finite.Is(loss) {
-			err = fmt.Errorf("train: %w: the loss is %v", ErrDiverged, loss)
+		s.Losses = slices.Grow(s.Losses[:0], len(labels))[:len(labels)]
+		if err := feature.CrossEntropies(s.Losses, val[0], labels); err != nil {
+			return err
 		}
-		return err
+		for _, v := range s.Losses {
+			loss += v
+		}
+		if loss /= float64(len(labels)); !finite.Is(loss) {
+			return fmt.Errorf("train: %w: the loss is %v", ErrDiverged, loss)
+		}
+		return nil
 	})
 	return loss, err
 }
