@@ -161,6 +161,25 @@ func TestLiveTemporariesStay(t *testing.T) {
 	}
 }
 
+// While a secret is written, nobody else can read what is there already.
+func TestTemporariesAreNoWider(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := Write(path, func(io.Writer) error {
+		for _, name := range others(t, path) {
+			if info, err := os.Stat(filepath.Join(filepath.Dir(path), name)); err != nil || info.Mode().Perm()&0o077 != 0 {
+				t.Errorf("%s has mode %v, %v", name, info.Mode(), err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLinksAndModes(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
