@@ -255,7 +255,7 @@ func shrinkAndPerturb(m feature.Trainable, shrink, noise float64, seed uint64) e
 			continue
 		}
 		r := rng.Stream(seed, "parameter", i)
-		sd := noise / math.Sqrt(3*float64(feature.Size(p.Shape[1:])))
+		sd := noise / math.Sqrt(3*float64(p.FanIn()))
 		buf := make([]float32, feature.Size(p.Shape))
 		err := feature.UpdateParam(m, i, buf, func(w []float32) {
 			for j, v := range w {

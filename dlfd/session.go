@@ -29,6 +29,8 @@ type Session struct {
 
 	opt    Options
 	before time.Time
+	passed int  // epochs of the descents so far
+	ended  bool // see End
 }
 
 // Run carries out an unlearning request for an implementation of Unlearner. It
@@ -161,9 +163,15 @@ func (s *Session) ledger() Ledger {
 	return l
 }
 
+// End ends the run: no step is begun any more. The result's Stop is why.
+func (s *Session) End(why Stop) { s.ended, s.Result.Stop = true, why }
+
 // Spent reports whether a limit of the budget is reached, and then sets the
-// result's Stop.
+// result's Stop, or whether End was called.
 func (s *Session) Spent() bool {
+	if s.ended {
+		return true
+	}
 	l, b := s.ledger(), s.opt.Budget
 	if b.Passes > 0 && l.Forward+l.Backward >= b.Passes || b.Time > 0 && l.Wall >= b.Time {
 		s.Result.Stop = BudgetSpent
