@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/dlfd-go/unlearn/dlfd"
-	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
@@ -40,9 +39,6 @@ type Method struct {
 	// Unlearner is the method. Its type and, as JSON, its settings go into the
 	// manifest; what JSON does not show, such as a function, should show in Name.
 	Unlearner dlfd.Unlearner
-	// For, where not nil, returns the Unlearner for a task instead: for methods that
-	// need fresh weights of the task's model. Its settings must show in Name.
-	For func(t *Task) (dlfd.Unlearner, error)
 	// Floor marks a method that others must beat.
 	Floor bool
 }
@@ -174,40 +170,23 @@ func (p *Plan) addMethods(e Experiment) error {
 		methods = addFloors(methods)
 	}
 	for _, m := range methods {
-		if m.Unlearner == nil && m.For == nil {
+		if m.Unlearner == nil {
 			return fmt.Errorf("%w: method %q has no Unlearner", dlfd.ErrParameter, m.Name)
 		}
-		if m.Name == "" && m.Unlearner != nil {
-			m.Name = dlfd.NameOf(m.Unlearner)
-		}
+		m.Name = cmp.Or(m.Name, dlfd.NameOf(m.Unlearner))
 		group, _, _ := strings.Cut(m.Name, ":")
 		m.Group = cmp.Or(m.Group, group)
 		if m.Name == "" || slices.ContainsFunc(p.methods, func(o Method) bool { return o.Name == m.Name }) {
 			return fmt.Errorf("%w: two methods with the name %q, or one without", dlfd.ErrParameter, m.Name)
 		}
-		entry := methodEntry{Name: m.Name, Group: m.Group, Floor: m.Floor}
-		if m.Unlearner != nil {
-			settings, err := json.Marshal(m.Unlearner)
-			if err != nil {
-				return fmt.Errorf("method %s: %w", m.Name, err)
-			}
-			entry.Type, entry.Settings = fmt.Sprintf("%T", m.Unlearner), settings
+		settings, err := json.Marshal(m.Unlearner)
+		if err != nil {
+			return fmt.Errorf("method %s: %w", m.Name, err)
 		}
+		entry := methodEntry{Name: m.Name, Group: m.Group, Type: fmt.Sprintf("%T", m.Unlearner), Settings: settings, Floor: m.Floor}
 		p.methods, p.manifest.Methods = append(p.methods, m), append(p.manifest.Methods, entry)
 	}
 	return nil
-}
-
-// unlearner returns the method for a task.
-func (m Method) unlearner(t *Task) (dlfd.Unlearner, error) {
-	if m.For == nil {
-		return m.Unlearner, nil
-	}
-	u, err := m.For(t)
-	if err == nil && u == nil {
-		err = fmt.Errorf("%w: For returned no Unlearner", dlfd.ErrParameter)
-	}
-	return u, err
 }
 
 // Manifest returns all that the results depend on. Callers must not modify it.
@@ -218,11 +197,3 @@ func (p *Plan) Digest() string { return p.digest }
 
 // Jobs returns the jobs. Job i has Index i. Callers must not modify it.
 func (p *Plan) Jobs() []Job { return p.jobs }
-
-// optionsFor are the settings of a run.
-func (p *problem) optionsFor(seed uint64) *dlfd.Options {
-	return &dlfd.Options{Seed: seed, BatchSize: p.Recipe.BatchSize}
-}
-
-// original returns a copy of the given original model.
-func (g *Given) original() (feature.Trainable, error) { return clone(g.Original) }

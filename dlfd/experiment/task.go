@@ -37,19 +37,22 @@ type Task struct {
 
 	// Recipe says how models are trained.
 	Recipe Recipe
-	// Given has models that were trained elsewhere. If it is nil, the original and
-	// the retrained models are trained by the Recipe.
-	Given *Given
+	// Original, where not nil, was trained elsewhere; otherwise original models are
+	// trained by the Recipe. It must be a feature.Cloner.
+	Original feature.Trainable
+	// Retrained, where not empty, are at least two models that were trained elsewhere
+	// without what must go; otherwise they are trained by the Recipe.
+	Retrained []feature.Trainable
 }
 
 // Recipe says how the models of a task are trained: the original on all of Train,
 // the retrained ones on what is retained.
 type Recipe struct {
-	// Fresh returns a model with fresh weights. It is required unless models are
-	// given; without it, methods that need fresh weights are left out.
+	// Fresh returns a model with fresh weights. It is required unless all models
+	// are given.
 	Fresh func(seed uint64) (feature.Trainable, error) `json:"-"`
-	// Epochs is the number of passes of a training. Given models were trained for
-	// so many; 0 says that this is not known.
+	// Epochs is the number of passes of a training. If all models are given, they
+	// were trained for so many; 0 says that this is not known.
 	Epochs int
 	// BatchSize is that of training and of unlearning. If it is zero, 32 is used.
 	BatchSize int
@@ -57,12 +60,6 @@ type Recipe struct {
 	Optimizer train.Optimizer
 	// Schedule scales the learning rate. If it is nil, train.Cosine is used.
 	Schedule train.Schedule `json:"-"`
-}
-
-// Given has models that were trained elsewhere. They must be feature.Cloner.
-type Given struct {
-	Original  feature.Trainable
-	Retrained []feature.Trainable // at least two, trained without what must go
 }
 
 // retrain is the method that trains by the recipe.
@@ -80,12 +77,12 @@ func (t *Task) check() error {
 		return fmt.Errorf("%w: a task without a name", dlfd.ErrParameter)
 	case t.Train == nil || t.Forget == nil || t.Unseen == nil:
 		return fmt.Errorf("%w: Train, Forget and Unseen are required", dlfd.ErrParameter)
-	case t.Given == nil && (t.Recipe.Fresh == nil || t.Recipe.Epochs < 1):
-		return fmt.Errorf("%w: without given models, Recipe.Fresh and Recipe.Epochs are required", dlfd.ErrParameter)
+	case (t.Original == nil || len(t.Retrained) == 0) && (t.Recipe.Fresh == nil || t.Recipe.Epochs < 1):
+		return fmt.Errorf("%w: where models are not given, Recipe.Fresh and Recipe.Epochs are required", dlfd.ErrParameter)
+	case len(t.Retrained) == 1:
+		return fmt.Errorf("%w: 1 retrained model is given; two at least make a band", dlfd.ErrParameter)
 	case t.Recipe.Epochs < 0 || t.Recipe.BatchSize < 0:
 		return fmt.Errorf("%w: Recipe.Epochs %d, Recipe.BatchSize %d", dlfd.ErrParameter, t.Recipe.Epochs, t.Recipe.BatchSize)
-	case t.Given != nil && (t.Given.Original == nil || len(t.Given.Retrained) < 2):
-		return fmt.Errorf("%w: given are %d retrained models; an original and at least two retrained ones are required", dlfd.ErrParameter, len(t.Given.Retrained))
 	}
 	return nil
 }
@@ -120,7 +117,7 @@ func (p *problem) fresh() (feature.Trainable, error) {
 	if p.Recipe.Fresh != nil {
 		return p.Recipe.Fresh(0)
 	}
-	return clone(p.Given.Original)
+	return clone(p.Original)
 }
 
 func clone(m feature.Trainable) (feature.Trainable, error) {
@@ -143,13 +140,17 @@ type taskEntry struct {
 	Settings json.RawMessage `json:"settings,omitempty"`
 	Recipe   json.RawMessage `json:"recipe"`
 	Data     string          `json:"data_sha256"`
-	Models   []string        `json:"given_sha256,omitempty"`
 
-	Retain, Forget, Unseen, Test int // samples
+	Original  string   `json:"original_sha256,omitempty"` // of given models
+	Retrained []string `json:"retrained_sha256,omitempty"`
+
+	Samples map[string]int `json:"samples"` // by set
 }
 
 func (p *problem) entry(ctx context.Context) (e taskEntry, err error) {
-	e = taskEntry{Name: p.Name, Retain: p.request.Retain.Len(), Forget: p.request.Forget.Len(), Unseen: p.Unseen.Len(), Test: p.judge.Test.Len()}
+	e = taskEntry{Name: p.Name, Samples: map[string]int{
+		"retain": p.request.Retain.Len(), "forget": p.request.Forget.Len(), "unseen": p.Unseen.Len(), "test": p.judge.Test.Len(),
+	}}
 	if p.Settings != nil {
 		if e.Settings, err = json.Marshal(p.Settings); err != nil {
 			return e, fmt.Errorf("settings: %w", err)
@@ -162,21 +163,37 @@ func (p *problem) entry(ctx context.Context) (e taskEntry, err error) {
 	if e.Recipe, err = json.Marshal(recipe); err != nil {
 		return e, fmt.Errorf("recipe: %w", err)
 	}
-	if e.Data, err = p.dataDigest(ctx); err != nil || p.Given == nil {
+	if e.Data, err = p.dataDigest(ctx); err != nil {
 		return e, err
 	}
-	for _, m := range append([]feature.Trainable{p.Given.Original}, p.Given.Retrained...) {
-		w, err := feature.Snapshot(m)
+	if p.Original != nil {
+		if e.Original, err = modelDigest(p.Original); err != nil {
+			return e, err
+		}
+	}
+	for _, m := range p.Retrained {
+		sum, err := modelDigest(m)
 		if err != nil {
-			return e, fmt.Errorf("given model: %w", err)
+			return e, err
 		}
-		h := sha256.New()
-		for _, v := range w {
-			writeFloats(h, v)
-		}
-		e.Models = append(e.Models, hex.EncodeToString(h.Sum(nil)))
+		e.Retrained = append(e.Retrained, sum)
 	}
 	return e, nil
+}
+
+// modelDigest covers all parameters.
+func modelDigest(m feature.Trainable) (string, error) {
+	w, err := feature.Snapshot(m)
+	if err != nil {
+		return "", fmt.Errorf("given model: %w", err)
+	}
+	h := sha256.New()
+	for _, v := range w {
+		if err := writeFloats(h, v); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // dataDigest covers every sample, its label and its identity, in all sets.
@@ -191,7 +208,9 @@ func (p *problem) dataDigest(ctx context.Context) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			writeFloats(h, b.X.Data)
+			if err := writeFloats(h, b.X.Data); err != nil {
+				return "", err
+			}
 			for k, i := range b.Index {
 				fmt.Fprintf(h, "%d %q\n", b.Labels[k], feature.IdentityOf(d, i))
 			}
