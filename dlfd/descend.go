@@ -69,10 +69,12 @@ func (s *Session) Descend(ctx context.Context, d Descent) error {
 		},
 		After: func(*train.Step) error {
 			s.Step(step.Point)
-			if d.After == nil {
-				return nil
+			if d.After != nil {
+				if err := d.After(ctx); err != nil {
+					return err
+				}
 			}
-			return d.After(ctx)
+			return s.watch(ctx, false)
 		},
 	}.Run(ctx, s.Model, d.On)
 }
