@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"dlfd/released": {"dlfd", "metrics", "distance", "feature", "feature/train", "internal/..."},
 
 	"examples/benchmark":       publicPackages,
+	"examples/compare":         publicPackages,
 	"examples/faces":           publicPackages,
 	"examples/onnx":            publicPackages,
 	"examples/owndistance":     publicPackages,

@@ -294,7 +294,11 @@ func TestFailuresAreOutcomes(t *testing.T) {
 
 func TestTrainingFailureEndsTheRun(t *testing.T) {
 	e := small()
-	e.Tasks[0].Recipe.Optimizer = train.SGD{Rate: 1e30}
+	e.Tasks[0].Recipe.Fresh = func(seed uint64) (feature.Trainable, error) {
+		m := featuretest.NewMLP(4, 8, 3, seed)
+		m.NaNAfter = 3
+		return m, nil
+	}
 	err := plan(t, e).Run(t.Context(), t.TempDir(), nil)
 	if !errors.Is(err, dlfd.ErrDiverged) || !strings.Contains(err.Error(), "blobs: train") {
 		t.Error(err)

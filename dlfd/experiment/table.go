@@ -47,10 +47,12 @@ type Row struct {
 // Standing says how a method compares with the best.
 type Standing string
 
-// The standings. A method is tied with the best if its mean gap lies inside the band,
-// or if it exceeds the best's by no more than the standard error of the difference.
+// The standings. Inside the band nothing is better than anything else. Outside, a
+// method is tied with the best if its gap exceeds that of the best by no more than
+// the standard error of the difference.
 const (
 	Reference Standing = "reference" // Retrained and Original
+	Inside    Standing = "inside the band"
 	First     Standing = "best"
 	Tied      Standing = "tied with the best"
 	Behind    Standing = "behind"
@@ -113,13 +115,17 @@ func (t *Table) compare(gaps map[string][]seedValue) {
 	t.Best = methods[best].Name
 	for i := range methods {
 		row := &methods[i]
-		row.Less = paired(gaps[row.Name], gaps[t.Best])
+		if i != best {
+			row.Less = paired(gaps[row.Name], gaps[t.Best])
+		}
 		switch {
 		case row.Gap.N == 0:
 			row.Standing = Unjudged
+		case row.Gap.Mean <= t.Band.Mean:
+			row.Standing = Inside
 		case i == best:
-			row.Standing, row.Less = First, Value{}
-		case row.Gap.Mean <= t.Band.Mean || row.Less.N > 0 && row.Less.Mean <= row.Less.SE:
+			row.Standing = First
+		case row.Less.N > 0 && row.Less.Mean <= row.Less.SE:
 			row.Standing = Tied
 		default:
 			row.Standing = Behind

@@ -35,6 +35,10 @@ type Task struct {
 	// Unseen that judges.
 	Test feature.Dataset
 
+	// AllowOverlap is that of dlfd.Options: true where persons of whom something
+	// must go stay in what is retained, or where samples occur twice.
+	AllowOverlap bool
+
 	// Recipe says how models are trained.
 	Recipe Recipe
 	// Original, where not nil, was trained elsewhere; otherwise original models are
@@ -144,11 +148,12 @@ type taskEntry struct {
 	Original  string   `json:"original_sha256,omitempty"` // of given models
 	Retrained []string `json:"retrained_sha256,omitempty"`
 
-	Samples map[string]int `json:"samples"` // by set
+	Samples      map[string]int `json:"samples"` // by set
+	AllowOverlap bool           `json:"allow_overlap,omitempty"`
 }
 
 func (p *problem) entry(ctx context.Context) (e taskEntry, err error) {
-	e = taskEntry{Name: p.Name, Samples: map[string]int{
+	e = taskEntry{Name: p.Name, AllowOverlap: p.AllowOverlap, Samples: map[string]int{
 		"retain": p.request.Retain.Len(), "forget": p.request.Forget.Len(), "unseen": p.Unseen.Len(), "test": p.judge.Test.Len(),
 	}}
 	if p.Settings != nil {

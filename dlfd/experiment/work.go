@@ -39,7 +39,8 @@ func (r *run) train(ctx context.Context, j Job) (*Outcome, error) {
 // options are those of the run of a method or of a training. last, where not nil,
 // gets the work done so far.
 func (r *run) options(j Job, seed uint64, last *dlfd.Ledger) *dlfd.Options {
-	return &dlfd.Options{Seed: seed, BatchSize: r.problems[j.task].Recipe.BatchSize, Observer: func(e dlfd.Event) {
+	q := r.problems[j.task]
+	return &dlfd.Options{Seed: seed, BatchSize: q.Recipe.BatchSize, AllowOverlap: q.AllowOverlap, Observer: func(e dlfd.Event) {
 		if last != nil {
 			*last = e.Ledger
 		}
