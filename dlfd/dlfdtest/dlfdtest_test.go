@@ -17,6 +17,22 @@ func TestEveryMethod(t *testing.T) {
 		baseline.FineTune{},
 		baseline.NegGradPlus{},
 		baseline.Retrain{Fresh: dlfdtest.Model, Epochs: 3},
+		baseline.ShortRetrain{Fresh: dlfdtest.Model},
+		baseline.ShortRetrain{},
+		baseline.ShrinkPerturb{},
+		baseline.CFk{},
+		baseline.EUk{},
+		baseline.NegGrad{},
+		baseline.RandomLabel{},
+		baseline.L1Sparse{},
+		baseline.SCRUB{},
+		baseline.BadTeacher{},
+		baseline.SalUn{},
+		baseline.Surgery{},
+		baseline.Rewind{Of: baseline.SCRUB{}},
+		baseline.EarlyStop{Of: baseline.NegGradPlus{}, Every: 4},
+		baseline.Budget{Of: baseline.FineTune{}, Passes: 1 << 40},
+		baseline.Sequential{Of: baseline.FineTune{}},
 	} {
 		t.Run(dlfd.NameOf(u), func(t *testing.T) { dlfdtest.Run(t, u) })
 	}
