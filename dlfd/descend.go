@@ -29,6 +29,9 @@ type Descent struct {
 	// Gradient accumulates what a step moves along. If it is nil, that is the
 	// gradient of the mean cross-entropy of the batch.
 	Gradient func(ctx context.Context, s *Step) error
+	// Between says that a descent follows which makes good what this one does to the
+	// task: Options.Watch does not see its steps.
+	Between bool
 	// After, where not nil, is called when a step has been recorded.
 	After func(ctx context.Context) error
 }
@@ -73,6 +76,9 @@ func (s *Session) Descend(ctx context.Context, d Descent) error {
 				if err := d.After(ctx); err != nil {
 					return err
 				}
+			}
+			if d.Between {
+				return nil
 			}
 			return s.watch(ctx, false)
 		},

@@ -88,7 +88,7 @@ type Options struct {
 	// should lose, and what was trained on would steer as if it had not been.
 	AllowOverlap bool
 	// Watch, where not nil, is called after every weight update of Session.Descend,
-	// and with done once more when the method is done and the model of the request
+	// but for those of a Descent.Between, and with done once more when the method is done and the model of the request
 	// holds its weights. It may score s.Model, keep checkpoints, and end the run; see
 	// Session.Scorer, Checkpoint and End. What it passes through s.Model is counted.
 	// An error ends the run as one of the method does.
