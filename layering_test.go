@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"distance":              {"internal/..."},
 	"distance/distancetest": {"distance", "internal/..."},
 	"metrics":               {"internal/..."},
+	"metrics/report":        {"metrics"},
 	"synth":                 {"distance", "feature", "internal/..."},
 	"dlfd":                  {"synth", "metrics", "distance", "feature", "feature/train", "internal/..."},
 	"dlfd/baseline":         {"dlfd", "synth", "metrics", "distance", "feature", "feature/train", "internal/..."},
@@ -123,6 +124,7 @@ var thirdParty = map[string][]string{
 
 	"distance/distancetest": {"gonum.org/v1/gonum"},
 	"metrics":               {"gonum.org/v1/gonum"},
+	"metrics/report":        {"gonum.org/v1/gonum"},
 	"synth":                 {"gonum.org/v1/gonum"},
 	"feature":               {},
 	"feature/train":         {},
