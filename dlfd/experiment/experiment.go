@@ -23,8 +23,8 @@ type Experiment struct {
 	// Version is what results depend on beside all else, such as the version of the
 	// program. It goes into the manifest as it is.
 	Version string
-	// NoFloors leaves out the floors that New adds to Methods where they are not
-	// among them: ShortRetrain and ShrinkPerturb.
+	// NoFloors keeps New from adding to Methods the floors that are not among them,
+	// baseline.ShortRetrain and baseline.ShrinkPerturb with their defaults.
 	NoFloors bool
 }
 
@@ -39,7 +39,8 @@ type Method struct {
 	// Unlearner is the method. Its type and, as JSON, its settings go into the
 	// manifest; what JSON does not show, such as a function, should show in Name.
 	Unlearner dlfd.Unlearner
-	// Floor marks a method that others must beat.
+	// Floor marks a method that others must beat. ShortRetrain and ShrinkPerturb are
+	// floors in any case, unless Experiment.NoFloors is set.
 	Floor bool
 }
 

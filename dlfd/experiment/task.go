@@ -53,7 +53,8 @@ type Task struct {
 // the retrained ones on what is retained.
 type Recipe struct {
 	// Fresh returns a model with fresh weights. It is required unless all models
-	// are given.
+	// are given. Methods that begin with fresh weights get them from it too, if it is
+	// there.
 	Fresh func(seed uint64) (feature.Trainable, error) `json:"-"`
 	// Epochs is the number of passes of a training. If all models are given, they
 	// were trained for so many; 0 says that this is not known.

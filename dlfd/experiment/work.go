@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/metrics"
 )
@@ -128,7 +129,11 @@ func (r *run) method(ctx context.Context, j Job) (*Outcome, error) {
 		return nil, err
 	}
 	var last dlfd.Ledger
-	res, err := r.methods[j.method].Unlearner.Unlearn(ctx, m, q.request, r.options(j, r.manifest.Seeds.unlearning(j.Model, j.Run), &last))
+	u := r.methods[j.method].Unlearner
+	if q.Recipe.Fresh != nil {
+		u = baseline.WithFresh(u, q.Recipe.Fresh)
+	}
+	res, err := u.Unlearn(ctx, m, q.request, r.options(j, r.manifest.Seeds.unlearning(j.Model, j.Run), &last))
 	var o *Outcome
 	switch {
 	case err == nil:

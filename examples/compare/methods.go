@@ -1,36 +1,44 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
-	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/dlfd/experiment"
 	"github.com/dlfd-go/unlearn/dlfd/released"
 )
 
-// methodNames lists what -methods all stands for.
-func methodNames() []string { return []string{"align", "dlfd", "released", "finetune", "neggrad+"} }
+// methodNames lists what -methods all stands for: all that baseline.ByName knows but
+// the one that every method is measured against, and the released code.
+func methodNames() (names []string) {
+	for _, name := range baseline.Names() {
+		if name != "retrain" {
+			names = append(names, name)
+		}
+	}
+	return append(names, "released")
+}
 
 // method returns the method that a text names.
-func method(text string) (experiment.Method, error) {
-	m := experiment.Method{Name: text}
-	switch strings.ToLower(text) {
-	case "align":
-		m.Unlearner = dlfd.Recommended()
-	case "dlfd":
-		m.Unlearner = dlfd.DLFD{}
-	case "released":
+func method(text string) (m experiment.Method, err error) {
+	m = experiment.Method{Name: text, Group: group(text)}
+	if text == "released" {
 		m.Unlearner = released.Method{}
-	case "finetune":
-		m.Unlearner = baseline.FineTune{}
-	case "neggrad+":
-		m.Unlearner = baseline.NegGradPlus{}
-	default:
-		return m, fmt.Errorf("no method is called %q; there are %s", text, strings.Join(methodNames(), ", "))
+		return m, nil
 	}
-	return m, nil
+	m.Unlearner, err = baseline.ByName(text)
+	return m, err
+}
+
+// group leaves out the settings of a text: those of one group make a front.
+func group(text string) string {
+	var words []string
+	for word := range strings.SplitSeq(text, ":") {
+		if !strings.Contains(word, "=") {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(words, ":")
 }
 
 // chosen returns the methods of the flags.
