@@ -148,6 +148,14 @@ func (r *run) method(ctx context.Context, j Job) (*Outcome, error) {
 	default:
 		return &Outcome{Stop: Failed, Failure: err.Error()}, nil
 	}
+	if j.Model == 0 && j.Run == 0 {
+		o.Weights, err = saveWeights(r.weightsPath(r.dir, j), m)
+	} else {
+		o.Weights, err = sumWeights(m)
+	}
+	if err != nil {
+		return nil, err
+	}
 	return o, r.judge(ctx, j, m, o)
 }
 
