@@ -21,7 +21,9 @@ type Limit struct {
 	// used; dlfd.Off lets it rise. It is looked at, in evaluation mode, on up to 256
 	// retain samples at equal distances, at most twenty times a run. Where it is
 	// above the limit, the model goes back to the last weights that were not, the
-	// run ends with dlfd.TaskHarmed, and a note has the numbers.
+	// run ends with dlfd.TaskHarmed, and a note has the numbers. A method without an
+	// ascent, whose loss may rise at first and fall again, is ended by what the last
+	// look finds alone.
 	Harm float64
 }
 
@@ -47,6 +49,7 @@ type harm struct {
 	sample  feature.Dataset // nil: no limit
 	start   float64         // mean loss before the run
 	limit   float64
+	patient bool            // the run is not ended before its last step: the method descends, and may make good what it does first
 	weights feature.Weights // the last that were found below the limit
 	step    int             // after which they were reached
 	looked  int             // the step after which the loss was last looked at
@@ -124,6 +127,9 @@ func (h *harm) look(ctx context.Context) error {
 	}
 	if loss <= h.limit {
 		return h.keep()
+	}
+	if h.patient && h.looked < h.s.Steps && !h.s.Spent() {
+		return nil
 	}
 	r := h.s.Result
 	if r.Last, err = feature.Snapshot(h.s.Model); err != nil {
