@@ -160,3 +160,17 @@ func ExampleMembershipProbe() {
 	fmt.Println(s.AUCInterval.Contains(0.5), err)
 	// Output: true <nil>
 }
+
+func ExampleRegrowth() {
+	// Which of four forgotten images are told right after 0, 10 and 40 steps on others.
+	steps := []float64{0, 10, 40}
+	model := metrics.Regrowth{At: steps, Scores: [][]float64{{0, 0, 1, 0}, {1, 0, 1, 1}, {1, 1, 1, 1}}}
+	retrained := metrics.Regrowth{At: steps, Scores: [][]float64{{0, 0, 1, 0}, {0, 0, 1, 0}, {1, 0, 1, 1}}}
+	curve, _ := model.Means()
+	area, err := model.Relearning(retrained, 0.95)
+	fmt.Println(curve)
+	fmt.Printf("area %.2f, %.2f to %.2f, %v\n", area.Value, area.Interval.Lo, area.Interval.Hi, err)
+	// Output:
+	// [0.25 0.75 1]
+	// area 0.34, -0.31 to 0.77, <nil>
+}
