@@ -34,7 +34,10 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	verdict, err := metrics.Judge(res.Loss.AUCInterval, []float64{0.48, 0.51, 0.5})
+	verdict, err := metrics.Judge(metrics.Evidence{AUC: &metrics.Compared{
+		Interval:  res.Loss.AUCInterval,
+		Retrained: []float64{0.48, 0.51, 0.5},
+	}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -45,7 +48,7 @@ func Example() {
 	// Output:
 	// matched 278 of 300 members
 	// AUC 0.87, balanced accuracy 0.78
-	// under-unlearned: AUC 0.838 to 0.900, retrained 0.480 to 0.510
+	// under-unlearned: attack AUC 0.838 to 0.900, retrained 0.480 to 0.510
 }
 
 func ExampleAUC() {
@@ -173,4 +176,21 @@ func ExampleRegrowth() {
 	// Output:
 	// [0.25 0.75 1]
 	// area 0.34, -0.31 to 0.77, <nil>
+}
+
+func ExampleJudge() {
+	// Outputs look like those of retrained models, but the samples come back too fast.
+	j, err := metrics.Judge(metrics.Evidence{
+		AUC:         &metrics.Compared{Interval: metrics.Interval{Lo: 0.46, Hi: 0.54}, Retrained: []float64{0.48, 0.51}},
+		OriginalAUC: 0.72,
+		Samples:     300,
+		Relearning:  &metrics.Compared{Interval: metrics.Interval{Lo: 0.11, Hi: 0.19}, Retrained: []float64{-0.02, 0.03}},
+	})
+	fmt.Println(j, err)
+	for _, l := range j.Lacks {
+		fmt.Println("lacks", l)
+	}
+	// Output:
+	// hidden: relearning 0.110 to 0.190, retrained -0.020 to 0.030 <nil>
+	// lacks no test accuracy of retrained models: a model that lost its use may pass
 }
