@@ -66,7 +66,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // run carries out the jobs that are not done, and writes the tables when all are.
 func run(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
-	e, err := f.experiment(ctx, stderr)
+	e, err := f.experiment(ctx)
 	if err != nil {
 		return err
 	}
