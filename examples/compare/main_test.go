@@ -59,7 +59,7 @@ func writeIDX(t *testing.T) string {
 
 // arguments are those of a comparison that takes a second.
 func arguments(idx, out string, more ...string) []string {
-	return append([]string{"-idx", idx, "-share", ".2", "-epochs", "2", "-seeds", "2", "-methods", "finetune,neggrad+:beta=.3,neggrad+:beta=1", "-workers", "1", "-out", out}, more...)
+	return append([]string{"-idx", idx, "-share", ".2", "-epochs", "1", "-seeds", "1", "-retrains", "2", "-deep", "-1", "-methods", "finetune,neggrad+:beta=1", "-workers", "1", "-out", out}, more...)
 }
 
 // compareWith runs the program in this process and returns what it prints.
