@@ -131,7 +131,7 @@ func TestSSDInClosedForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res := run(t, baseline.SSD{Alpha: alpha, Lambda: lambda}, m, d, dlfd.Options{})
+	res := run(t, baseline.SSD{Alpha: alpha, Lambda: lambda, Limit: baseline.Limit{Harm: dlfd.Off}}, m, d, dlfd.Options{})
 	dampened, kept := 0, 0
 	for i := range old {
 		for j, w := range old[i] {
@@ -290,6 +290,61 @@ func TestDUCKMovesFeaturesToWrongCentroids(t *testing.T) {
 	}
 	if first, last := res.Trace[0].ForgetTerm, res.Trace[len(res.Trace)-1].ForgetTerm; last > .8*first {
 		t.Errorf("the forget term went from %v to %v", first, last)
+	}
+}
+
+// The first step of Adam is rate·sign(g) against the gradient g of λᶠ·mean(1 − cos) +
+// λʳ·CE(z/T), told by differences in each weight.
+func TestDUCKGradient(t *testing.T) {
+	const rate = 1e-3
+	u := baseline.DUCK{LambdaForget: .8, LambdaRetain: 1.7, Temperature: 3, Target: 1e-9, Epochs: 1, Rate: rate}
+	m, d := trained(t)
+	retain, forget := blobs(d.Retain), blobs(d.Forget)
+	h, _ := taps(t, m, retain.X)
+	centroid := [][]float64{meanOf(h, retain.Labels, 0), meanOf(h, retain.Labels, 1), meanOf(h, retain.Labels, 2)}
+	objective := func() float64 { // goals stay the nearest for steps as short as these
+		h, _ := taps(t, m, forget.X)
+		_, z := taps(t, m, retain.X)
+		for i := range z.Data {
+			z.Data[i] /= 3
+		}
+		var ce float64
+		for i, y := range retain.Labels {
+			ce -= math.Log(softmax(z.Row(i))[y]) / 60
+		}
+		return .8*sum(distances(h, forget.Labels, centroid))/24 + 1.7*ce
+	}
+	var slopes [][]float64
+	for i := range m.P {
+		slopes = append(slopes, nil)
+		for j, w := range m.P[i] {
+			at := func(h float32) float64 {
+				m.P[i][j] = w + h
+				defer func() { m.P[i][j] = w }()
+				return objective()
+			}
+			slopes[i] = append(slopes[i], (at(.003)-at(-.003))/.006)
+		}
+	}
+	old, err := feature.Snapshot(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, u, m, d, dlfd.Options{BatchSize: 60})
+	checked := 0
+	for i := range old {
+		for j, w := range old[i] {
+			if math.Abs(slopes[i][j]) < 1e-3 { // rounding of float32 and curvature: 1e-4
+				continue
+			}
+			checked++
+			if moved := float64(m.P[i][j] - w); math.Abs(moved+math.Copysign(rate, slopes[i][j])) > 1e-3*rate {
+				t.Errorf("parameter %d, element %d moved by %v along a slope of %v", i, j, moved, slopes[i][j])
+			}
+		}
+	}
+	if checked < 60 {
+		t.Errorf("%d of 99 weights have a slope that can be told", checked)
 	}
 }
 
