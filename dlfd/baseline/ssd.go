@@ -103,7 +103,7 @@ func fisher(ctx context.Context, s *dlfd.Session, d feature.Dataset, most int, p
 			err = addSquares(sum, grads, 1/float64(drawn.Len()))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("Fisher information: %w", err)
+			return nil, fmt.Errorf("information: %w", err)
 		}
 	}
 	return sum, nil
