@@ -53,6 +53,7 @@ func trainOnWrongLabels(ctx context.Context, s *dlfd.Session, d Descent, l Limit
 	if err != nil {
 		return err
 	}
+	h.patient = true
 	return h.descend(ctx, dlfd.Descent{On: all, Epochs: d.Epochs, Optimizer: o, Schedule: train.Cosine})
 }
 
