@@ -34,7 +34,10 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	verdict, err := metrics.Judge(res.Loss.AUCInterval, []float64{0.48, 0.51, 0.5})
+	verdict, err := metrics.Judge(metrics.Evidence{AUC: &metrics.Compared{
+		Interval:  res.Loss.AUCInterval,
+		Retrained: []float64{0.48, 0.51, 0.5},
+	}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -45,7 +48,7 @@ func Example() {
 	// Output:
 	// matched 278 of 300 members
 	// AUC 0.87, balanced accuracy 0.78
-	// under-unlearned: AUC 0.838 to 0.900, retrained 0.480 to 0.510
+	// under-unlearned: attack AUC 0.838 to 0.900, retrained 0.480 to 0.510
 }
 
 func ExampleAUC() {
@@ -159,4 +162,35 @@ func ExampleMembershipProbe() {
 	s, err := metrics.MembershipProbe(noise(), noise(), 1, nil)
 	fmt.Println(s.AUCInterval.Contains(0.5), err)
 	// Output: true <nil>
+}
+
+func ExampleRegrowth() {
+	// Which of four forgotten images are told right after 0, 10 and 40 steps on others.
+	steps := []float64{0, 10, 40}
+	model := metrics.Regrowth{At: steps, Scores: [][]float64{{0, 0, 1, 0}, {1, 0, 1, 1}, {1, 1, 1, 1}}}
+	retrained := metrics.Regrowth{At: steps, Scores: [][]float64{{0, 0, 1, 0}, {0, 0, 1, 0}, {1, 0, 1, 1}}}
+	curve, _ := model.Means()
+	area, err := model.Relearning(retrained, 0.95)
+	fmt.Println(curve)
+	fmt.Printf("area %.2f, %.2f to %.2f, %v\n", area.Value, area.Interval.Lo, area.Interval.Hi, err)
+	// Output:
+	// [0.25 0.75 1]
+	// area 0.34, -0.31 to 0.77, <nil>
+}
+
+func ExampleJudge() {
+	// Outputs look like those of retrained models, but the samples come back too fast.
+	j, err := metrics.Judge(metrics.Evidence{
+		AUC:         &metrics.Compared{Interval: metrics.Interval{Lo: 0.46, Hi: 0.54}, Retrained: []float64{0.48, 0.51}},
+		OriginalAUC: 0.72,
+		Samples:     300,
+		Relearning:  &metrics.Compared{Interval: metrics.Interval{Lo: 0.11, Hi: 0.19}, Retrained: []float64{-0.02, 0.03}},
+	})
+	fmt.Println(j, err)
+	for _, l := range j.Lacks {
+		fmt.Println("lacks", l)
+	}
+	// Output:
+	// hidden: relearning 0.110 to 0.190, retrained -0.020 to 0.030 <nil>
+	// lacks no test accuracy of retrained models: a model that lost its use may pass
 }
