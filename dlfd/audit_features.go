@@ -17,7 +17,7 @@ const (
 
 // features sets what is told by the features of the model.
 func (a *audit) features(ctx context.Context) error {
-	if a.out[forgetSet].N == 0 {
+	if a.Counts.Forget == 0 {
 		a.leftOut("scatter ratio: there is no forget sample")
 		return nil
 	}
@@ -30,22 +30,6 @@ func (a *audit) features(ctx context.Context) error {
 		return err
 	}
 	return a.judged("scatter ratio", a.scatter(forget, test))
-}
-
-func (a *audit) scatter(forget, test metrics.Features) (err error) {
-	s := new(Scatter)
-	if s.Forget, err = forget.ScatterRatio(); err != nil {
-		return fmt.Errorf("forget: %w", err)
-	}
-	if s.Test, err = test.ScatterRatio(); err != nil {
-		return fmt.Errorf("test: %w", err)
-	}
-	if s.Test == 0 {
-		return fmt.Errorf("%w: the classes of test have one mean", metrics.ErrDegenerate)
-	}
-	s.Ratio = s.Forget / s.Test
-	a.Scatter = s
-	return nil
 }
 
 // activations returns the features of some samples of a set, every class thinned

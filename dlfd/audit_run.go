@@ -105,6 +105,7 @@ func (a *audit) run(ctx context.Context) error {
 		{"resurgence", a.resurgence},
 		{"relearning", a.relearning},
 		{"gap", a.gap},
+		{"verdict", a.judge},
 	} {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -49,6 +49,8 @@ type Audited struct {
 	// Gap compares the model with the retrained ones.
 	Gap *RetrainedGap `json:"gap,omitempty"`
 
+	// Judgment is the verdict with what it rests on; nil where there is no evidence.
+	Judgment *metrics.Judgment `json:"judgment,omitempty"`
 	// NotJudged has a sentence for everything that was left out, with the reason:
 	// the data are too few, or what an instrument needs was not given. The fields
 	// that it names are zero or nil.
@@ -89,14 +91,16 @@ type Utility struct {
 	JS *float64 `json:"js_retain,omitempty"`
 }
 
-// Scatter has the scatter ratios (metrics.Features.ScatterRatio) of the features.
-// A model that was trained on samples gathers them by class. Ratio is near 1 where
-// it treats forgotten samples as unseen ones, and stays above where only its outputs
-// were changed.
+// Scatter has the scatter ratios (metrics.Features.ScatterRatio) of the features of
+// forget and test samples, class by class as many of either. A model that was
+// trained on samples gathers them by class. Ratio is near 1 where it treats
+// forgotten samples as unseen ones, and stays above where only its outputs were
+// changed.
 type Scatter struct {
-	Forget float64 `json:"forget"`
-	Test   float64 `json:"test"`
-	Ratio  float64 `json:"ratio"` // Forget over Test
+	Forget  float64          `json:"forget"`
+	Test    float64          `json:"test"`
+	Ratio   metrics.Estimate `json:"ratio"`   // Forget over Test, with an interval at 95 %
+	Samples int              `json:"samples"` // of either
 }
 
 // TwoSample is the outcome of a permutation test of the hypothesis that the features
@@ -147,9 +151,10 @@ type Resurgence struct {
 	// changes are undone easily.
 	WeightChange *float64          `json:"weight_change,omitempty"`
 	Curves       []ResurgenceCurve `json:"curves"`
-	// Rise is the largest rise of a lead over the one at the start, over all curves
-	// and points.
-	Rise float64 `json:"rise"`
+	// Rise is the mean of the leads after the start, over all curves and points, less
+	// the lead at the start, with an interval at 95 %; see metrics.Regrowth.Resurgence.
+	// It is near 0 for a retrained model.
+	Rise metrics.Estimate `json:"rise"`
 }
 
 // ResurgenceCurve is a descent on the retain set at one learning rate.
@@ -178,6 +183,12 @@ type Relearning struct {
 	Trained int               `json:"trained"` // samples of Forget trained on
 	Judged  int               `json:"judged"`  // samples of Forget judged
 	Points  []RelearningPoint `json:"points"`  // after 0, 10 and 40 steps
+	// Area is the area between the curve of accuracies and that of the first
+	// retrained model, as a mean difference, with an interval at 95 %; see
+	// metrics.Regrowth.Relearning. Retrained has the same of each retrained model, 0
+	// for the first. Both are nil without retrained models.
+	Area      *metrics.Estimate `json:"area,omitempty"`
+	Retrained []float64         `json:"retrained_areas,omitempty"`
 }
 
 // RelearningPoint is a point of the curve of a Relearning.
@@ -185,6 +196,8 @@ type RelearningPoint struct {
 	Steps    int     `json:"steps"`
 	Accuracy float64 `json:"accuracy"`
 	Loss     float64 `json:"loss"`
+	// Right has a 1 for every sample that is told right and a 0 for the others.
+	Right string `json:"right"`
 }
 
 // Scores returns the four figures by which models are compared.

@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/train"
 	"github.com/dlfd-go/unlearn/internal/rng"
@@ -68,6 +70,9 @@ func (a *Audited) diverged(what string, err error) error {
 	return err
 }
 
+// auditLevel is the confidence level of all intervals of an audit.
+const auditLevel = .95
+
 // resurgence trains copies of the model on the retain set alone.
 func (a *audit) resurgence(ctx context.Context) error {
 	m, ok := a.trainable("resurgence")
@@ -78,49 +83,102 @@ func (a *audit) resurgence(ctx context.Context) error {
 	if err := a.weightChange(m, r); err != nil {
 		return err
 	}
+	var looks resurgenceLooks
 	for _, factor := range resurgenceRates {
 		rate := factor * a.opt.Training.Rate
-		c := ResurgenceCurve{Rate: rate}
-		err := scratch(m, func(m feature.Trainable) error { return a.resurge(ctx, m, &c) })
-		if err := a.diverged(fmt.Sprintf("resurgence at rate %v", rate), err); err != nil {
-			return err
-		}
+		c := resurgenceRun{audit: a, ResurgenceCurve: ResurgenceCurve{Rate: rate}}
+		err := scratch(m, func(m feature.Trainable) error { return c.run(ctx, m) })
 		if err != nil {
+			if err := a.diverged(fmt.Sprintf("resurgence at rate %v", rate), err); err != nil {
+				return err
+			}
 			continue
 		}
-		r.Curves = append(r.Curves, c)
-		for _, p := range c.Points[1:] {
-			r.Rise = max(r.Rise, p.Lead-c.Points[0].Lead)
+		r.Curves = append(r.Curves, c.ResurgenceCurve)
+		for side := range looks {
+			looks[side] = append(looks[side], c.looks[side]...)
 		}
 	}
-	if len(r.Curves) > 0 {
-		a.Resurgence = r
+	if len(r.Curves) == 0 {
+		return nil
 	}
-	return nil
+	a.Resurgence = r
+	var err error
+	r.Rise, err = looks.rise(len(resurgenceEpochs) + 1)
+	return err
 }
 
-// resurge descends on the retain set and takes the points of the curve.
-func (a *audit) resurge(ctx context.Context, m feature.Trainable, c *ResurgenceCurve) error {
-	before, err := feature.Snapshot(m)
-	if err != nil {
+// resurgenceLooks has, for forget and test, which samples are told right at each
+// look.
+type resurgenceLooks [2][][]float64
+
+// rise compares the mean of the looks after the start with that at the start; of
+// every per looks the first is one at the start.
+func (l resurgenceLooks) rise(per int) (metrics.Estimate, error) {
+	var curve [2]metrics.Regrowth
+	for side, looks := range l {
+		after := make([]float64, len(looks[0]))
+		n := float64(len(looks) - len(looks)/per)
+		for k, look := range looks {
+			if k%per > 0 {
+				floats.AddScaled(after, 1/n, look)
+			}
+		}
+		for i := range after {
+			after[i] = min(after[i], 1) // whatever the sum of shares rounds to
+		}
+		curve[side] = metrics.Regrowth{At: []float64{0, 1}, Scores: [][]float64{looks[0], after}}
+	}
+	return curve[0].Resurgence(curve[1], auditLevel)
+}
+
+// resurgenceRun is one curve that is being taken.
+type resurgenceRun struct {
+	*audit
+	ResurgenceCurve
+	before feature.Weights
+	looks  resurgenceLooks
+}
+
+// run descends on the retain set and takes the points of the curve.
+func (c *resurgenceRun) run(ctx context.Context, m feature.Trainable) (err error) {
+	if c.before, err = feature.Snapshot(m); err != nil {
 		return err
 	}
-	take := func(epochs int) error {
-		p, err := a.resurgencePoint(ctx, m, before, epochs)
-		c.Points = append(c.Points, p)
-		return err
-	}
-	if err := take(0); err != nil {
+	if err := c.take(ctx, m, 0); err != nil {
 		return err
 	}
 	points := resurgenceEpochs
-	return a.descend(ctx, m, a.data.Retain, c.Rate, "resurgence", points[len(points)-1], func(s *train.Step) error {
+	return c.descend(ctx, m, c.data.Retain, c.Rate, "resurgence", points[len(points)-1], func(s *train.Step) error {
 		if (s.Number+1)%s.PerEpoch != 0 || (s.Number+1)/s.PerEpoch != points[0] {
 			return nil
 		}
 		points = points[1:]
-		return take((s.Number + 1) / s.PerEpoch)
+		return c.take(ctx, m, (s.Number+1)/s.PerEpoch)
 	}, nil)
+}
+
+// take adds a point.
+func (c *resurgenceRun) take(ctx context.Context, m feature.Trainable, epochs int) error {
+	p := ResurgencePoint{Epochs: epochs}
+	for side, set := range []struct {
+		number         int
+		accuracy, loss *float64
+	}{{forgetSet, &p.ForgetAccuracy, &p.ForgetLoss}, {testSet, &p.TestAccuracy, &p.TestLoss}} {
+		right, err := accuracyOn(ctx, m, c.sets[set.number].Dataset, set.accuracy, set.loss)
+		if err != nil {
+			return fmt.Errorf("after %d epochs: %s: %w", epochs, c.sets[set.number].name, err)
+		}
+		c.looks[side] = append(c.looks[side], right)
+	}
+	p.Lead = p.ForgetAccuracy - p.TestAccuracy
+	now, err := feature.Snapshot(m)
+	if err != nil {
+		return err
+	}
+	p.Moved = relativeChange(m.Spec(), c.before, now)
+	c.Points = append(c.Points, p)
+	return nil
 }
 
 // descend trains m in a way like that of the training. more, where not nil, is
@@ -138,36 +196,35 @@ func (a *audit) descend(ctx context.Context, m feature.Trainable, d feature.Data
 	}.Run(ctx, m, d)
 }
 
-func (a *audit) resurgencePoint(ctx context.Context, m feature.Trainable, before feature.Weights, epochs int) (ResurgencePoint, error) {
-	p := ResurgencePoint{Epochs: epochs}
-	for _, c := range []struct {
-		set            int
-		accuracy, loss *float64
-	}{{forgetSet, &p.ForgetAccuracy, &p.ForgetLoss}, {testSet, &p.TestAccuracy, &p.TestLoss}} {
-		if err := accuracyOn(ctx, m, a.sets[c.set].Dataset, c.accuracy, c.loss); err != nil {
-			return p, fmt.Errorf("after %d epochs: %s: %w", epochs, a.sets[c.set].name, err)
-		}
-	}
-	p.Lead = p.ForgetAccuracy - p.TestAccuracy
-	now, err := feature.Snapshot(m)
-	if err != nil {
-		return p, err
-	}
-	p.Moved = relativeChange(m.Spec(), before, now)
-	return p, nil
-}
-
-// accuracyOn runs a model over a set.
-func accuracyOn(ctx context.Context, m feature.Model, d feature.Dataset, accuracy, loss *float64) error {
+// accuracyOn runs a model over a set and returns 1 for every sample that is told
+// right and 0 for the others.
+func accuracyOn(ctx context.Context, m feature.Model, d feature.Dataset, accuracy, loss *float64) ([]float64, error) {
 	o, err := outputs(ctx, m, d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if *accuracy, err = o.Accuracy(); err != nil {
-		return err
+		return nil, err
+	}
+	right := make([]float64, o.N)
+	for i, label := range o.Labels {
+		if argMax(o.Row(i)) == label {
+			right[i] = 1
+		}
 	}
 	*loss, err = o.MeanCrossEntropy()
-	return err
+	return right, err
+}
+
+// argMax returns the position of the first of the largest elements.
+func argMax(row []float32) int {
+	best := 0
+	for c, v := range row {
+		if v > row[best] {
+			best = c
+		}
+	}
+	return best
 }
 
 // weightChange compares the weights with those of the original.
