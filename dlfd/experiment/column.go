@@ -36,7 +36,7 @@ func Columns() []Column {
 		{Name: "test", About: "Accuracy on test samples.", Value: func(f Finding) (float64, bool) { return f.Audit.TestAccuracy, true }},
 		{Name: "retain", About: "Accuracy on what is retained.", Value: func(f Finding) (float64, bool) { return f.Audit.RetainAccuracy, true }},
 		{Name: "forget", About: "Accuracy on what is forgotten.", Value: func(f Finding) (float64, bool) { return f.Audit.ForgetAccuracy, true }},
-		{Name: "resurgence", About: "By how much the accuracy on forget leads that on test more than at the start, at most, while the model is trained on what is retained; less that of retrained models.", Value: resurgence},
+		{Name: "resurgence", About: "By how much the accuracy on forget leads that on test more than at the start, on average, while the model is trained on what is retained; less that of retrained models.", Value: resurgence},
 		{Name: "relearning", About: "Mean accuracy on one half of forget while the model is trained on the other; less that of retrained models.", Value: relearning},
 		{Name: "scatter", About: "Scatter ratio of the features of forget over that of test; near 1 where forget is treated as unseen.", Value: scatter},
 		{Name: "SWAP", About: "1 less the advantage of the attack, averaged over this run and one with forget and unseen samples exchanged; a retrained model has 1.", Value: swapQuality},
@@ -76,7 +76,7 @@ func resurgence(f Finding) (float64, bool) {
 		if a.Resurgence == nil {
 			return 0, false
 		}
-		return a.Resurgence.Rise, true
+		return a.Resurgence.Rise.Value, true
 	})
 }
 
@@ -99,7 +99,7 @@ func scatter(f Finding) (float64, bool) {
 	if f.Audit.Scatter == nil {
 		return 0, false
 	}
-	return f.Audit.Scatter.Ratio, true
+	return f.Audit.Scatter.Ratio.Value, true
 }
 
 // swapQuality is 1 − |2·(mean AUC) − 1|, where the first AUC tells forget samples from

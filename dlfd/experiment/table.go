@@ -35,13 +35,15 @@ type Row struct {
 	Gap   Value  `json:"gap"`
 	Bands Value  `json:"gap_in_bands"` // Gap over the mean of Band
 	// Figures has one Value for each of Table.Columns.
-	Figures  []Value           `json:"figures"`
-	Passes   Value             `json:"passes"`         // samples run forward and backward
-	Share    Value             `json:"retrain_passes"` // Passes over those of a retraining
-	Less     Value             `json:"difference"`     // gap less that of the best, seed by seed
-	Standing Standing          `json:"standing"`
-	Stops    map[dlfd.Stop]int `json:"stops,omitempty"`
-	Failures []string          `json:"failures,omitempty"` // different ones
+	Figures  []Value  `json:"figures"`
+	Passes   Value    `json:"passes"`         // samples run forward and backward
+	Share    Value    `json:"retrain_passes"` // Passes over those of a retraining
+	Less     Value    `json:"difference"`     // gap less that of the best, seed by seed
+	Standing Standing `json:"standing"`
+	// Verdicts counts the verdicts of the audits.
+	Verdicts map[metrics.Verdict]int `json:"verdicts,omitempty"`
+	Stops    map[dlfd.Stop]int       `json:"stops,omitempty"`
+	Failures []string                `json:"failures,omitempty"` // different ones
 }
 
 // Standing says how a method compares with the best.
@@ -234,7 +236,7 @@ func summary(all []seedValue) Value {
 }
 
 func (r *Results) rowOf(task int, columns []Column, kind Kind, method int) Row {
-	row := Row{Stops: make(map[dlfd.Stop]int)}
+	row := Row{Stops: make(map[dlfd.Stop]int), Verdicts: make(map[metrics.Verdict]int)}
 	if method >= 0 {
 		m := r.plan.methods[method]
 		row.Name, row.Group, row.Floor = m.Name, m.Group, m.Floor
@@ -245,15 +247,26 @@ func (r *Results) rowOf(task int, columns []Column, kind Kind, method int) Row {
 	}
 	r.addWork(&row, task, kind, method)
 	for _, j := range r.plan.jobs {
-		if j.task == task && j.Kind == kind && kind == JudgeMethod && j.method == method {
-			o := r.Outcomes[j.Index]
-			row.Stops[o.Stop]++
-			if o.Failure != "" && !slices.Contains(row.Failures, o.Failure) {
-				row.Failures = append(row.Failures, o.Failure)
-			}
+		if j.task == task && j.Kind == kind && (kind != JudgeMethod || j.method == method) {
+			row.count(r.Outcomes[j.Index])
 		}
 	}
 	return row
+}
+
+// count adds how a run ended and what its audits say.
+func (r *Row) count(o *Outcome) {
+	if o.Stop != "" {
+		r.Stops[o.Stop]++
+	}
+	if o.Failure != "" && !slices.Contains(r.Failures, o.Failure) {
+		r.Failures = append(r.Failures, o.Failure)
+	}
+	for _, a := range o.Audits {
+		if a.Judgment != nil {
+			r.Verdicts[a.Judgment.Verdict]++
+		}
+	}
 }
 
 // figure summarizes a column.

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/metrics"
 )
 
 // mainColumns are the figures beside gap and passes in the first part of the text; the
@@ -31,13 +32,13 @@ func (t *Table) WriteText(w io.Writer) error {
 		}
 		fmt.Fprintf(tab, "\t%s\t%s\t%s\n", row.work(), short(row.Less), row.standing())
 	}
-	fmt.Fprintf(tab, "\nmethod\t%s\n", strings.Join(t.Columns[mainColumns:], "\t"))
+	fmt.Fprintf(tab, "\nmethod\t%s\tverdicts\n", strings.Join(t.Columns[mainColumns:], "\t"))
 	for _, row := range t.Rows {
 		fmt.Fprint(tab, row.title())
 		for _, v := range row.Figures[mainColumns:] {
 			fmt.Fprint(tab, "\t", short(v))
 		}
-		fmt.Fprintln(tab)
+		fmt.Fprintf(tab, "\t%s\n", row.verdicts())
 	}
 	fmt.Fprintln(tab)
 	if err := tab.Flush(); err != nil {
@@ -78,6 +79,27 @@ func (r Row) standing() string {
 		}
 	}
 	return text
+}
+
+// verdicts lists the verdicts of the audits with their numbers.
+func (r Row) verdicts() string {
+	var all []string
+	for v := metrics.CannotTell; v <= metrics.OverUnlearned; v++ {
+		if n := r.Verdicts[v]; n > 0 {
+			all = append(all, fmt.Sprintf("%d× %v", n, v))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// mainVerdict is the verdict that most audits give.
+func (r Row) mainVerdict() (most metrics.Verdict) {
+	for v := metrics.CannotTell; v <= metrics.OverUnlearned; v++ {
+		if r.Verdicts[v] > r.Verdicts[most] {
+			most = v
+		}
+	}
+	return most
 }
 
 func sortedStops(stops map[dlfd.Stop]int) (all []dlfd.Stop) {
