@@ -25,8 +25,8 @@ var sets = []set{
 }
 
 // histograms returns a row for each model with a panel for each set, with Retrained's outline, and
-// the number of models that have none.
-func histograms(all []Losses) (rows [][]card, keys []key, left int) {
+// the number of models beyond the first most.
+func histograms(all []Losses, most int) (rows [][]card, keys []key, left int) {
 	x := lossAxis(all)
 	var reference *Losses
 	if i := slices.IndexFunc(all, func(l Losses) bool { return l.Role == Retrained }); i >= 0 {
@@ -37,7 +37,7 @@ func histograms(all []Losses) (rows [][]card, keys []key, left int) {
 		if &all[i] == reference && len(all) > 1 {
 			continue
 		}
-		if shown++; shown > maxModels {
+		if shown++; shown > most {
 			left++
 			continue
 		}

@@ -13,6 +13,9 @@ import (
 // MaxSize bounds the bytes of the HTML page.
 const MaxSize = 1_000_000
 
+// maxHalved bounds how often a page that is too large is made again with half as much.
+const maxHalved = 4
+
 var (
 	//go:embed style.css
 	styleSheet string
@@ -86,18 +89,22 @@ type bar struct {
 //
 // A number that is not finite gives an error that wraps metrics.ErrNotFinite and
 // names its place, lists whose lengths differ metrics.ErrShape, values out of their
-// range metrics.ErrRange, and classes without a name metrics.ErrLabel. So does a
-// page of more than MaxSize bytes, which takes hundreds of methods, with metrics.ErrRange.
+// range metrics.ErrRange, and classes without a name metrics.ErrLabel. Where a page would
+// exceed MaxSize, it shows fewer points, panels and rows, and says so; one that exceeds
+// it even then, having hundreds of methods, gives metrics.ErrRange.
 func (r *Report) WriteHTML(w io.Writer) error {
 	if err := r.check(); err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, r.page()); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	if b.Len() > MaxSize {
-		return fmt.Errorf("report: %w: the page has %d bytes, want at most %d", metrics.ErrRange, b.Len(), MaxSize)
+	for halved := 0; halved == 0 || b.Len() > MaxSize; halved++ {
+		if halved > maxHalved {
+			return fmt.Errorf("report: %w: the page has %d bytes, want at most %d", metrics.ErrRange, b.Len(), MaxSize)
+		}
+		b.Reset()
+		if err := pageTemplate.Execute(&b, r.page(halved)); err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
 	}
 	_, err := w.Write(b.Bytes())
 	return err
@@ -112,7 +119,7 @@ var marks = map[Finding][3]string{
 	CannotTell:     {"cannot", "?", "Cannot tell"},
 }
 
-func (r *Report) page() *page {
+func (r *Report) page(halved int) *page {
 	m := marks[r.Verdict.Finding]
 	p := &page{Title: brief(r.Title, 2*maxName), Style: template.CSS(styleSheet), Class: m[0], Mark: m[1], Word: m[2], Headline: brief(r.Verdict.Headline, maxSentence)}
 	if p.Title == "" {
@@ -130,7 +137,7 @@ func (r *Report) page() *page {
 	for _, o := range r.NotJudged {
 		p.NotJudged = append(p.NotJudged, Omission{brief(o.What, 2*maxName), brief(o.Why, maxSentence)})
 	}
-	s := r.styles()
+	s := r.styles(halved)
 	for _, part := range []func(*styles) (section, bool){r.tableSection, r.lossSection, r.attackSection, r.resurgenceSection,
 		r.relearningSection, r.classSection, r.mapSection, r.depthSection, r.personSection, r.frontSection, r.traceSection} {
 		if sec, ok := part(s); ok {

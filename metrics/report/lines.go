@@ -182,7 +182,7 @@ func (a *Attack) draw(s *styles) (cards []card, keys []key) {
 	}{{"All thresholds", unit(5)}, {"Few false alarms", share.logarithmic(4)}} {
 		p := newPanel(narrow, 290, v.axis, v.axis, "false positive rate", "true positive rate")
 		a.floor(p)
-		step := .006 * max(1, float64(len(a.Curves))/6)
+		step := .006 * max(1, float64(len(a.Curves))/6) * float64(int(1)<<s.halved)
 		for _, c := range a.Curves {
 			x, y := c.vertices(v.axis.lo, step)
 			p.curve(x, y, s.get(c.Model, c.Role).lineClass(), name(c.Model))

@@ -18,12 +18,12 @@ const maxKeys = 14
 const mapSize = narrow
 
 // draw returns two rows with a panel for each map: colored by class, and by forget.
-func (m *Maps) draw() (rows [][]card, keys []key) {
+func (m *Maps) draw(most int) (rows [][]card, keys []key) {
 	order := m.order()
 	rows = make([][]card, 2)
 	for i := range m.Maps {
 		q := &m.Maps[i]
-		points := q.sample()
+		points := q.sample(most)
 		p := newMapPanel(q.Points)
 		rows[0] = append(rows[0], card{Title: name(q.Title) + ", by class", Figure: m.byClass(p, points, order, q.Title)})
 		p = newMapPanel(q.Points)
@@ -68,8 +68,8 @@ func (m *Maps) order() []int {
 	return order
 }
 
-// sample thins the points evenly.
-func (q *Map) sample() []Point {
+// sample thins the points evenly to at most so many.
+func (q *Map) sample(most int) []Point {
 	var forget, rest []Point
 	for _, p := range q.Points {
 		if p.Forget {
@@ -78,8 +78,8 @@ func (q *Map) sample() []Point {
 			rest = append(rest, p)
 		}
 	}
-	forget = evenly(forget, max(maxPoints/2, maxPoints-len(rest)))
-	return append(evenly(rest, maxPoints-len(forget)), forget...)
+	forget = evenly(forget, max(most/2, most-len(rest)))
+	return append(evenly(rest, most-len(forget)), forget...)
 }
 
 func evenly(p []Point, n int) []Point {

@@ -1,6 +1,9 @@
 package report
 
-import "html/template"
+import (
+	"html/template"
+	"math"
+)
 
 // Sizes of panels in pixels. A narrow one fits a phone.
 const (
@@ -70,15 +73,22 @@ func (a box) meets(b box) bool {
 	return a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1 && b.y0 < a.y1
 }
 
-// labels places texts beside points so that none covers another or a point.
+// distance is that of a point from the box, 0 inside.
+func (a box) distance(x, y float64) float64 {
+	return math.Hypot(max(a.x0-x, x-a.x1, 0), max(a.y0-y, y-a.y1, 0))
+}
+
+// labels places texts beside points so that none covers another or a point, or is
+// nearer to another point than to its own.
 type labels struct {
 	p     *panel
+	x, y  []float64
 	taken []box
 }
 
 // newLabels keeps the places of all points free.
 func newLabels(p *panel, x, y []float64) *labels {
-	l := &labels{p: p}
+	l := &labels{p: p, x: x, y: y}
 	for i := range x {
 		l.taken = append(l.taken, box{x[i] - 5, y[i] - 5, x[i] + 5, y[i] + 5})
 	}
@@ -95,7 +105,7 @@ func (l *labels) place(x, y float64, text string) (box, bool) {
 				cx = x + d[0]*(w/2+4)
 			}
 			b := box{cx - w/2, cy - h/2, cx + w/2, cy + h/2}
-			if l.free(b) {
+			if l.free(b) && l.nearest(b, x, y) {
 				return b, true
 			}
 		}
@@ -110,6 +120,17 @@ func (l *labels) free(b box) bool {
 	}
 	for _, t := range l.taken {
 		if b.meets(t) {
+			return false
+		}
+	}
+	return true
+}
+
+// nearest reports whether no other point is as near to b as (x, y).
+func (l *labels) nearest(b box, x, y float64) bool {
+	own := b.distance(x, y)
+	for i := range l.x {
+		if (l.x[i] != x || l.y[i] != y) && b.distance(l.x[i], l.y[i]) < own+1 {
 			return false
 		}
 	}

@@ -28,8 +28,8 @@ func (r *Report) tableSection(s *styles) (section, bool) {
 	return sec, true
 }
 
-func (r *Report) lossSection(*styles) (section, bool) {
-	rows, keys, left := histograms(r.Losses)
+func (r *Report) lossSection(s *styles) (section, bool) {
+	rows, keys, left := histograms(r.Losses, s.most(maxModels))
 	if len(rows) == 0 {
 		return section{}, false
 	}
@@ -41,7 +41,7 @@ func (r *Report) lossSection(*styles) (section, bool) {
 // omit adds a note of what has no panel.
 func (sec section) omit(n int, what, where string) section {
 	if n > 0 {
-		sec.Notes = append(sec.Notes, fmt.Sprintf("%d more of kind %q have no panel here; their %s are in the JSON.", n, what, where))
+		sec.Notes = append(sec.Notes, fmt.Sprintf("Without a panel here, for lack of room: %s of %d more %ss, which are in the JSON.", where, n, what))
 	}
 	return sec
 }
@@ -142,43 +142,43 @@ func (r *Report) classSection(s *styles) (section, bool) {
 	if n := len(c.Names) - len(shown); n > 0 {
 		sec.Notes = append(sec.Notes, fmt.Sprintf("Panels show %d of %d classes: those with forgotten samples, and those that differ most from the retrained model.", len(shown), len(c.Names)))
 	}
-	sec.Folded = []folded{{Title: "Numbers: accuracy by class", Grid: c.grid()}}
+	sec.Folded = []folded{{Title: "Numbers: accuracy by class", Grid: c.grid(s.most(maxGridRows), s.most(maxModels))}}
 	return sec.omit(left, "model", "accuracies"), true
 }
 
-func (c *Classes) grid() *grid {
+func (c *Classes) grid(rows, models int) *grid {
 	g := &grid{Caption: "Accuracy by class", Head: []string{"class"}}
-	models := c.Models[:min(len(c.Models), maxModels)]
-	for _, m := range models {
+	shown := c.Models[:min(len(c.Models), models)]
+	for _, m := range shown {
 		g.Head = append(g.Head, name(m.Model))
 	}
-	for k := range c.Names[:min(len(c.Names), maxGridRows)] {
+	for k := range c.Names[:min(len(c.Names), rows)] {
 		row := gridRow{Name: c.label(k)}
-		for _, m := range models {
+		for _, m := range shown {
 			row.Cells = append(row.Cells, m.Accuracy[k].cell(figure))
 		}
 		g.Rows = append(g.Rows, row)
 	}
-	if n, m := len(c.Names)-len(g.Rows), len(c.Models)-len(models); n > 0 || m > 0 {
+	if n, m := len(c.Names)-len(g.Rows), len(c.Models)-len(shown); n > 0 || m > 0 {
 		g.Left = fmt.Sprintf("Not shown: %d classes and %d models, which are in the JSON.", n, m)
 	}
 	return g
 }
 
-func (r *Report) mapSection(*styles) (section, bool) {
+func (r *Report) mapSection(s *styles) (section, bool) {
 	m := r.Maps
 	if m == nil || !slices.ContainsFunc(m.Maps, func(q Map) bool { return len(q.Points) > 0 }) {
 		return section{}, false
 	}
 	sec := section{ID: "maps", Title: "Map of features",
 		How: "Each point is a sample, placed by the features that the model computes. After forgetting, crosses should lie where the retrained model puts samples that it has not seen: between the classes rather than deep in them."}
-	sec.Rows, sec.Keys = m.draw()
+	sec.Rows, sec.Keys = m.draw(s.most(maxPoints))
 	if m.Note != "" {
 		sec.Notes = []string{brief(m.Note, maxSentence)}
 	}
 	for i := range m.Maps {
-		if n := len(m.Maps[i].Points); n > maxPoints {
-			sec.Notes = append(sec.Notes, fmt.Sprintf("%s shows %d of %d points.", name(m.Maps[i].Title), len(m.Maps[i].sample()), n))
+		if n := len(m.Maps[i].Points); n > s.most(maxPoints) {
+			sec.Notes = append(sec.Notes, fmt.Sprintf("%s shows %d of %d points.", name(m.Maps[i].Title), s.most(maxPoints), n))
 		}
 	}
 	return sec, true
@@ -249,6 +249,9 @@ func (r *Report) personSection(*styles) (section, bool) {
 	return sec, true
 }
 
+// maxFronts bounds the methods with panels of their own.
+const maxFronts = 64
+
 // openFronts is the number of methods up to which their panels are open.
 const openFronts = 4
 
@@ -269,17 +272,19 @@ func (r *Report) frontSection(s *styles) (section, bool) {
 	sec.Rows, sec.Keys = [][]card{cards}, keys
 	g := &grid{Caption: "All settings", Head: []string{"setting", "", "passes", "of retraining", "gap", "in bands", "retain", "test"}}
 	for i := range some {
-		sec.Folded = append(sec.Folded, folded{Title: "Front of " + name(some[i].Method), Open: len(some) <= openFronts, Cards: f.single(&some[i], s)})
+		if i < s.most(maxFronts) {
+			sec.Folded = append(sec.Folded, folded{Title: "Front of " + name(some[i].Method), Open: len(some) <= openFronts, Cards: f.single(&some[i], s)})
+		}
 		for _, p := range some[i].Points {
-			if len(g.Rows) == maxGridRows {
-				g.Left = fmt.Sprintf("The first %d settings; the JSON has all.", maxGridRows)
+			if len(g.Rows) == s.most(maxGridRows) {
+				g.Left = fmt.Sprintf("The first %d settings; the JSON has all.", s.most(maxGridRows))
 				break
 			}
 			g.Rows = append(g.Rows, p.row())
 		}
 	}
 	sec.Folded = append(sec.Folded, folded{Title: "Numbers: all settings", Grid: g})
-	return sec, true
+	return sec.omit(len(some)-s.most(maxFronts), "method", "fronts"), true
 }
 
 func (p FrontPoint) row() gridRow {

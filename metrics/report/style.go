@@ -44,17 +44,23 @@ func join(classes ...string) string {
 	return text
 }
 
-// styles gives a method the same look in all figures.
+// styles gives a method the same look in all figures, and bounds how much they show.
 type styles struct {
-	of map[string]int
+	of     map[string]int
+	floors map[string]bool // names of floors in the table
+	halved int             // how many times the bounds are halved, to keep the page small
 }
 
-// of numbers the methods of a report in the order in which they come.
-func (r *Report) styles() *styles {
-	s := &styles{of: make(map[string]int)}
+// most returns a bound on what is shown.
+func (s *styles) most(n int) int { return n >> s.halved }
+
+// styles numbers the methods of a report in the order in which they come.
+func (r *Report) styles(halved int) *styles {
+	s := &styles{of: make(map[string]int), floors: make(map[string]bool), halved: halved}
 	if r.Table != nil {
 		for _, row := range r.Table.sorted() {
 			s.get(row.Name, row.Role)
+			s.floors[row.Name] = s.floors[row.Name] || row.Role == Floor
 		}
 	}
 	for _, f := range r.Fronts {
@@ -64,6 +70,9 @@ func (r *Report) styles() *styles {
 }
 
 func (s *styles) get(model string, role Role) style {
+	if role == Method && s.floors[model] {
+		role = Floor
+	}
 	switch role {
 	case Retrained:
 		return style{"cr", retrainedMarker, "d1"}
