@@ -116,7 +116,9 @@ type TwoSample struct {
 }
 
 // Hardest judges the members that were memorized most: the tenth with the largest
-// margins under the original less those under the retrained models.
+// margins under the original less those under the retrained models. Such samples
+// are hard: a model that was not trained on them gets most of them wrong, and the
+// AUC of a retrained model lies far below ½. Compare with Retrained.
 type Hardest struct {
 	Members  int              `json:"members"`
 	Accuracy float64          `json:"accuracy"`
