@@ -3,6 +3,7 @@ package dlfd
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/metrics"
 )
@@ -13,6 +14,7 @@ func (a *audit) judge(context.Context) error {
 	if a.attacked() {
 		e.AUC = a.compared(a.LossAttack.AUCInterval, func(r *Audited) (float64, bool) { return r.LossAttack.AUC, r.attacked() })
 		e.Samples = min(a.Counts.Member, a.Counts.NonMember)
+		e.AUC.Interval = unlessTied(e.AUC)
 	}
 	if o := a.References.Original; o != nil && o.attacked() {
 		e.OriginalAUC = o.LossAttack.AUC
@@ -42,6 +44,10 @@ func (a *audit) judge(context.Context) error {
 			return r.Scatter.Ratio.Value, true
 		})
 	}
+	e.SMI = a.SMI
+	if a.SDE != nil && a.SDE.Samples >= sdeLeast {
+		e.SDE = a.SDE.P
+	}
 	j, err := metrics.Judge(e)
 	if err != nil {
 		return err
@@ -60,4 +66,15 @@ func (a *audit) compared(i metrics.Interval, of func(*Audited) (float64, bool)) 
 		}
 	}
 	return c
+}
+
+// unlessTied returns the interval of an AUC. One without width belongs to a model
+// that gives all samples of a class one loss: the attack tells nothing of it, which
+// is neither above nor below what it tells of retrained models.
+func unlessTied(c *metrics.Compared) metrics.Interval {
+	i := c.Interval
+	if i.Lo < i.Hi || len(c.Retrained) == 0 {
+		return i
+	}
+	return metrics.Interval{Lo: min(i.Lo, slices.Min(c.Retrained)), Hi: max(i.Hi, slices.Max(c.Retrained))}
 }

@@ -38,11 +38,22 @@ type Audited struct {
 	Utility *Utility `json:"utility,omitempty"`
 	// Scatter compares the features of Forget with those of Test.
 	Scatter *Scatter `json:"scatter,omitempty"`
+	// SMI is the share of the members that the features show as forgotten, with an
+	// interval at 95 %: 1 for a retrained model and 0 for the original; see
+	// metrics.SMI.
+	SMI *metrics.Estimate `json:"smi,omitempty"`
+	// SDE is the dependence of the logits of random halves of the members; see
+	// metrics.SDE.
+	SDE *metrics.Dependence `json:"sde,omitempty"`
 	// TwoSample is a test whether the features of members and non-members have one
 	// distribution.
 	TwoSample *TwoSample `json:"two_sample,omitempty"`
 	// Hardest judges the most memorized tenth of the members.
 	Hardest *Hardest `json:"hardest_tenth,omitempty"`
+	// Attacks has the attacks that use retrained models, and Least the members that
+	// are forgotten least, up to 20; both need an original and a retrained model.
+	Attacks *ReferenceAttacks `json:"reference_attacks,omitempty"`
+	Least   []Completeness    `json:"least_forgotten,omitempty"`
 	// Resurgence and Relearning say whether what was forgotten comes back.
 	Resurgence *Resurgence `json:"resurgence,omitempty"`
 	Relearning *Relearning `json:"relearning,omitempty"`
@@ -116,7 +127,9 @@ type TwoSample struct {
 }
 
 // Hardest judges the members that were memorized most: the tenth with the largest
-// margins under the original less those under the retrained models.
+// margins under the original less those under the retrained models. Such samples
+// are hard: a model that was not trained on them gets most of them wrong, and the
+// AUC of a retrained model lies far below ½. Compare with Retrained.
 type Hardest struct {
 	Members  int              `json:"members"`
 	Accuracy float64          `json:"accuracy"`
@@ -125,6 +138,21 @@ type Hardest struct {
 	// by the others; nil with less than two. A tenth chosen by the very model that
 	// it is judged on would seem less known to it than it is.
 	Retrained []float64 `json:"retrained_auc,omitempty"`
+}
+
+// ReferenceAttacks has what attackers reach who have the retrained models, on
+// members and non-members of equal numbers of every class.
+type ReferenceAttacks struct {
+	LiRA metrics.Strength `json:"lira"` // see metrics.Referenced.LiRA
+	RMIA metrics.Strength `json:"rmia"` // see metrics.Referenced.RMIA
+	IAM  metrics.Strength `json:"iam"`  // see metrics.Referenced.IAM
+}
+
+// Completeness says how far a member is forgotten.
+type Completeness struct {
+	Index    int     `json:"index"`              // position in Member
+	Identity string  `json:"identity,omitempty"` // who is shown, where that is known
+	Value    float64 `json:"completeness"`       // from 0 to 1; see metrics.Referenced.IAM
 }
 
 // RetrainedGap compares a model with retrained ones.

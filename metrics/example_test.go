@@ -194,3 +194,58 @@ func ExampleJudge() {
 	// hidden: relearning 0.110 to 0.190, retrained -0.020 to 0.030 <nil>
 	// lacks no test accuracy of retrained models: a model that lost its use may pass
 }
+
+func ExampleSMI() {
+	// Features in one dimension: seen samples near 0, unseen ones near 3, and of the forget samples one in four near 0.
+	draw := func(seed uint64, n int, means ...float64) metrics.Features {
+		r := rand.New(rand.NewPCG(seed, 0))
+		f := metrics.Features{N: n, Dim: 1, Classes: 1, Labels: make([]int, n)}
+		for i := range n {
+			f.Data = append(f.Data, float32(means[i%len(means)]+r.NormFloat64()))
+		}
+		return f
+	}
+	share, err := metrics.SMI(draw(1, 200, 0, 3, 3, 3), draw(2, 400, 0), draw(3, 400, 3), 0.95)
+	fmt.Printf("forgotten %.0f %% [%.0f, %.0f], %v\n", 100*share.Value, 100*share.Interval.Lo, 100*share.Interval.Hi, err)
+	// Output: forgotten 75 % [68, 83], <nil>
+}
+
+func ExampleSDE() {
+	draw := func(seed uint64, n int, spread float64) metrics.Features {
+		r := rand.New(rand.NewPCG(seed, 0))
+		f := metrics.Features{N: n, Dim: 1, Classes: 1, Labels: make([]int, n)}
+		for range n {
+			f.Data = append(f.Data, float32(spread*r.NormFloat64()))
+		}
+		return f
+	}
+	// Outputs of forgotten samples spread as widely as those of samples trained on.
+	d, err := metrics.SDE(draw(1, 400, 1.5), draw(2, 400, 1.5), draw(3, 400, 1), 1)
+	fmt.Println(d.Forget > d.Unseen, d.P, err)
+	// Output: true 0.005 <nil>
+}
+
+func ExampleFeatures_RelativeScatter() {
+	draw := func(seed uint64, spread float64) metrics.Features {
+		r := rand.New(rand.NewPCG(seed, 0))
+		f := metrics.Features{N: 200, Dim: 1, Classes: 2}
+		for i := range f.N {
+			f.Labels = append(f.Labels, i%2)
+			f.Data = append(f.Data, float32(float64(i%2)+spread*r.NormFloat64()))
+		}
+		return f
+	}
+	e, err := draw(1, 0.2).RelativeScatter(draw(2, 0.3), 0.95)
+	fmt.Printf("%.1f in %.1f to %.1f, %v\n", e.Value, e.Interval.Lo, e.Interval.Hi, err)
+	// Output: 2.9 in 2.0 to 4.3, <nil>
+}
+
+func ExampleReferenced_IAM() {
+	// Two samples of class 0: the retrained model gets them half right, the original both.
+	model := metrics.Outputs{N: 2, Classes: 2, Logits: []float32{0, 0, 6, 0}, Labels: []int{0, 0}}
+	retrained := metrics.Outputs{N: 2, Classes: 2, Logits: []float32{0, 0, 0, 0.5}}
+	original := metrics.Outputs{N: 2, Classes: 2, Logits: []float32{6, 0, 6, 0}}
+	complete, err := metrics.Referenced{Model: model, References: []metrics.Outputs{retrained}}.IAM(original)
+	fmt.Printf("%.2f %v\n", complete, err)
+	// Output: [1.00 0.00] <nil>
+}
