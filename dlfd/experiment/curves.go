@@ -30,10 +30,13 @@ func (w *reporting) curve(s shown, points func(a *dlfd.Audited) (x, y []float64)
 		}
 		y := at(func(_, y []float64) float64 { return y[i] })
 		if y.N == 0 {
+			if c.Seeds < 2 {
+				c.SE = nil
+			}
 			return c
 		}
 		c.X = append(c.X, at(func(x, _ []float64) float64 { return x[i] }).Mean)
-		c.Y, c.SE = append(c.Y, y.Mean), append(c.SE, y.SE)
+		c.Y, c.SE, c.Seeds = append(c.Y, y.Mean), append(c.SE, y.SE), y.N
 	}
 }
 
