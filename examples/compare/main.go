@@ -9,6 +9,10 @@
 //	go run ./examples/compare -task fashion-cnn-bn -seeds 5 -out out/bn
 //	go run ./examples/compare -task fashion-mlp -seeds 5 -out out/mlp
 //
+// The search for the settings of all methods, equal for each:
+//
+//	go run ./examples/compare -tune examples/compare/tuning.json -out out/tuning
+//
 // Other data:
 //
 //	go run ./examples/compare -data DIR -label COLUMN -out out/mine
@@ -90,5 +94,8 @@ func run(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return write(ctx, stdout, f.out, dirs, results)
+	if err := write(ctx, stdout, f.out, dirs, results); err != nil || f.search == nil {
+		return err
+	}
+	return f.search.writeChoices(stdout, f.out, results)
 }

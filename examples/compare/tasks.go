@@ -45,6 +45,7 @@ func (f *flags) experiment(ctx context.Context) (*experiment.Experiment, error) 
 	e := &experiment.Experiment{Version: f.version, Deep: f.deep, Swap: f.swap, Seeds: experiment.Seeds{
 		First: f.seed, Training: f.seeds, Unlearning: f.unlearnings, Evaluation: f.evaluations, Retrained: f.retrains,
 	}}
+	e.NoFloors = f.search != nil // they are searched as the others are
 	var err error
 	if e.Methods, err = f.chosen(); err != nil {
 		return nil, err
