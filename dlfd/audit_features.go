@@ -23,7 +23,7 @@ func (a *audit) features(ctx context.Context) error {
 		a.leftOut("scatter ratio, SMI, SDE and two-sample test: there are %d forget samples, %d members and %d non-members", a.Counts.Forget, a.Counts.Member, a.Counts.NonMember)
 		return nil
 	}
-	var f [auditSets]metrics.Features
+	var f [auditSets]activation
 	for i := range f {
 		if j := a.firstLike(i); j < i {
 			f[i] = f[j]
@@ -38,9 +38,10 @@ func (a *audit) features(ctx context.Context) error {
 		name string
 		err  error
 	}{
-		{"scatter ratio", a.scatter(f[forgetSet], f[testSet])},
-		{"SMI", a.smi(f[memberSet], f[retainSet], f[nonMemberSet])},
+		{"scatter ratio", a.scatter(f[forgetSet].Features, f[testSet].Features)},
+		{"SMI", a.smi(f[memberSet].Features, f[retainSet].Features, f[nonMemberSet].Features)},
 		{"SDE", a.sde()},
+		{"two-sample test", a.twoSample(ctx, f[memberSet].atMost(pairSample), f[nonMemberSet].atMost(pairSample), f[retainSet].Features)},
 	} {
 		if err := a.judged(i.name, i.err); err != nil {
 			return fmt.Errorf("%s: %w", i.name, err)
@@ -49,23 +50,43 @@ func (a *audit) features(ctx context.Context) error {
 	return nil
 }
 
+// activation is features with the identity of each sample.
+type activation struct {
+	metrics.Features
+	persons []string
+}
+
 // activations returns the features of some samples of a set, every class thinned
 // out alike.
-func (a *audit) activations(ctx context.Context, set int) (metrics.Features, error) {
+func (a *audit) activations(ctx context.Context, set int) (activation, error) {
 	tap, err := a.model.Spec().Tap(a.opt.Tap)
 	if err != nil {
-		return metrics.Features{}, err
+		return activation{}, err
 	}
 	dim := feature.Size(tap.Shape)
 	d, err := sample(a.sets[set].Dataset, min(featureSample, max(featureNumbers/dim, 64)))
 	if err != nil {
-		return metrics.Features{}, err
+		return activation{}, err
 	}
 	out, labels, err := feature.Predict(ctx, a.model, d, []string{tap.Name}, 64)
 	if err != nil {
-		return metrics.Features{}, err
+		return activation{}, err
 	}
-	return metrics.Features{N: len(labels), Dim: dim, Data: out[0].Data, Classes: a.model.Spec().Classes(), Labels: labels}, nil
+	f := activation{metrics.Features{N: len(labels), Dim: dim, Data: out[0].Data, Classes: a.model.Spec().Classes(), Labels: labels}, make([]string, len(labels))}
+	for i := range f.persons {
+		f.persons[i] = feature.IdentityOf(d, i)
+	}
+	return f, nil
+}
+
+// atMost thins the samples out to n.
+func (f activation) atMost(n int) activation {
+	index := thinned(f.Labels, n)
+	g := activation{selectFeatures(f.Features, index), make([]string, len(index))}
+	for i, k := range index {
+		g.persons[i] = f.persons[k]
+	}
+	return g
 }
 
 func (a *audit) smi(member, retain, nonmember metrics.Features) error {

@@ -48,6 +48,9 @@ func (a *audit) judge(context.Context) error {
 	if a.SDE != nil && a.SDE.Samples >= sdeLeast {
 		e.SDE = a.SDE.P
 	}
+	if a.TwoSample != nil {
+		e.TwoSample = a.TwoSample.P
+	}
 	j, err := metrics.Judge(e)
 	if err != nil {
 		return err
