@@ -154,7 +154,7 @@ func (v Value) text() string {
 		return missing
 	}
 	s := figure(v.Mean)
-	if v.N > 1 {
+	if v.N > 1 || v.SE > 0 {
 		s += " ± " + figure(v.SE)
 	}
 	if v.Interval != nil {
