@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dlfd-go/unlearn/dlfd/experiment"
@@ -125,8 +126,8 @@ func (f *flags) checkData() error {
 		return errors.New("one of -task, -data and -idx is required")
 	case (f.data == "") != (f.label == ""):
 		return errors.New("-data and -label, a column of its metadata.csv, go together")
-	case len(f.tasks) > 0 && f.testdata == "":
-		return errors.New("-task needs -testdata, or the environment variable UNLEARN_TESTDATA")
+	case f.testdata == "" && slices.ContainsFunc(f.tasks, func(t string) bool { return t != drawnTask }):
+		return fmt.Errorf("-task %v needs -testdata, or the environment variable UNLEARN_TESTDATA", &f.tasks)
 	case len(f.tasks) > 0 && (f.model != "" || f.forget != "" || len(f.retrained) > 0):
 		return errors.New("-model, -retrained and -forget are for -data and -idx; a -task has its own")
 	case len(f.retrained) > 0 && f.model == "":

@@ -1,8 +1,10 @@
 // Compare runs methods of unlearning on one or more tasks, over several seeds, and
 // says in tables which forget best, for what they cost, and which cannot be told apart.
 //
-// The tasks with names of their own need the packs of UNLEARN_TESTDATA, or -testdata:
+// The tasks with names of their own, of which all but the first need the packs of
+// UNLEARN_TESTDATA, or -testdata:
 //
+//	go run ./examples/compare -task drawn-faces -seeds 5 -out out/drawn
 //	go run ./examples/compare -task yaleb-light -seeds 5 -out out/yaleb
 //	go run ./examples/compare -task cmu-pose -seeds 3 -out out/cmu
 //	go run ./examples/compare -task fashion-cnn -seeds 5 -out out/folded

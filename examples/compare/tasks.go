@@ -18,6 +18,9 @@ type namedTask struct {
 	make func(f *flags) (*experiment.Task, error)
 }
 
+// drawnTask is the one that needs no files.
+const drawnTask = "drawn-faces"
+
 // namedTasks are all of them.
 func namedTasks() []namedTask {
 	return []namedTask{
@@ -30,6 +33,7 @@ func namedTasks() []namedTask {
 		{"fashion-cnn", func(f *flags) (*experiment.Task, error) { return f.fashionConv("fashion-cnn", "orig.onnx") }},
 		{"fashion-cnn-bn", func(f *flags) (*experiment.Task, error) { return f.fashionConv("fashion-cnn-bn", "orig-bn.onnx") }},
 		{"fashion-mlp", (*flags).fashionMLP},
+		{drawnTask, (*flags).drawn},
 	}
 }
 
