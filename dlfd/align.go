@@ -91,6 +91,28 @@ func (a Align) insertNorms(ctx context.Context, s *Session) (inserted bool, fold
 	return s.Model != before, fold, err
 }
 
+// Refit carries out parts 1 and 2 alone, in a run of another method that reads
+// nothing but Retain, and returns the settings as resolved, with Match Off. The
+// passes, and the numbers drawn, are those of an Align whose Match is Off.
+func (a Align) Refit(ctx context.Context, s *Session) (Align, error) {
+	inserted, fold, err := a.insertNorms(ctx, s)
+	if err != nil {
+		return a, err
+	}
+	a.Match = Off
+	a, err = a.resolve(s.Model.Spec(), inserted, s.StepsPerEpoch(s.Data.Retain))
+	if err != nil {
+		return a, err
+	}
+	if s.Spent() { // before the weights are touched
+		return a, nil
+	}
+	if err := a.run(ctx, s); err != nil {
+		return a, err
+	}
+	return a, fold()
+}
+
 // Name implements Namer.
 func (Align) Name() string { return "Align" }
 
@@ -244,7 +266,11 @@ func (a Align) descend(ctx context.Context, s *Session) error {
 	if err := s.Descend(ctx, d); err != nil {
 		return err
 	}
-	return known.check(max(math.Log(float64(s.Model.Spec().Classes())), s.Result.Scores[0].HoldoutLoss))
+	reach := math.Log(float64(s.Model.Spec().Classes()))
+	if scores := s.Result.Scores; len(scores) > 0 {
+		reach = max(reach, scores[0].HoldoutLoss)
+	}
+	return known.check(reach)
 }
 
 // shrinkAndPerturb changes the weights of linear and convolutional layers, which
@@ -255,7 +281,7 @@ func shrinkAndPerturb(m feature.Trainable, shrink, noise float64, seed uint64) e
 			continue
 		}
 		r := rng.Stream(seed, "parameter", i)
-		sd := noise / math.Sqrt(3*float64(feature.Size(p.Shape[1:])))
+		sd := noise / math.Sqrt(3*float64(p.FanIn()))
 		buf := make([]float32, feature.Size(p.Shape))
 		err := feature.UpdateParam(m, i, buf, func(w []float32) {
 			for j, v := range w {

@@ -11,21 +11,27 @@ import (
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
-// Descent says how a session descends on the retain set.
+// Descent says how a session descends, on the retain set unless On says otherwise.
 type Descent struct {
-	Epochs    int // passes over Retain; at least 1
+	// On is what the descent passes over. If it is nil, Retain is used. Methods that
+	// pass over Forget alone set it.
+	On        feature.Dataset
+	Epochs    int // passes over On; at least 1
 	Optimizer train.Optimizer
 	// Schedule scales the learning rate. If it is nil, train.Constant is used.
 	Schedule train.Schedule
 	// Train says which parameters change, running statistics included. If it is
 	// nil, all trainable ones and all statistics do.
 	Train func(feature.Param) bool
-	// Visit, where not nil, says which samples of Retain an epoch passes over; see
+	// Visit, where not nil, says which samples of On an epoch passes over; see
 	// train.Descent.
 	Visit func(epoch int) []int
 	// Gradient accumulates what a step moves along. If it is nil, that is the
 	// gradient of the mean cross-entropy of the batch.
 	Gradient func(ctx context.Context, s *Step) error
+	// Between says that a descent follows which makes good what this one does to the
+	// task: Options.Watch does not see its steps.
+	Between bool
 	// After, where not nil, is called when a step has been recorded.
 	After func(ctx context.Context) error
 }
@@ -37,18 +43,24 @@ type Step struct {
 	Point Point
 }
 
-// Descend takes one step for every batch of every epoch of Retain, until the
-// budget is spent. Orders and dropout masks are those of the streams "retain
-// order" and "dropout" of the session. The loop, its treatment of batches of one
-// sample, and its errors are those of train.Descent.
+// Descend takes one step for every batch of every epoch, until the budget is
+// spent. Orders and dropout masks are those of the streams "retain order" and
+// "dropout" of the session, which go on where an earlier descent of the run ended.
+// The loop, its treatment of batches of one sample, and its errors are those of
+// train.Descent. Steps of a descent that would exceed s.Steps raise it.
 func (s *Session) Descend(ctx context.Context, d Descent) error {
-	s.Steps = d.Epochs * s.StepsPerEpoch(s.Data.Retain)
+	if d.On == nil {
+		d.On = s.Data.Retain
+	}
+	taken, passed := s.Result.Ledger.Steps, s.passed
+	s.Steps = max(s.Steps, taken+d.Epochs*s.StepsPerEpoch(d.On))
+	s.passed += d.Epochs
 	step := new(Step)
 	return train.Descent{
 		Epochs: d.Epochs, BatchSize: s.BatchSize, Optimizer: d.Optimizer, Schedule: d.Schedule, Train: d.Train,
-		Order:  func(epoch int) rand.Source { return rng.Stream(s.opt.Seed, "retain order", epoch) },
+		Order:  func(epoch int) rand.Source { return rng.Stream(s.opt.Seed, "retain order", passed+epoch) },
 		Visit:  d.Visit,
-		Seed:   func(n int) uint64 { return s.Seed("dropout", n) },
+		Seed:   func(n int) uint64 { return s.Seed("dropout", taken+n) },
 		Before: func() bool { return !s.Spent() },
 		Gradient: func(ctx context.Context, t *train.Step) (err error) {
 			*step = Step{Step: t}
@@ -60,12 +72,17 @@ func (s *Session) Descend(ctx context.Context, d Descent) error {
 		},
 		After: func(*train.Step) error {
 			s.Step(step.Point)
-			if d.After == nil {
+			if d.After != nil {
+				if err := d.After(ctx); err != nil {
+					return err
+				}
+			}
+			if d.Between {
 				return nil
 			}
-			return d.After(ctx)
+			return s.watch(ctx, false)
 		},
-	}.Run(ctx, s.Model, s.Data.Retain)
+	}.Run(ctx, s.Model, d.On)
 }
 
 // Batches runs over d once in an order that depends on the seed, the purpose

@@ -87,6 +87,12 @@ type Options struct {
 	// an error wrapping ErrOverlap: what is kept would teach the model what it
 	// should lose, and what was trained on would steer as if it had not been.
 	AllowOverlap bool
+	// Watch, where not nil, is called after every weight update of Session.Descend,
+	// but for those of a Descent.Between, and with done once more when the method is done and the model of the request
+	// holds its weights. It may score s.Model, keep checkpoints, and end the run; see
+	// Session.Scorer, Checkpoint and End. What it passes through s.Model is counted.
+	// An error ends the run as one of the method does.
+	Watch func(ctx context.Context, s *Session, done bool) error
 	// Now tells the time, for Ledger.Wall and Budget.Time; use time.Now. If it
 	// is nil, no time is measured.
 	Now func() time.Time
@@ -112,6 +118,10 @@ const (
 	BudgetSpent Stop = "budget spent"     // a limit of Options.Budget was reached
 	CapNotMet   Stop = "cap was not met"  // all steps were taken; no checkpoint met the cap
 	NothingDone Stop = "nothing was done" // the model holds the weights that it came with
+	ScoreMet    Stop = "score was met"    // what the run was to reach was reached before the last step
+	// The loss on the retain set rose above a limit: the run was ended, and the model
+	// holds the last weights that were found below it. A note has the numbers.
+	TaskHarmed Stop = "task harmed"
 	// All steps were taken, and forget samples can be told from held-out ones as
 	// well as before: the last score's interval lies above ½ and is not below the
 	// first one's.

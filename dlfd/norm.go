@@ -12,9 +12,9 @@ import (
 // InsertNorms gives s.Model batch norm, where it has no running statistics and is
 // a feature.NormInserter with a place for it: from then on s.Model is the model
 // with norms, which computes the same. fold writes its weights into the model of
-// the request, norms folded in, which is s.Model again. Until then that model
-// stays as it is, so that a run which ends before leaves it untouched. Where
-// nothing is inserted, s.Model stays and fold does nothing.
+// the request, norms folded in, which is s.Model again. It is called once. Until
+// then that model stays as it is, but for Checkpoint, so that a run which ends
+// before leaves it untouched. Where nothing is inserted, s.Model stays and fold does nothing.
 //
 // Cost: one forward pass of up to some thousands of retain samples, as the model
 // asks for them, which is counted.
@@ -34,11 +34,15 @@ func (s *Session) InsertNorms(ctx context.Context) (fold func() error, err error
 	model := s.Model
 	s.Model = normed // metered, as the inserter is
 	s.Result.Notes = append(s.Result.Notes, normed.Notes()...)
-	return func() error {
-		s.Model = model
+	s.own, s.fold = model, func() error {
 		if err := normed.Fold(); err != nil {
 			return fmt.Errorf("%w: %w", ErrDiverged, err)
 		}
 		return nil
+	}
+	return func() error {
+		fold := s.fold
+		s.Model, s.own, s.fold = s.own, nil, nil
+		return fold()
 	}, nil
 }

@@ -29,6 +29,10 @@ type Session struct {
 
 	opt    Options
 	before time.Time
+	passed int               // epochs of the descents so far
+	ended  bool              // see End
+	own    feature.Trainable // the model of the request, where Model has inserted norms
+	fold   func() error      // writes Model into own
 }
 
 // Run carries out an unlearning request for an implementation of Unlearner. It
@@ -63,7 +67,7 @@ func run(ctx context.Context, name string, m feature.Trainable, data Data, opt *
 	}()
 	err = body(ctx, s)
 	if err == nil {
-		err = ctx.Err()
+		err = s.done(ctx)
 	}
 	var changed bool
 	if err == nil {
@@ -122,6 +126,37 @@ func checkWeights(m feature.Trainable, old feature.Weights) (changed bool, err e
 	return changed, nil
 }
 
+// done is called when the body has returned.
+func (s *Session) done(ctx context.Context) error {
+	if s.own != nil { // the run ended before its norms were folded
+		s.Model, s.own, s.fold = s.own, nil, nil
+	}
+	if err := s.watch(ctx, true); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (s *Session) watch(ctx context.Context, done bool) error {
+	if s.opt.Watch == nil {
+		return nil
+	}
+	return s.opt.Watch(ctx, s, done)
+}
+
+// Checkpoint returns the weights that the model of the request would have if the
+// run ended now, inserted norms folded in. They can be restored into s.Model when
+// the method is done; see Options.Watch.
+func (s *Session) Checkpoint() (feature.Weights, error) {
+	if s.own == nil {
+		return feature.Snapshot(s.Model)
+	}
+	if err := s.fold(); err != nil {
+		return nil, err
+	}
+	return feature.Snapshot(s.own)
+}
+
 // Seed returns the seed of the random stream for a purpose and a position, such
 // as an epoch or a step. Equal seeds of the run give equal streams, whatever
 // else is drawn.
@@ -161,9 +196,15 @@ func (s *Session) ledger() Ledger {
 	return l
 }
 
+// End ends the run: no step is begun any more. The result's Stop is why.
+func (s *Session) End(why Stop) { s.ended, s.Result.Stop = true, why }
+
 // Spent reports whether a limit of the budget is reached, and then sets the
-// result's Stop.
+// result's Stop, or whether End was called.
 func (s *Session) Spent() bool {
+	if s.ended {
+		return true
+	}
 	l, b := s.ledger(), s.opt.Budget
 	if b.Passes > 0 && l.Forward+l.Backward >= b.Passes || b.Time > 0 && l.Wall >= b.Time {
 		s.Result.Stop = BudgetSpent

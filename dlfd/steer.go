@@ -69,6 +69,28 @@ func newScorer(s *Session, o Steering) (*scorer, error) {
 	return p, nil
 }
 
+// Scorer returns a function that scores s.Model as it is; the score is recorded in
+// the result and told to the observer. Needs must have Forget and Holdout, or the
+// data be known to be there: a nil or empty set gives an error wrapping ErrEmpty.
+// Steering's Every, Threshold and Cap are not used. Cost: one forward pass of up to
+// twice Steering.Sample samples a score.
+func (s *Session) Scorer(o Steering) (func(context.Context) (Score, error), error) {
+	o, err := o.resolve()
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range []namedSet{{"forget", s.Data.Forget, true}, {"holdout", s.Data.Holdout, true}} {
+		if d.missing() {
+			return nil, fmt.Errorf("%w: %s", ErrEmpty, d.name)
+		}
+	}
+	p, err := newScorer(s, o)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (Score, error) { return p.take(ctx, s) }, nil
+}
+
 // sample thins d out evenly, class by class, to at most n samples.
 func sample(d feature.Dataset, n int) (feature.Dataset, error) {
 	if d.Len() <= n {

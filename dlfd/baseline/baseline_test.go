@@ -75,19 +75,19 @@ func TestOneStepInClosedForm(t *testing.T) {
 				}
 			}
 		}
-		passes := int64(20)
+		ledger := dlfd.Ledger{Forward: 20, Backward: 20, Steps: 1}
 		if c.beta > 0 {
-			passes = 40
+			ledger = dlfd.Ledger{Forward: 40 + 2*20, Backward: 40, Steps: 1} // two looks at the retain loss
 		}
-		if want := (dlfd.Ledger{Forward: passes, Backward: passes, Steps: 1}); res.Ledger != want {
-			t.Errorf("%s: ledger is %+v, want %+v", dlfd.NameOf(c.u), res.Ledger, want)
+		if res.Ledger != ledger {
+			t.Errorf("%s: ledger is %+v, want %+v", dlfd.NameOf(c.u), res.Ledger, ledger)
 		}
 	}
 }
 
 func TestNegGradPlusRaisesTheForgetLoss(t *testing.T) {
 	m := featuretest.NewMLP(4, 6, 3, 1)
-	res := unlearn(t, baseline.NegGradPlus{Descent: baseline.Descent{Epochs: 40, Rate: .05}, Beta: 1}, m, 20)
+	res := unlearn(t, baseline.NegGradPlus{Descent: baseline.Descent{Epochs: 40, Rate: .05}, Limit: baseline.Limit{Harm: dlfd.Off}, Beta: 1}, m, 20)
 	if first, last := res.Trace[0].ForgetTerm, res.Trace[39].ForgetTerm; last <= first {
 		t.Errorf("forget loss went from %v to %v", first, last)
 	}
@@ -104,9 +104,6 @@ func TestRetrainStartsAfresh(t *testing.T) {
 		if !slices.Equal(a.P[i], b.P[i]) {
 			t.Fatalf("parameter %d depends on the old weights", i)
 		}
-	}
-	if _, err := (baseline.Retrain{}).Unlearn(context.Background(), a, data(), &dlfd.Options{Seed: 1}); !errors.Is(err, dlfd.ErrParameter) {
-		t.Errorf("without Fresh: %v", err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/train"
 )
 
@@ -29,4 +30,20 @@ func (d Descent) resolve(epochs int, rate float64) (Descent, error) {
 
 func (d Descent) optimizer() train.SGD {
 	return train.SGD{Rate: d.Rate, Momentum: .9, WeightDecay: 5e-4}
+}
+
+// continued is an optimizer that keeps its state, such as momentum, from one
+// descent to the next. A method that takes turns between two sets makes one for
+// each run.
+type continued struct {
+	train.Optimizer
+	state train.OptimizerState
+}
+
+// Start implements train.Optimizer.
+func (c *continued) Start(spec feature.Spec) (_ train.OptimizerState, err error) {
+	if c.state == nil {
+		c.state, err = c.Optimizer.Start(spec)
+	}
+	return c.state, err
 }

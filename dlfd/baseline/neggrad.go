@@ -10,12 +10,52 @@ import (
 	"github.com/dlfd-go/unlearn/feature"
 )
 
+// NegGrad ascends the cross-entropy of the forget set, and does nothing else
+// (Golatkar, Achille, Soatto, CVPR 2020, arXiv 1911.04933, section 6). By default it
+// takes 5 epochs over the forget set at rate .005. Its Limit is what ends it: the
+// ascent itself has no end.
+type NegGrad struct {
+	Descent
+	Limit
+}
+
+// Name implements dlfd.Namer.
+func (NegGrad) Name() string { return "NegGrad" }
+
+// Unlearn implements dlfd.Unlearner. It reads Forget, and Retain for the Limit.
+// Cost: one forward and backward pass a forget sample and epoch, and the looks of
+// the Limit.
+func (g NegGrad) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
+	return dlfd.Run(ctx, g.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
+		if g.Descent, err = g.Descent.resolve(5, .005); err != nil {
+			return err
+		}
+		if g.Limit, err = g.Limit.resolve(); err != nil {
+			return err
+		}
+		s.Result.Settings = g
+		h, err := g.watch(ctx, s)
+		if err != nil {
+			return err
+		}
+		return h.descend(ctx, dlfd.Descent{
+			On: s.Data.Forget, Epochs: g.Epochs, Optimizer: g.optimizer(),
+			Gradient: func(ctx context.Context, step *dlfd.Step) error {
+				lose, err := step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, -1)
+				step.Point.Loss, step.Point.ForgetTerm = -lose, lose
+				return err
+			},
+		})
+	})
+}
+
 // NegGradPlus descends on CE(retain) − Beta·CE(forget), one batch of each a
 // step (Kurmanji et al., NeurIPS 2023, arXiv 2302.09880, section 4, where the
 // weights are α and 1−α). By default it takes one epoch over the retain set at
 // rate .005.
 type NegGradPlus struct {
 	Descent
+	Limit
 	// Beta is the weight of the forget loss. If it is zero, .5 is used.
 	Beta float64
 }
@@ -24,7 +64,8 @@ type NegGradPlus struct {
 func (NegGradPlus) Name() string { return "NegGrad+" }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: two
-// forward and backward passes a retain sample and epoch.
+// forward and backward passes a retain sample and epoch, and the looks of the
+// Limit.
 func (g NegGradPlus) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, g.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
 		g, err := g.resolve()
@@ -32,9 +73,13 @@ func (g NegGradPlus) Unlearn(ctx context.Context, m feature.Trainable, data dlfd
 			return err
 		}
 		s.Result.Settings = g
+		h, err := g.watch(ctx, s)
+		if err != nil {
+			return err
+		}
 		forget, stop := s.Cycle(s.Data.Forget, "forget order")
 		defer stop()
-		return s.Descend(ctx, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Gradient: func(ctx context.Context, step *dlfd.Step) error {
+		return h.descend(ctx, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Gradient: func(ctx context.Context, step *dlfd.Step) error {
 			keep, err := step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 			if err != nil {
 				return fmt.Errorf("retain batch: %w", err)
@@ -58,6 +103,9 @@ func (g NegGradPlus) resolve() (_ NegGradPlus, err error) {
 	if !(g.Beta > 0) || math.IsInf(g.Beta, 0) {
 		return g, fmt.Errorf("%w: Beta %v", dlfd.ErrParameter, g.Beta)
 	}
-	g.Descent, err = g.Descent.resolve(1, .005)
+	if g.Descent, err = g.Descent.resolve(1, .005); err != nil {
+		return g, err
+	}
+	g.Limit, err = g.Limit.resolve()
 	return g, err
 }

@@ -13,8 +13,8 @@ import (
 // Retrain trains from fresh weights on the retain set alone. It is the
 // definition of exact unlearning, and what other methods are measured against.
 type Retrain struct {
-	// Fresh returns a model like the one to be unlearned with fresh weights. It
-	// is required.
+	// Fresh returns a model like the one to be unlearned with fresh weights. If it
+	// is nil, the weights are drawn anew in place; see feature.Reinitialize.
 	Fresh func(seed uint64) (feature.Trainable, error) `json:"-"`
 	// Epochs is the number of passes over the retain set. If it is zero, 30 is
 	// used.
@@ -34,22 +34,11 @@ func (Retrain) Name() string { return "Retrain" }
 // of a retraining is no model.
 func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, r.Name(), m, data, opt, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) error {
-		if r.Fresh == nil {
-			return fmt.Errorf("%w: Fresh is required", dlfd.ErrParameter)
-		}
 		if r.Epochs = cmp.Or(r.Epochs, 30); r.Epochs < 1 {
 			return fmt.Errorf("%w: Epochs %d", dlfd.ErrParameter, r.Epochs)
 		}
 		s.Result.Settings = r
-		fresh, err := r.Fresh(s.Seed("fresh weights"))
-		if err != nil {
-			return err
-		}
-		w, err := feature.Snapshot(fresh)
-		if err == nil {
-			err = w.Restore(s.Model)
-		}
-		if err != nil {
+		if err := freshWeights(s, r.Fresh); err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
 		o := train.Options{Epochs: r.Epochs, Optimizer: r.Optimizer, Schedule: r.Schedule, BatchSize: s.BatchSize, Seed: s.Seed("train")}
@@ -57,7 +46,93 @@ func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 			s.Steps = p.Steps
 			s.Step(dlfd.Point{Loss: p.Loss})
 		}
-		_, err = train.Fit(ctx, s.Model, s.Data.Retain, &o)
+		_, err := train.Fit(ctx, s.Model, s.Data.Retain, &o)
 		return err
 	})
+}
+
+// freshWeights gives s.Model the weights that fresh makes, or draws them anew
+// where fresh is nil.
+func freshWeights(s *dlfd.Session, fresh func(seed uint64) (feature.Trainable, error)) error {
+	seed := s.Seed("fresh weights")
+	if fresh == nil {
+		return feature.Reinitialize(s.Model, nil, seed)
+	}
+	m, err := fresh(seed)
+	if err != nil {
+		return err
+	}
+	w, err := feature.Snapshot(m)
+	if err != nil {
+		return err
+	}
+	return w.Restore(s.Model)
+}
+
+// ShortRetrain trains from fresh weights on the retain set for a few epochs: the
+// floor that a method must be above at the same passes. By default it takes 3 epochs
+// at a rate that falls from .05 along a cosine, .02 for a model of more than three
+// layers without batch norm.
+type ShortRetrain struct {
+	// Fresh is as in Retrain.
+	Fresh func(seed uint64) (feature.Trainable, error) `json:"-"`
+	Descent
+	// NoNorms leaves a model without batch norm as it is. By default one of more than
+	// three layers that can be given batch norm is trained with it, as dlfd.Align
+	// does, and has it folded into the weights at the end.
+	NoNorms bool
+}
+
+// Name implements dlfd.Namer.
+func (ShortRetrain) Name() string { return "ShortRetrain" }
+
+// Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward and
+// backward pass a retain sample and epoch.
+func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
+	return dlfd.Run(ctx, r.Name(), m, data, opt, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
+		if s.Spent() { // before the weights are touched
+			return nil
+		}
+		if err := freshWeights(s, r.Fresh); err != nil {
+			return fmt.Errorf("fresh weights: %w", err)
+		}
+		fold := func() error { return nil }
+		if _, layers := layerNumbers(s.Model.Spec()); layers > shallow && !r.NoNorms {
+			if fold, err = insertFreshNorms(ctx, s); err != nil {
+				return err
+			}
+		}
+		if r.Descent, err = r.Descent.resolve(3, r.rate(s.Model.Spec())); err != nil {
+			return err
+		}
+		s.Result.Settings = r
+		if err := s.Descend(ctx, dlfd.Descent{Epochs: r.Epochs, Optimizer: r.optimizer(), Schedule: train.Cosine}); err != nil {
+			return err
+		}
+		return fold()
+	})
+}
+
+// shallow is the number of layers up to which dlfd.Align inserts no norms.
+const shallow = 3
+
+// rate returns the default rate for a model.
+func (r ShortRetrain) rate(spec feature.Spec) float64 {
+	if _, layers := layerNumbers(spec); layers > shallow && !train.HasStatistics(spec) {
+		return .02
+	}
+	return .05
+}
+
+// insertFreshNorms gives s.Model norms that are as in a new model, where it takes
+// any: inserted ones have the statistics of the layers' outputs.
+func insertFreshNorms(ctx context.Context, s *dlfd.Session) (fold func() error, err error) {
+	own := make(map[string]bool)
+	for _, p := range s.Model.Spec().Params {
+		own[p.Name] = true
+	}
+	if fold, err = s.InsertNorms(ctx); err != nil {
+		return nil, err
+	}
+	return fold, feature.Reinitialize(s.Model, func(p feature.Param) bool { return !own[p.Name] }, 0) // constants alone
 }

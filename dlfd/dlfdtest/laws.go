@@ -83,10 +83,33 @@ func (d panicky) Read(index []int, x []float32, labels []int) error {
 	return d.Dataset.Read(index, x, labels)
 }
 
+// counted is a dataset that counts how often it is read.
+type counted struct {
+	feature.Dataset
+	reads *int
+}
+
+func (d counted) Read(index []int, x []float32, labels []int) error {
+	*d.reads++
+	return d.Dataset.Read(index, x, labels)
+}
+
+// read returns the retain set of the request, or the forget set for a method that
+// does not read the former: the first look at a request reads every set once.
+func (r *request) read(u dlfd.Unlearner) *feature.Dataset {
+	probe, reads := newRequest(), 0
+	probe.data.Retain = counted{probe.data.Retain, &reads}
+	if _, err := probe.run(context.Background(), u); err == nil && reads == 1 {
+		return &r.data.Forget
+	}
+	return &r.data.Retain
+}
+
 func panickyData(u dlfd.Unlearner) error {
 	r := newRequest()
 	left := 4 // the first look reads it once
-	r.data.Retain = panicky{r.data.Retain, &left}
+	d := r.read(u)
+	*d = panicky{*d, &left}
 	return r.mustPanic(func() error { _, err := r.run(context.Background(), u); return err })
 }
 
