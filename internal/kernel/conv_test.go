@@ -215,6 +215,26 @@ func TestWinograd(t *testing.T) {
 	})
 }
 
+// TestWinogradScratchServesFewerSamples: the scratch for so many samples is enough for
+// any smaller number, as the last samples of a batch are fewer.
+func TestWinogradScratchServesFewerSamples(t *testing.T) {
+	found := false
+	for _, size := range []int{4, 6, 8, 12, 16, 20, 40} {
+		w := newWinograd(16, size, size, 1, 1, 16, size, size)
+		for n := 2; n < 40; n++ {
+			_, count, _ := w.group(n)
+			_, fewer, _ := w.group(n - 1)
+			found = found || fewer > count
+			if w.scratch(n) < w.scratch(n-1) {
+				t.Errorf("%d×%d: %d samples have %d elements, %d have %d", size, size, n, w.scratch(n), n-1, w.scratch(n-1))
+			}
+		}
+	}
+	if !found {
+		t.Error("no case in which fewer samples go together in a larger group")
+	}
+}
+
 func TestConvEpilogue(t *testing.T) {
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(25, 26))

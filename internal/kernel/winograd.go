@@ -60,8 +60,14 @@ func step(rows, ld int) int { return ((rows*ld+align-1)/align | 1) * align }
 // columns.
 func (w *winograd) phase(rows int) int { return (rows + 1) * w.pitch }
 
+// scratch returns the number of scratch elements for up to so many samples. As
+// groups are of equal sizes, fewer samples may go together in a larger one: of 4 at
+// most, 5 samples make groups of 3 and 2.
 func (w *winograd) scratch(samples int) int {
 	rows, count, each := w.group(samples)
+	if rows == w.tilesH {
+		count = min(samples, max(1, w.columns/each))
+	}
 	ld := w.stride(count, each, sgemmKernel().nr)
 	return 4*w.phase(rows) + 16*(step(w.channels, ld)+step(w.out, ld)) + 4*(each+8) + 5*align
 }
