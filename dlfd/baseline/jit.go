@@ -36,8 +36,9 @@ type JiT struct {
 	// published.
 	Epochs int
 	// Rate is the learning rate of plain descent on the mean over a batch. If it is
-	// zero, .01 is used: the .0003 published for convolutional nets is for the sum
-	// over a batch, here 32 samples.
+	// zero, .001 is used. The .0003 published for convolutional nets is for the sum over
+	// a batch, .01 for the mean of 32 samples, and destroys small ones: a net of five
+	// layers on Fashion-MNIST loses 33 points of test accuracy.
 	Rate float64
 }
 
@@ -74,7 +75,7 @@ func (j JiT) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 const notJudged = "The method does not read the retain set: whether the task was harmed was not looked at."
 
 func (j JiT) resolve() (JiT, error) {
-	j.Sigma, j.Samples, j.Epochs, j.Rate = cmp.Or(j.Sigma, .5), cmp.Or(j.Samples, 25), cmp.Or(j.Epochs, 1), cmp.Or(j.Rate, .01)
+	j.Sigma, j.Samples, j.Epochs, j.Rate = cmp.Or(j.Sigma, .5), cmp.Or(j.Samples, 25), cmp.Or(j.Epochs, 1), cmp.Or(j.Rate, .001)
 	if !positive(j.Sigma) || j.Samples < 1 || j.Samples > 1<<16 || j.Epochs < 1 || !positive(j.Rate) {
 		return j, fmt.Errorf("%w: Sigma %v, Samples %d, Epochs %d, Rate %v", dlfd.ErrParameter, j.Sigma, j.Samples, j.Epochs, j.Rate)
 	}

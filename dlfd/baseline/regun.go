@@ -12,21 +12,22 @@ import (
 
 // ReGUn, reference-guided unlearning (Mirlach, Laguna, Vogt, arXiv 2603.11210), draws
 // what the model says of forget samples towards what it said, as it came, of held-out
-// samples of the same class. A step descends on CE(retain) + Lambda·mean KL(q ‖ p),
-// where p is the model's distribution over the classes for a forget sample, and the
-// reference q the mean of the distributions of all held-out samples of its class.
-// The paper draws held-out samples anew for each batch; all of them have the same mean
-// without the noise.
+// samples of their classes. A step descends on CE(retain) + Lambda·mean KL(q ‖ p),
+// where p is the model's distribution over the classes for a forget sample. The
+// reference q is the mean of the distributions of held-out samples that have the
+// proportions of classes of the forget batch. The paper draws as many anew for each
+// batch; here all held-out samples of a class stand for it, which is the mean of such
+// draws.
 type ReGUn struct {
 	Descent
-	// Lambda is the weight of the divergence. If it is zero, 1 is used.
+	// Lambda is the weight of the divergence. If it is zero, .1 is used: where a batch has
+	// many classes, the reference says little more than their proportions, and a larger
+	// weight drives the forget samples to be got wrong.
 	Lambda float64
-	// Pooled makes one reference for all samples of a forget batch, from held-out
-	// samples with the batch's proportions of classes, as the paper writes it. In a
-	// batch of many classes it says no more than these proportions, and drives the
-	// forget samples to be got wrong. By default each sample has the reference of its
-	// class.
-	Pooled bool
+	// PerClass gives each forget sample the reference of its own class in the place of
+	// one for all samples of the batch. Such a reference favors the right class, and
+	// the forget set is got right more often than held-out samples are.
+	PerClass bool
 }
 
 // Name implements dlfd.Namer.
@@ -57,7 +58,7 @@ func (g ReGUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data,
 			if err != nil {
 				return fmt.Errorf("forget batch: %w", err)
 			}
-			kl, err := distill(ctx, step, step.ModeFor(f), f.X, q.of(f.Labels, g.Pooled), 1, g.Lambda)
+			kl, err := distill(ctx, step, step.ModeFor(f), f.X, q.of(f.Labels, g.PerClass), 1, g.Lambda)
 			if err != nil {
 				return fmt.Errorf("forget batch: %w", err)
 			}
@@ -68,7 +69,7 @@ func (g ReGUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data,
 }
 
 func (g ReGUn) resolve() (_ ReGUn, err error) {
-	g.Lambda = cmp.Or(g.Lambda, 1)
+	g.Lambda = cmp.Or(g.Lambda, .1)
 	if !positive(g.Lambda) {
 		return g, fmt.Errorf("%w: Lambda %v", dlfd.ErrParameter, g.Lambda)
 	}
@@ -103,9 +104,9 @@ func newReference(ctx context.Context, s *dlfd.Session) (reference, error) {
 	return q, nil
 }
 
-// of returns logits whose softmax is the reference of each label, or the mean of
-// these for all of them.
-func (q reference) of(labels []int, pooled bool) feature.Tensor {
+// of returns logits whose softmax is the reference of a batch, the same for each of its
+// labels, or that of each label.
+func (q reference) of(labels []int, perClass bool) feature.Tensor {
 	rows := feature.NewTensor(len(labels), len(q))
 	mean := make([]float64, len(q))
 	for _, label := range labels {
@@ -114,9 +115,9 @@ func (q reference) of(labels []int, pooled bool) feature.Tensor {
 		}
 	}
 	for i, label := range labels {
-		p := q[label]
-		if pooled {
-			p = mean
+		p := mean
+		if perClass {
+			p = q[label]
 		}
 		for k, v := range p {
 			// Of a probability of 0, which float32 can make of a softmax, the logit is

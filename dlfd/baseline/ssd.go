@@ -22,6 +22,7 @@ import (
 // released with the paper squares means over batches, which are smaller and depend
 // on the size of the batch.
 type SSD struct {
+	Limit
 	// Alpha is how many times as important a weight must be for the forget set to be
 	// dampened. If it is zero, 10 is used, as published for residual nets. A forget
 	// set drawn at random differs little from the rest, and few weights pass; a run in
@@ -40,7 +41,7 @@ func (SSD) Name() string { return "SSD" }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. A step is one
 // parameter dampened. Cost: one forward and backward pass of up to Samples samples of
-// either set, each sample by itself.
+// either set, each sample by itself, and two looks of the Limit.
 func (d SSD) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, d.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
 		d, err := d.resolve()
@@ -56,16 +57,24 @@ func (d SSD) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 		if err != nil {
 			return fmt.Errorf("retain: %w", err)
 		}
-		return d.dampen(s, forget, retain)
+		h, err := d.watch(ctx, s)
+		if err != nil {
+			return err
+		}
+		if err := d.dampen(s, forget, retain); err != nil {
+			return err
+		}
+		return h.look(ctx)
 	})
 }
 
-func (d SSD) resolve() (SSD, error) {
+func (d SSD) resolve() (_ SSD, err error) {
 	d.Alpha, d.Lambda, d.Samples = cmp.Or(d.Alpha, 10), cmp.Or(d.Lambda, 1), cmp.Or(d.Samples, 5000)
 	if !positive(d.Alpha) || !positive(d.Lambda) || d.Samples < 1 {
 		return d, fmt.Errorf("%w: Alpha %v, Lambda %v, Samples %d", dlfd.ErrParameter, d.Alpha, d.Lambda, d.Samples)
 	}
-	return d, nil
+	d.Limit, err = d.Limit.resolve()
+	return d, err
 }
 
 // fisher returns the diagonal of the empirical Fisher information on a dataset for
@@ -94,7 +103,7 @@ func fisher(ctx context.Context, s *dlfd.Session, d feature.Dataset, most int, p
 			err = addSquares(sum, grads, 1/float64(drawn.Len()))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("Fisher information: %w", err)
+			return nil, fmt.Errorf("information: %w", err)
 		}
 	}
 	return sum, nil
