@@ -185,7 +185,7 @@ func attackSays(r *receipt) (text string, still bool, err error) {
 		for _, ref := range r.References {
 			band = append(band, ref.Audit.LossAttack.AUC)
 		}
-		j, err := metrics.Judge(between, band)
+		j, err := metrics.Judge(metrics.Evidence{AUC: &metrics.Compared{Interval: between, Retrained: band}})
 		return "beside the retrained models: " + j.String(), j.Verdict == metrics.UnderUnlearned, err
 	}
 	switch {
