@@ -184,7 +184,8 @@ type Curve struct {
 	Role  Role      `json:"role,omitempty"`
 	X     []float64 `json:"x"` // not falling
 	Y     []float64 `json:"y"`
-	SE    []float64 `json:"se,omitempty"` // standard errors of Y; none, or one for each
+	SE    []float64 `json:"se,omitempty"`    // standard errors of Y over Seeds; none, or one for each
+	Seeds int       `json:"seeds,omitempty"` // that Y is a mean over; 0 means 1
 }
 
 // Classes holds accuracies class by class.
