@@ -25,7 +25,7 @@ type reference struct {
 // accuracies on retain and forget.
 func audit(ctx context.Context, m feature.Model, d *data, seed uint64) (*dlfd.Audited, error) {
 	if d.judge.Test != nil && d.judge.Test.Len() > 0 {
-		return dlfd.Audit(ctx, m, d.judge, seed)
+		return dlfd.Audit(ctx, m, d.judge, &dlfd.AuditOptions{Seed: seed})
 	}
 	a := &dlfd.Audited{NotJudged: []string{
 		"test accuracy: there is no unseen image to judge by; -test gives some, or two or more in -holdout",
