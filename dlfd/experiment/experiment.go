@@ -23,6 +23,18 @@ type Experiment struct {
 	// Version is what results depend on beside all else, such as the version of the
 	// program. It goes into the manifest as it is.
 	Version string
+	// Deep is the number of runs of each method on a task, and of original models, whose
+	// audits train copies of the model, to see whether what was forgotten comes back
+	// (resurgence and relearning). That takes eight epochs over what is retained, more
+	// than most methods. If it is zero, all are audited so; below zero, none.
+	Deep int
+	// Swap runs everything a second time with Unseen in the place of the forget set:
+	// models that were trained on it have to forget it, and the forget set is what no
+	// model has seen. An attack that tells the two sets apart by what they are, and not
+	// by what was trained on, is right as often in one run as it is wrong in the other.
+	// Tasks with a given original model are left out, as nobody trained its
+	// counterpart. Reference: Tu, Hu, Ma, arXiv 2404.11577.
+	Swap bool
 	// NoFloors keeps New from adding to Methods the floors that are not among them,
 	// baseline.ShortRetrain and baseline.ShrinkPerturb with their defaults.
 	NoFloors bool
@@ -81,6 +93,8 @@ type Manifest struct {
 	Tasks   []taskEntry   `json:"tasks"`
 	Methods []methodEntry `json:"methods"`
 	Seeds   Seeds         `json:"seeds"` // as resolved
+	Deep    int           `json:"deep"`
+	Swap    bool          `json:"swap"`
 	Version string        `json:"version,omitempty"`
 	Arch    string        `json:"arch"` // GOARCH: others round in other places
 }
@@ -101,6 +115,7 @@ type Plan struct {
 	manifest Manifest
 	digest   string
 	jobs     []Job
+	place    map[Job]int // index of a job by its key
 }
 
 // New checks an experiment and lists its jobs. Cost: all data are read once, for
@@ -115,12 +130,12 @@ func New(ctx context.Context, e Experiment) (*Plan, error) {
 }
 
 func newPlan(ctx context.Context, e Experiment) (*Plan, error) {
-	p := &Plan{}
+	p := &Plan{place: make(map[Job]int)}
 	var err error
 	if p.manifest.Seeds, err = e.Seeds.resolve(); err != nil {
 		return nil, err
 	}
-	p.manifest.Version, p.manifest.Arch = e.Version, runtime.GOARCH
+	p.manifest.Deep, p.manifest.Swap, p.manifest.Version, p.manifest.Arch = e.Deep, e.Swap, e.Version, runtime.GOARCH
 	if err := p.addTasks(ctx, e.Tasks); err != nil {
 		return nil, err
 	}
@@ -142,7 +157,7 @@ func (p *Plan) addTasks(ctx context.Context, tasks []*Task) error {
 		return fmt.Errorf("%w: no task", dlfd.ErrParameter)
 	}
 	for _, t := range tasks {
-		q, err := t.pose()
+		q, err := t.pose(p.manifest.Swap)
 		if err != nil {
 			return fmt.Errorf("task %s: %w", taskName(t), err)
 		}

@@ -12,11 +12,20 @@ type Kind string
 const (
 	TrainOriginal  Kind = "train original"  // a model on all training samples
 	TrainRetrained Kind = "train retrained" // a model on what is retained
+	TrainSwapped   Kind = "train swapped"   // a model on what is retained and on Unseen; see Experiment.Swap
 	JudgeRetrained Kind = "judge retrained" // its audits
 	JudgeOriginal  Kind = "judge original"  // audits of an original model, and gaps to the retrained ones
 	JudgeBand      Kind = "band"            // gaps between the retrained models of a task
 	JudgeMethod    Kind = "method"          // a run of a method, its audits, and gaps
+	SwapOriginal   Kind = "swap original"   // audits of a swapped model
+	SwapMethod     Kind = "swap method"     // a run of a method on a swapped model, and its audits
 )
+
+// ofMethod reports whether a job runs a method.
+func (k Kind) ofMethod() bool { return k == JudgeMethod || k == SwapMethod }
+
+// swapped reports whether Unseen has the place of the forget set, and it that of Unseen.
+func (k Kind) swapped() bool { return k == TrainSwapped || k == SwapOriginal || k == SwapMethod }
 
 // Job is one piece of work. Which one it is, and what comes out, follows from the
 // manifest and the index.
@@ -40,6 +49,8 @@ func (j Job) String() string {
 		return fmt.Sprintf("%s: band", j.Task)
 	case JudgeMethod:
 		return fmt.Sprintf("%s: %s, model %d, run %d", j.Task, j.Method, j.Model, j.Run)
+	case SwapMethod:
+		return fmt.Sprintf("%s: %s, swapped, model %d, run %d", j.Task, j.Method, j.Model, j.Run)
 	}
 	return fmt.Sprintf("%s: %s %d", j.Task, j.Kind, j.Model)
 }
@@ -47,7 +58,7 @@ func (j Job) String() string {
 // file is the name of the job's files, without folder and ending.
 func (j Job) file() string {
 	name := fileName(j.Task) + "-" + strings.ReplaceAll(string(j.Kind), " ", "-")
-	if j.Kind == JudgeMethod {
+	if j.Kind.ofMethod() {
 		name += "-" + fileName(j.Method)
 	}
 	return fmt.Sprintf("%05d-%s-%d-%d", j.Index, name, j.Model, j.Run)
@@ -92,19 +103,26 @@ func (p *Plan) addJobs() {
 		if len(q.Retrained) == 0 {
 			p.addModels(t, TrainRetrained, p.retrained(t))
 		}
+		if originals, _ := p.runs(t); p.swaps(t) {
+			p.addModels(t, TrainSwapped, originals)
+		}
 	}
 	for t := range p.problems {
 		originals, _ := p.runs(t)
 		p.addModels(t, JudgeRetrained, p.retrained(t))
 		p.addModels(t, JudgeBand, 1)
 		p.addModels(t, JudgeOriginal, originals)
+		if p.swaps(t) {
+			p.addModels(t, SwapOriginal, originals)
+		}
 	}
 	for t := range p.problems {
 		originals, runs := p.runs(t)
 		for o := range originals {
 			for r := range runs {
-				for m := range p.methods {
-					p.add(Job{Kind: JudgeMethod, Method: p.methods[m].Name, Model: o, Run: r, task: t, method: m})
+				p.addRuns(t, JudgeMethod, o, r)
+				if p.swaps(t) {
+					p.addRuns(t, SwapMethod, o, r)
 				}
 			}
 		}
@@ -117,17 +135,46 @@ func (p *Plan) addModels(task int, kind Kind, n int) {
 	}
 }
 
+func (p *Plan) addRuns(task int, kind Kind, original, run int) {
+	for m := range p.methods {
+		p.add(Job{Kind: kind, Method: p.methods[m].Name, Model: original, Run: run, task: task, method: m})
+	}
+}
+
+// swaps reports whether a task is also run with Unseen in the place of the forget set.
+func (p *Plan) swaps(task int) bool { return p.manifest.Swap && p.problems[task].Original == nil }
+
 func (p *Plan) add(j Job) {
 	j.Index, j.Task = len(p.jobs), p.problems[j.task].Name
+	p.place[j.key()] = j.Index
 	p.jobs = append(p.jobs, j)
 }
 
 // find returns the job that trains or judges a model of a task.
 func (p *Plan) find(kind Kind, task, model int) int {
-	for _, j := range p.jobs {
-		if j.Kind == kind && j.task == task && j.Model == model {
-			return j.Index
-		}
+	i, ok := p.place[Job{Kind: kind, task: task, Model: model}]
+	if !ok {
+		panic(fmt.Sprintf("experiment: no job %s %d of task %d", kind, model, task))
 	}
-	panic(fmt.Sprintf("experiment: no job %s %d of task %d", kind, model, task))
+	return i
+}
+
+// swapOf returns the job that does with swapped sets what j does.
+func (p *Plan) swapOf(j Job) (i int, ok bool) {
+	switch j.Kind {
+	case JudgeOriginal:
+		j.Kind = SwapOriginal
+	case JudgeMethod:
+		j.Kind = SwapMethod
+	default:
+		return 0, false
+	}
+	i, ok = p.place[j.key()]
+	return i, ok
+}
+
+// key leaves of a job what tells it apart.
+func (j Job) key() Job {
+	j.Index, j.Task, j.Method = 0, "", ""
+	return j
 }

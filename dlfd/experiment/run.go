@@ -150,11 +150,16 @@ func (r *run) makeNeeded(ctx context.Context, j Job) error {
 		if q.Original == nil {
 			needed = append(needed, r.find(TrainOriginal, j.task, j.Model))
 		}
+		if j.Kind == JudgeMethod {
+			needed = append(needed, r.find(JudgeOriginal, j.task, j.Model))
+		}
 		fallthrough
 	case JudgeBand:
 		for k := range r.retrained(j.task) {
 			needed = append(needed, r.find(JudgeRetrained, j.task, k))
 		}
+	case SwapMethod, SwapOriginal:
+		needed = append(needed, r.find(TrainSwapped, j.task, j.Model))
 	case JudgeRetrained:
 		if len(q.Retrained) == 0 {
 			needed = append(needed, r.find(TrainRetrained, j.task, j.Model))
@@ -170,11 +175,11 @@ func (r *run) makeNeeded(ctx context.Context, j Job) error {
 
 func (r *run) do(ctx context.Context, j Job) (*Outcome, error) {
 	switch j.Kind {
-	case TrainOriginal, TrainRetrained:
+	case TrainOriginal, TrainRetrained, TrainSwapped:
 		return r.train(ctx, j)
 	case JudgeBand:
 		return r.band(ctx, j)
-	case JudgeMethod:
+	case JudgeMethod, SwapMethod:
 		return r.method(ctx, j)
 	}
 	m, err := r.model(ctx, j.Kind, j.task, j.Model)

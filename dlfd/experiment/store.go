@@ -39,7 +39,9 @@ type Outcome struct {
 	Ledger   dlfd.Ledger     `json:"ledger"` // without time
 	// Losses has the mean training loss of up to 32 equal parts of the run.
 	Losses []float64 `json:"losses,omitempty"`
-	// Weights is the SHA-256 of the file of a trained model.
+	// Weights is the SHA-256 of the file of weights that a training or a method ended
+	// with. The file is kept for trainings, and for the first run of each method on
+	// the first original model.
 	Weights string `json:"weights_sha256,omitempty"`
 	// Audits has one audit for each seed of evaluation.
 	Audits []*dlfd.Audited `json:"audits,omitempty"`

@@ -35,13 +35,15 @@ type Row struct {
 	Gap   Value  `json:"gap"`
 	Bands Value  `json:"gap_in_bands"` // Gap over the mean of Band
 	// Figures has one Value for each of Table.Columns.
-	Figures  []Value           `json:"figures"`
-	Passes   Value             `json:"passes"`         // samples run forward and backward
-	Share    Value             `json:"retrain_passes"` // Passes over those of a retraining
-	Less     Value             `json:"difference"`     // gap less that of the best, seed by seed
-	Standing Standing          `json:"standing"`
-	Stops    map[dlfd.Stop]int `json:"stops,omitempty"`
-	Failures []string          `json:"failures,omitempty"` // different ones
+	Figures  []Value  `json:"figures"`
+	Passes   Value    `json:"passes"`         // samples run forward and backward
+	Share    Value    `json:"retrain_passes"` // Passes over those of a retraining
+	Less     Value    `json:"difference"`     // gap less that of the best, seed by seed
+	Standing Standing `json:"standing"`
+	// Verdicts counts the verdicts of the audits.
+	Verdicts map[metrics.Verdict]int `json:"verdicts,omitempty"`
+	Stops    map[dlfd.Stop]int       `json:"stops,omitempty"`
+	Failures []string                `json:"failures,omitempty"` // different ones
 }
 
 // Standing says how a method compares with the best.
@@ -185,7 +187,7 @@ type seedValue struct {
 }
 
 // bySeed averages a figure over the outcomes of each seed that have it.
-func (r *Results) bySeed(task int, kind Kind, method int, figure func(o *Outcome) (float64, bool)) []seedValue {
+func (r *Results) bySeed(task int, kind Kind, method int, figure func(j Job) (float64, bool)) []seedValue {
 	originals, _ := r.plan.runs(task)
 	sum, n := make(map[int]float64), make(map[int]int)
 	for _, j := range r.plan.jobs {
@@ -196,7 +198,7 @@ func (r *Results) bySeed(task int, kind Kind, method int, figure func(o *Outcome
 		if kind == JudgeMethod && originals == 1 {
 			seed = j.Run
 		}
-		if v, ok := figure(r.Outcomes[j.Index]); ok {
+		if v, ok := figure(j); ok {
 			sum[seed] += v
 			n[seed]++
 		}
@@ -211,9 +213,9 @@ func (r *Results) bySeed(task int, kind Kind, method int, figure func(o *Outcome
 }
 
 func (r *Results) gapsOf(task int, kind Kind, method int) []seedValue {
-	return r.bySeed(task, kind, method, func(o *Outcome) (float64, bool) {
+	return r.bySeed(task, kind, method, func(j Job) (float64, bool) {
 		var all []float64
-		for _, gaps := range o.Gaps {
+		for _, gaps := range r.Outcomes[j.Index].Gaps {
 			for _, g := range gaps {
 				all = append(all, g.Mean)
 			}
@@ -234,7 +236,7 @@ func summary(all []seedValue) Value {
 }
 
 func (r *Results) rowOf(task int, columns []Column, kind Kind, method int) Row {
-	row := Row{Stops: make(map[dlfd.Stop]int)}
+	row := Row{Stops: make(map[dlfd.Stop]int), Verdicts: make(map[metrics.Verdict]int)}
 	if method >= 0 {
 		m := r.plan.methods[method]
 		row.Name, row.Group, row.Floor = m.Name, m.Group, m.Floor
@@ -245,40 +247,37 @@ func (r *Results) rowOf(task int, columns []Column, kind Kind, method int) Row {
 	}
 	r.addWork(&row, task, kind, method)
 	for _, j := range r.plan.jobs {
-		if j.task == task && j.Kind == kind && kind == JudgeMethod && j.method == method {
-			o := r.Outcomes[j.Index]
-			row.Stops[o.Stop]++
-			if o.Failure != "" && !slices.Contains(row.Failures, o.Failure) {
-				row.Failures = append(row.Failures, o.Failure)
-			}
+		if j.task == task && j.Kind == kind && (kind != JudgeMethod || j.method == method) {
+			row.count(r.Outcomes[j.Index])
 		}
 	}
 	return row
 }
 
+// count adds how a run ended and what its audits say.
+func (r *Row) count(o *Outcome) {
+	if o.Stop != "" {
+		r.Stops[o.Stop]++
+	}
+	if o.Failure != "" && !slices.Contains(r.Failures, o.Failure) {
+		r.Failures = append(r.Failures, o.Failure)
+	}
+	for _, a := range o.Audits {
+		if a.Judgment != nil {
+			r.Verdicts[a.Judgment.Verdict]++
+		}
+	}
+}
+
 // figure summarizes a column.
 func (r *Results) figure(task int, kind Kind, method int, c Column) Value {
-	average := func(read func(o *Outcome, a *dlfd.Audited) (float64, bool)) []seedValue {
-		return r.bySeed(task, kind, method, func(o *Outcome) (float64, bool) {
-			var all []float64
-			for _, a := range o.Audits {
-				if v, ok := read(o, a); ok {
-					all = append(all, v)
-				}
-			}
-			if len(all) == 0 {
-				return 0, false
-			}
-			return mean(all), true
-		})
-	}
-	v := summary(average(c.Value))
+	v := summary(r.average(task, kind, method, c.Value))
 	if c.Interval == nil || v.N == 0 {
 		return v
 	}
 	end := func(pick func(metrics.Interval) float64) float64 {
-		return summary(average(func(o *Outcome, a *dlfd.Audited) (float64, bool) {
-			i, ok := c.Interval(o, a)
+		return summary(r.average(task, kind, method, func(f Finding) (float64, bool) {
+			i, ok := c.Interval(f)
 			return pick(i), ok
 		})).Mean
 	}
@@ -289,6 +288,50 @@ func (r *Results) figure(task int, kind Kind, method int, c Column) Value {
 	return v
 }
 
+// average averages a figure over seeds of evaluation.
+func (r *Results) average(task int, kind Kind, method int, read func(f Finding) (float64, bool)) []seedValue {
+	return r.bySeed(task, kind, method, func(j Job) (float64, bool) {
+		var all []float64
+		for e := range r.Outcomes[j.Index].Audits {
+			if v, ok := read(r.found(j, e)); ok {
+				all = append(all, v)
+			}
+		}
+		if len(all) == 0 {
+			return 0, false
+		}
+		return mean(all), true
+	})
+}
+
+// found gathers what was found in a job with seed of evaluation e.
+func (r *Results) found(j Job, e int) Finding {
+	o := r.Outcomes[j.Index]
+	f := Finding{Outcome: o, Audit: o.Audits[e]}
+	if i, ok := r.plan.swapOf(j); ok && e < len(r.Outcomes[i].Audits) {
+		f.Swapped = r.Outcomes[i].Audits[e]
+	}
+	if j.Kind == JudgeRetrained && r.plan.swaps(j.task) {
+		f.Swapped = exchanged(f.Audit)
+	}
+	for k := range r.plan.retrained(j.task) {
+		if i := r.plan.find(JudgeRetrained, j.task, k); i != j.Index {
+			f.Retrained = append(f.Retrained, r.Outcomes[i].Audits[e])
+		}
+	}
+	return f
+}
+
+// exchanged is the audit of a retrained model with forget set and unseen samples
+// exchanged: it saw neither, so it is the same model, and the attack is turned round.
+func exchanged(a *dlfd.Audited) *dlfd.Audited {
+	b := new(dlfd.Audited)
+	b.LossAttack.AUC = 1 - a.LossAttack.AUC
+	i := a.LossAttack.AUCInterval
+	b.LossAttack.AUCInterval = metrics.Interval{Lo: 1 - i.Hi, Hi: 1 - i.Lo}
+	return b
+}
+
 // addWork sets what the row cost: that of trainings for models.
 func (r *Results) addWork(row *Row, task int, kind Kind, method int) {
 	switch kind {
@@ -297,7 +340,8 @@ func (r *Results) addWork(row *Row, task int, kind Kind, method int) {
 	case JudgeRetrained:
 		kind = TrainRetrained
 	}
-	passes := func(o *Outcome) (float64, bool) {
+	passes := func(j Job) (float64, bool) {
+		o := r.Outcomes[j.Index]
 		n := o.Ledger.Forward + o.Ledger.Backward
 		return float64(n), o.Stop != Failed
 	}

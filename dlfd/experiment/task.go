@@ -65,6 +65,10 @@ type Recipe struct {
 	Optimizer train.Optimizer
 	// Schedule scales the learning rate. If it is nil, train.Cosine is used.
 	Schedule train.Schedule `json:"-"`
+	// Audit is the training that audits imitate, to see whether what was forgotten
+	// comes back. If it is nil, it follows from BatchSize, and from Optimizer where
+	// that is a train.SGD or a train.Adam; see dlfd.Training.
+	Audit *dlfd.Training
 }
 
 // retrain is the method that trains by the recipe.
@@ -97,11 +101,15 @@ type problem struct {
 	*Task
 	request dlfd.Data
 	judge   dlfd.AuditData
+	// The same with Unseen in the place of the forget set; see Experiment.Swap.
+	swapped        dlfd.Data
+	swappedJudge   dlfd.AuditData
+	swappedTrained feature.Dataset // what the model to unlearn was trained on
 }
 
 // pose divides the data. As packs have splits of their own, forget accuracy is
 // that of the whole forget set, and test accuracy that of Test.
-func (t *Task) pose() (*problem, error) {
+func (t *Task) pose(swap bool) (*problem, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
@@ -114,7 +122,34 @@ func (t *Task) pose() (*problem, error) {
 	if t.Test != nil {
 		p.judge.Test = t.Test
 	}
-	return p, nil
+	if !swap || t.Original != nil {
+		return p, nil
+	}
+	return p, p.swap()
+}
+
+// swap exchanges the forget set and Unseen. Where they share no person, the halves
+// that judge are those of the first run.
+func (p *problem) swap() (err error) {
+	kept := p.request.Retain.Len()
+	if p.swappedTrained, err = feature.Concat(p.request.Retain, p.Unseen); err != nil {
+		return err
+	}
+	req, err := dlfd.NewRequest(p.swappedTrained, func(i int) bool { return i >= kept }, p.request.Forget)
+	if err != nil {
+		return fmt.Errorf("with forget set and unseen exchanged: %w", err)
+	}
+	p.swapped, p.swappedJudge = req.Data, req.AuditData
+	p.swappedJudge.Forget, p.swappedJudge.Test = p.Unseen, p.judge.Test
+	return nil
+}
+
+// data returns what a kind of job forgets, and what it judges on.
+func (p *problem) data(k Kind) (dlfd.Data, dlfd.AuditData) {
+	if k.swapped() {
+		return p.swapped, p.swappedJudge
+	}
+	return p.request, p.judge
 }
 
 // fresh returns a model that weights can be restored into.

@@ -23,48 +23,59 @@ type tensorEntry struct {
 	Offsets [2]int `json:"data_offsets"`
 }
 
-// saveWeights writes all parameters of m into a file in the safetensors format, whole
-// or not at all, and returns the file's SHA-256.
+// saveWeights writes all parameters of m into a file, whole or not at all, and returns
+// the file's SHA-256.
 func saveWeights(path string, m feature.Trainable) (sum string, err error) {
+	h := sha256.New()
+	err = atomicfile.Write(path, func(file io.Writer) error { return writeWeights(io.MultiWriter(file, h), m) })
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// sumWeights returns the SHA-256 of the file that saveWeights would write.
+func sumWeights(m feature.Trainable) (string, error) {
+	h := sha256.New()
+	err := writeWeights(h, m)
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// writeWeights writes all parameters in the safetensors format.
+func writeWeights(out io.Writer, m feature.Trainable) error {
 	w, err := feature.Snapshot(m)
 	if err != nil {
-		return "", err
+		return err
 	}
+	header, err := weightsHeader(m.Spec().Params)
+	if err != nil {
+		return err
+	}
+	if err := binary.Write(out, binary.LittleEndian, uint64(len(header))); err != nil {
+		return err
+	}
+	if _, err := out.Write(header); err != nil {
+		return err
+	}
+	for _, v := range w {
+		if err := writeFloats(out, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// weightsHeader says where each parameter begins and ends.
+func weightsHeader(params []feature.Param) ([]byte, error) {
 	header := make(map[string]tensorEntry)
 	at := 0
-	for i, p := range m.Spec().Params {
+	for _, p := range params {
 		if _, twice := header[p.Name]; twice {
-			return "", fmt.Errorf("%w: two parameters have the name %q", feature.ErrParam, p.Name)
+			return nil, fmt.Errorf("%w: two parameters have the name %q", feature.ErrParam, p.Name)
 		}
-		shape := p.Shape
-		if shape == nil {
-			shape = []int{}
-		}
-		header[p.Name] = tensorEntry{"F32", shape, [2]int{at, at + 4*len(w[i])}}
-		at += 4 * len(w[i])
+		size := 4 * feature.Size(p.Shape)
+		header[p.Name] = tensorEntry{"F32", append([]int{}, p.Shape...), [2]int{at, at + size}}
+		at += size
 	}
 	text, err := json.Marshal(header)
-	if err != nil {
-		return "", err
-	}
-	text = append(text, bytes.Repeat([]byte{' '}, -len(text)&7)...) // data begin at a multiple of 8
-	h := sha256.New()
-	err = atomicfile.Write(path, func(file io.Writer) error {
-		out := io.MultiWriter(file, h)
-		if err := binary.Write(out, binary.LittleEndian, uint64(len(text))); err != nil {
-			return err
-		}
-		if _, err := out.Write(text); err != nil {
-			return err
-		}
-		for _, v := range w {
-			if err := writeFloats(out, v); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return hex.EncodeToString(h.Sum(nil)), err
+	return append(text, bytes.Repeat([]byte{' '}, -len(text)&7)...), err // data begin at a multiple of 8
 }
 
 // loadWeights reads a file that saveWeights wrote into m. A file with another SHA-256

@@ -18,8 +18,11 @@ import (
 func (r *run) train(ctx context.Context, j Job) (*Outcome, error) {
 	q := r.problems[j.task]
 	seed, data := r.manifest.Seeds.retraining(j.Model), q.request.Retain
-	if j.Kind == TrainOriginal {
+	switch j.Kind {
+	case TrainOriginal:
 		seed, data = r.manifest.Seeds.original(j.Model), q.Train
+	case TrainSwapped:
+		seed, data = r.manifest.Seeds.original(j.Model), q.swappedTrained
 	}
 	m, err := q.fresh()
 	if err != nil {
@@ -86,6 +89,8 @@ func (r *run) model(ctx context.Context, kind Kind, task, number int) (feature.T
 		return clone(q.Retrained[number])
 	case kind == JudgeRetrained:
 		training = TrainRetrained
+	case kind.swapped():
+		training = TrainSwapped
 	case q.Original != nil:
 		return clone(q.Original)
 	}
@@ -124,16 +129,17 @@ func (r *run) trainAgain(ctx context.Context, i int, sum string) error {
 // method runs a method on an original model, and judges what came out.
 func (r *run) method(ctx context.Context, j Job) (*Outcome, error) {
 	q := r.problems[j.task]
-	m, err := r.model(ctx, JudgeOriginal, j.task, j.Model)
+	m, err := r.model(ctx, j.Kind, j.task, j.Model)
 	if err != nil {
 		return nil, err
 	}
+	data, _ := q.data(j.Kind)
 	var last dlfd.Ledger
 	u := r.methods[j.method].Unlearner
 	if q.Recipe.Fresh != nil {
 		u = baseline.WithFresh(u, q.Recipe.Fresh)
 	}
-	res, err := u.Unlearn(ctx, m, q.request, r.options(j, r.manifest.Seeds.unlearning(j.Model, j.Run), &last))
+	res, err := u.Unlearn(ctx, m, data, r.options(j, r.manifest.Seeds.unlearning(j.Model, j.Run), &last))
 	var o *Outcome
 	switch {
 	case err == nil:
@@ -148,36 +154,15 @@ func (r *run) method(ctx context.Context, j Job) (*Outcome, error) {
 	default:
 		return &Outcome{Stop: Failed, Failure: err.Error()}, nil
 	}
-	return o, r.judge(ctx, j, m, o)
-}
-
-// judge audits a model with every seed of evaluation, and measures its gaps to the
-// retrained models.
-func (r *run) judge(ctx context.Context, j Job, m feature.Trainable, o *Outcome) error {
-	for e := range r.manifest.Seeds.Evaluation {
-		a, err := dlfd.Audit(ctx, m, r.problems[j.task].judge, r.manifest.Seeds.evaluation(e))
-		if err != nil {
-			return err
-		}
-		o.Audits = append(o.Audits, a)
+	if j.Kind == JudgeMethod && j.Model == 0 && j.Run == 0 {
+		o.Weights, err = saveWeights(r.weightsPath(r.dir, j), m)
+	} else {
+		o.Weights, err = sumWeights(m)
 	}
-	if j.Kind == JudgeRetrained {
-		return nil
-	}
-	references, err := r.references(ctx, j.task)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for e, a := range o.Audits {
-		gaps := make([]metrics.Gap, len(references))
-		for k, ref := range references {
-			if gaps[k], err = metrics.RetrainGap(a.Scores(), ref.Audits[e].Scores()); err != nil {
-				return err
-			}
-		}
-		o.Gaps = append(o.Gaps, gaps)
-	}
-	return nil
+	return o, r.judge(ctx, j, m, o)
 }
 
 // references returns the outcomes of the audits of the retrained models.

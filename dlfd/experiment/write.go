@@ -12,20 +12,35 @@ import (
 	"text/tabwriter"
 
 	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/metrics"
 )
 
-// WriteText writes the table for a terminal, with what it says in words below it.
+// mainColumns are the figures beside gap and passes in the first part of the text; the
+// others follow in a second part.
+const mainColumns = 4
+
+// WriteText writes the table for a terminal, in two parts, with what it says in words
+// below them.
 func (t *Table) WriteText(w io.Writer) error {
 	fmt.Fprintln(w, t.Task)
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(tab, "method\tgap\tbands\t%s\tpasses\tless best\tstanding\n", strings.Join(t.Columns, "\t"))
+	fmt.Fprintf(tab, "method\tgap\tbands\t%s\tpasses\tless best\tstanding\n", strings.Join(t.Columns[:mainColumns], "\t"))
 	for _, row := range t.Rows {
 		fmt.Fprintf(tab, "%s\t%s\t%s", row.title(), short(row.Gap), plain(row.Bands, 1))
-		for _, v := range row.Figures {
+		for _, v := range row.Figures[:mainColumns] {
 			fmt.Fprint(tab, "\t", short(v))
 		}
 		fmt.Fprintf(tab, "\t%s\t%s\t%s\n", row.work(), short(row.Less), row.standing())
 	}
+	fmt.Fprintf(tab, "\nmethod\t%s\tverdicts\n", strings.Join(t.Columns[mainColumns:], "\t"))
+	for _, row := range t.Rows {
+		fmt.Fprint(tab, row.title())
+		for _, v := range row.Figures[mainColumns:] {
+			fmt.Fprint(tab, "\t", short(v))
+		}
+		fmt.Fprintf(tab, "\t%s\n", row.verdicts())
+	}
+	fmt.Fprintln(tab)
 	if err := tab.Flush(); err != nil {
 		return err
 	}
@@ -64,6 +79,27 @@ func (r Row) standing() string {
 		}
 	}
 	return text
+}
+
+// verdicts lists the verdicts of the audits with their numbers.
+func (r Row) verdicts() string {
+	var all []string
+	for v := metrics.CannotTell; v <= metrics.OverUnlearned; v++ {
+		if n := r.Verdicts[v]; n > 0 {
+			all = append(all, fmt.Sprintf("%d× %v", n, v))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// mainVerdict is the verdict that most audits give.
+func (r Row) mainVerdict() (most metrics.Verdict) {
+	for v := metrics.CannotTell; v <= metrics.OverUnlearned; v++ {
+		if r.Verdicts[v] > r.Verdicts[most] {
+			most = v
+		}
+	}
+	return most
 }
 
 func sortedStops(stops map[dlfd.Stop]int) (all []dlfd.Stop) {
@@ -111,6 +147,9 @@ func (t *Table) Sentences() []string {
 		band += " Inside it, not ranked: " + strings.Join(inside, ", ") + "."
 	}
 	all = append(all, band)
+	if most := t.seeds(); most < 2 {
+		all = append(all, "There is one seed: no figure has a standard error, and which differences are real cannot be said.")
+	}
 	if original := t.Rows[1]; original.Gap.N > 0 && original.Gap.Mean <= t.Band.Mean {
 		all = append(all, "The original model lies inside the band too: this task cannot tell methods apart.")
 	}
@@ -128,6 +167,14 @@ func (t *Table) Sentences() []string {
 		}
 	}
 	return all
+}
+
+// seeds is the largest number of seeds that a gap of a method is the mean of.
+func (t *Table) seeds() (most int) {
+	for _, row := range t.Rows[2:] {
+		most = max(most, row.Gap.N)
+	}
+	return most
 }
 
 // names lists methods.

@@ -40,7 +40,8 @@ type flags struct {
 	evaluations, retrains  int
 	seed                   uint64
 	epochs, batch, workers int
-	limit                  int
+	limit, deep            int
+	swap                   bool
 	rate                   float64
 	out, version           string
 	merge                  list
@@ -68,6 +69,8 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.IntVar(&f.unlearnings, "unlearnings", 1, "`runs` of each method on each original model")
 	fs.IntVar(&f.evaluations, "evaluations", 1, "`audits` of each model with different seeds")
 	fs.IntVar(&f.retrains, "retrains", 0, "`number` of retrained models; 0: as many as -seeds, and 3 at least")
+	fs.IntVar(&f.deep, "deep", 0, "`runs` of each method whose audits look whether what was forgotten comes back, which takes eight epochs each; 0: all, -1: none")
+	fs.BoolVar(&f.swap, "swap", true, "run all a second time with forget and unseen images exchanged, where no -model is given")
 	fs.Uint64Var(&f.seed, "seed", 1, "`seed` that all others come from")
 	fs.IntVar(&f.epochs, "epochs", 0, "`epochs` of training; 0: the task's own, 30 for -data and -idx")
 	fs.IntVar(&f.batch, "batch", 32, "`samples` a step, in training and in unlearning")

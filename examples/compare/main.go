@@ -66,7 +66,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // run carries out the jobs that are not done, and writes the tables when all are.
 func run(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
-	e, err := f.experiment(ctx, stderr)
+	e, err := f.experiment(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,8 @@ func run(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	results, err := plan.Merge(append([]string{f.out}, f.merge...)...)
+	dirs := append([]string{f.out}, f.merge...)
+	results, err := plan.Merge(dirs...)
 	if errors.Is(err, experiment.ErrMissing) && f.shard.Of > 1 {
 		_, err = fmt.Fprintf(stdout, "this share is done; %v\n", err)
 		return err
@@ -89,5 +90,5 @@ func run(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return write(stdout, f.out, results)
+	return write(ctx, stdout, f.out, dirs, results)
 }

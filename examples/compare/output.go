@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -9,14 +10,26 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd/experiment"
 )
 
-// write prints the tables and writes them into the folder.
-func write(stdout io.Writer, dir string, r *experiment.Results) error {
+// write prints the tables and writes them and the pages into the folder. dirs has
+// the weights.
+func write(ctx context.Context, stdout io.Writer, dir string, dirs []string, r *experiment.Results) error {
 	tables := r.Tables()
 	for i := range tables {
 		if err := tables[i].WriteText(stdout); err != nil {
 			return err
 		}
-		fmt.Fprintln(stdout)
+		page, err := r.Report(ctx, tables[i].Task, dirs...)
+		if err != nil {
+			return err
+		}
+		name := "report.html"
+		if len(tables) > 1 {
+			name = "report-" + tables[i].Task + ".html"
+		}
+		if err := replace(filepath.Join(dir, name), page.WriteHTML); err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "\n%s\n\n", filepath.Join(dir, name))
 	}
 	for name, write := range map[string]func(io.Writer) error{"results.json": r.WriteJSON, "results.csv": r.WriteCSV} {
 		if err := replace(filepath.Join(dir, name), write); err != nil {

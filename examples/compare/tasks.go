@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
@@ -42,8 +41,8 @@ func taskNames() (names []string) {
 }
 
 // experiment is what the flags ask for.
-func (f *flags) experiment(ctx context.Context, stderr io.Writer) (*experiment.Experiment, error) {
-	e := &experiment.Experiment{Version: f.version, Seeds: experiment.Seeds{
+func (f *flags) experiment(ctx context.Context) (*experiment.Experiment, error) {
+	e := &experiment.Experiment{Version: f.version, Deep: f.deep, Swap: f.swap, Seeds: experiment.Seeds{
 		First: f.seed, Training: f.seeds, Unlearning: f.unlearnings, Evaluation: f.evaluations, Retrained: f.retrains,
 	}}
 	var err error
