@@ -1,10 +1,8 @@
 package dlfd
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"gonum.org/v1/gonum/floats"
 
@@ -130,7 +128,7 @@ func (a *audit) divergence(ctx context.Context, u *Utility) error {
 	if a.opt.Original == nil {
 		return nil
 	}
-	before, err := outputs(ctx, forwardMeter{a.opt.Original.Model, &a.Work}, a.data.Retain)
+	before, err := a.outputsOf(ctx, a.opt.Original.Model, retainSet)
 	if err != nil {
 		return fmt.Errorf("original on retain: %w", err)
 	}
@@ -147,95 +145,6 @@ func (a *audit) labelFloor(context.Context) error {
 	}
 	a.LabelFloor = &floor
 	return nil
-}
-
-// hardest attacks the members that only a model trained on them knows.
-func (a *audit) hardest(ctx context.Context) error {
-	if a.opt.Original == nil || len(a.opt.Retrained) == 0 {
-		return nil
-	}
-	if a.out[memberSet].N == 0 {
-		a.leftOut("the most memorized tenth: there are no members")
-		return nil
-	}
-	before, _, err := a.margins(ctx, *a.opt.Original)
-	if err != nil {
-		return fmt.Errorf("original: %w", err)
-	}
-	after := make([][]float64, len(a.opt.Retrained))
-	out := make([]metrics.Outputs, len(after))
-	for k, r := range a.opt.Retrained {
-		if after[k], out[k], err = a.margins(ctx, r); err != nil {
-			return fmt.Errorf("retrained %d: %w", k, err)
-		}
-	}
-	tenth := hardestTenth(before, after)
-	own := selectRows(a.out[memberSet], tenth)
-	h := &Hardest{Members: len(tenth)}
-	if h.Accuracy, err = own.Accuracy(); err != nil {
-		return err
-	}
-	if h.Attack, err = lossAttack(own, a.out[nonMemberSet], a.opt.Seed); err != nil {
-		return err
-	}
-	a.Hardest = h
-	return a.hardestOfRetrained(ctx, before, after, out)
-}
-
-// hardestOfRetrained attacks each retrained model on the tenth that the others
-// choose.
-func (a *audit) hardestOfRetrained(ctx context.Context, before []float64, after [][]float64, out []metrics.Outputs) error {
-	if len(after) < 2 {
-		a.leftOut("the most memorized tenth of a retrained model: there is no other retrained model that finds it")
-		return nil
-	}
-	for k, r := range a.opt.Retrained {
-		others := slices.Delete(slices.Clone(after), k, k+1)
-		non, err := outputs(ctx, forwardMeter{r.Model, &a.Work}, a.data.NonMember)
-		if err != nil {
-			return fmt.Errorf("retrained %d: %w", k, err)
-		}
-		s, err := lossAttack(selectRows(out[k], hardestTenth(before, others)), non, a.opt.Seed)
-		if err != nil {
-			return err
-		}
-		a.Hardest.Retrained = append(a.Hardest.Retrained, s.AUC)
-	}
-	return nil
-}
-
-func lossAttack(member, nonmember metrics.Outputs, seed uint64) (metrics.Strength, error) {
-	res, err := metrics.Attack(member, nonmember, seed, nil)
-	if err != nil {
-		return metrics.Strength{}, err
-	}
-	return res.Loss, nil
-}
-
-// margins runs a reference over the members.
-func (a *audit) margins(ctx context.Context, r Reference) ([]float64, metrics.Outputs, error) {
-	o, err := outputs(ctx, forwardMeter{r.Model, &a.Work}, a.data.Member)
-	if err != nil {
-		return nil, o, err
-	}
-	m, err := o.LogitMargins()
-	return m, o, err
-}
-
-// hardestTenth returns the tenth of the samples, rounded up, whose margin before
-// exceeds the mean of those after by most.
-func hardestTenth(before []float64, after [][]float64) []int {
-	excess, order := slices.Clone(before), make([]int, len(before))
-	for i := range excess {
-		order[i] = i
-		for _, m := range after {
-			excess[i] -= m[i] / float64(len(after))
-		}
-	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(excess[j], excess[i]) })
-	order = order[:(len(order)+9)/10]
-	slices.Sort(order)
-	return order
 }
 
 // selectRows returns the outputs for some of the samples.

@@ -29,6 +29,7 @@ type audit struct {
 	opt   AuditOptions
 	sets  [auditSets]namedSet
 	out   [auditSets]metrics.Outputs
+	refs  *referenceOutputs // once they are needed
 }
 
 func newAudit(m feature.Model, data AuditData, opt *AuditOptions) (*audit, error) {
@@ -102,6 +103,7 @@ func (a *audit) run(ctx context.Context) error {
 		{"label floor", a.labelFloor},
 		{"features", a.features},
 		{"the most memorized tenth", a.hardest},
+		{"attacks by retrained models", a.referenceAttacks},
 		{"resurgence", a.resurgence},
 		{"relearning", a.relearning},
 		{"gap", a.gap},
@@ -123,10 +125,10 @@ func (a *audit) needs() {
 		a.leftOut("resurgence and relearning: it is not said how the model was trained")
 	}
 	if a.opt.Original == nil {
-		a.leftOut("divergence from the original and the most memorized tenth: there is no original model")
+		a.leftOut("divergence from the original, the most memorized tenth and samples least forgotten: there is no original model")
 	}
 	if n := len(a.opt.Retrained); n == 0 {
-		a.leftOut("gap to retraining and the most memorized tenth: there is no retrained model")
+		a.leftOut("gap to retraining, the most memorized tenth and samples least forgotten: there is no retrained model")
 	} else if n < bandModels {
 		a.leftOut("band of retraining: it needs %d retrained models, and there are %d", bandModels, n)
 	}

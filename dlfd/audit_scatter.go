@@ -1,10 +1,7 @@
 package dlfd
 
 import (
-	"fmt"
 	"math"
-
-	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/dlfd-go/unlearn/internal/rng"
 	"github.com/dlfd-go/unlearn/metrics"
@@ -19,90 +16,32 @@ const scatterMatchings = 5
 // smaller set would seem gathered more.
 func (a *audit) scatter(forget, test metrics.Features) error {
 	s := new(Scatter)
-	var ratio, variance float64 // of logarithms
+	var value, lo, hi, f, t float64 // of logarithms
 	for k := range scatterMatchings {
 		match, err := metrics.MatchClasses(forget.Labels, test.Labels, forget.Classes, rng.Seed(a.opt.Seed, "scatter matching", k))
 		if err != nil {
 			return err
 		}
-		f, vf, err := logScatter(selectFeatures(forget, match.Members))
+		one, other := selectFeatures(forget, match.Members), selectFeatures(test, match.NonMembers)
+		e, err := one.RelativeScatter(other, auditLevel)
 		if err != nil {
-			return fmt.Errorf("forget: %w", err)
+			return err
 		}
-		t, vt, err := logScatter(selectFeatures(test, match.NonMembers))
+		ratio, err := one.ScatterRatio()
 		if err != nil {
-			return fmt.Errorf("test: %w", err)
+			return err
 		}
-		s.Forget += math.Exp(f) / scatterMatchings
-		s.Test += math.Exp(t) / scatterMatchings
-		ratio += (f - t) / scatterMatchings
-		variance += (vf + vt) / scatterMatchings
+		f += math.Log(ratio) / scatterMatchings
+		t += math.Log(ratio/e.Value) / scatterMatchings
+		value += math.Log(e.Value) / scatterMatchings
+		lo += math.Log(e.Interval.Lo) / scatterMatchings
+		hi += math.Log(e.Interval.Hi) / scatterMatchings
 		s.Samples = len(match.Members)
 	}
-	half := distuv.UnitNormal.Quantile((1+auditLevel)/2) * math.Sqrt(variance)
-	s.Ratio = metrics.Estimate{Value: math.Exp(ratio), Interval: metrics.Interval{Lo: math.Exp(ratio - half), Hi: math.Exp(ratio + half)}}
+	s.Forget, s.Test = math.Exp(f), math.Exp(t)
+	s.Ratio = metrics.Estimate{Value: math.Exp(value), Interval: metrics.Interval{Lo: math.Exp(lo), Hi: math.Exp(hi)}}
 	a.Scatter = s
 	return nil
-}
-
-// logScatter returns the logarithm of the scatter ratio B/W and its variance by the
-// influence of single samples within their classes: to the first order, a sample x
-// of a class with mean μ changes B/n by ‖μ−m‖² + 2(x−μ)·(μ−m) − B/n and W/n by
-// ‖x−μ‖² − W/n, where m is the mean of all.
-func logScatter(f metrics.Features) (value, variance float64, err error) {
-	ratio, err := f.ScatterRatio()
-	if err != nil {
-		return 0, 0, err
-	}
-	if ratio == 0 {
-		return 0, 0, fmt.Errorf("%w: all classes have one mean", metrics.ErrDegenerate)
-	}
-	mean, center, size := classMeans(f)
-	along, about := make([]float64, f.N), make([]float64, f.N) // 2(x−μ)·(μ−m) and ‖x−μ‖²
-	var between, within float64
-	for i, y := range f.Labels {
-		for j, v := range f.Data[i*f.Dim : (i+1)*f.Dim] {
-			d, c := float64(v)-mean[y][j], mean[y][j]-center[j]
-			along[i] += 2 * d * c
-			about[i] += d * d
-			between += c * c
-		}
-		within += about[i]
-	}
-	influence, byClass := make([]float64, f.N), make([]float64, f.Classes)
-	for i, y := range f.Labels {
-		influence[i] = along[i]/between - about[i]/within
-		byClass[y] += influence[i] / size[y]
-	}
-	for i, y := range f.Labels {
-		if size[y] > 1 {
-			d := influence[i] - byClass[y]
-			variance += d * d * size[y] / (size[y] - 1)
-		}
-	}
-	return math.Log(ratio), variance, nil
-}
-
-// classMeans returns the mean of each class, that of all samples, and the number of
-// samples of each class.
-func classMeans(f metrics.Features) (mean [][]float64, center, size []float64) {
-	mean, center, size = make([][]float64, f.Classes), make([]float64, f.Dim), make([]float64, f.Classes)
-	for c := range mean {
-		mean[c] = make([]float64, f.Dim)
-	}
-	for i, y := range f.Labels {
-		size[y]++
-		for j, v := range f.Data[i*f.Dim : (i+1)*f.Dim] {
-			mean[y][j] += float64(v)
-			center[j] += float64(v) / float64(f.N)
-		}
-	}
-	for c := range mean {
-		for j := range mean[c] {
-			mean[c][j] /= max(size[c], 1)
-		}
-	}
-	return mean, center, size
 }
 
 // selectFeatures returns the features of some of the samples.

@@ -44,6 +44,13 @@ func (a *audit) judge(context.Context) error {
 			return r.Scatter.Ratio.Value, true
 		})
 	}
+	e.SMI = a.SMI
+	if a.SDE != nil && a.SDE.Samples >= sdeLeast {
+		e.SDE = a.SDE.P
+	}
+	if a.TwoSample != nil {
+		e.TwoSample = a.TwoSample.P
+	}
 	j, err := metrics.Judge(e)
 	if err != nil {
 		return err
