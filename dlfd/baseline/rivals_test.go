@@ -5,16 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/featuretest"
+	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
 )
 
@@ -409,10 +412,7 @@ func ratio(t *testing.T, m *featuretest.MLP, x feature.Tensor, sigma float64) fl
 // JiT smooths, and does so without labels and without a retain set.
 func TestJiT(t *testing.T) {
 	m, d := trainedOn(t)
-	start, err := feature.Snapshot(m)
-	if err != nil {
-		t.Fatal(err)
-	}
+	old, _ := trainedOn(t)
 	u := baseline.JiT{Epochs: 3, Rate: .2}
 	before := ratio(t, m, blobs(d.Forget).X, .5)
 	res := runOn(t, u, m, d, dlfd.Options{BatchSize: 8})
@@ -422,21 +422,19 @@ func TestJiT(t *testing.T) {
 	if first := res.Trace[0].Loss; math.Abs(first/before-1) > .25 { // 8 of 24 samples
 		t.Errorf("the first step reports a ratio of %v, all samples have %v", first, before)
 	}
-	if len(res.Notes) != 1 {
-		t.Errorf("notes %q", res.Notes)
+	start, end := loss(t, old, blobs(d.Holdout).X, blobs(d.Holdout).Labels), loss(t, m, blobs(d.Holdout).X, blobs(d.Holdout).Labels)
+	if want := fmt.Sprintf("30 held-out samples went from %.4g to %.4g.", start, end); len(res.Notes) != 1 || !strings.HasSuffix(res.Notes[0], want) {
+		t.Errorf("notes %q, want %q", res.Notes, want)
 	}
 	after, err := feature.Snapshot(m)
-	if err == nil {
-		err = start.Restore(m)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := *blobs(d.Forget)
 	other.Labels = make([]int, 24)
-	runOn(t, u, m, dlfd.Data{Forget: &other}, dlfd.Options{BatchSize: 8})
-	if !reflect.DeepEqual(after, feature.Weights(m.P[:])) {
-		t.Error("labels or the retain set make a difference")
+	res = runOn(t, u, old, dlfd.Data{Forget: &other}, dlfd.Options{BatchSize: 8})
+	if !reflect.DeepEqual(after, feature.Weights(old.P[:])) || len(res.Notes) != 1 {
+		t.Errorf("labels or the retain set make a difference, or notes are missing: %q", res.Notes)
 	}
 }
 
@@ -566,6 +564,58 @@ func TestUNSIRSaysWhenItHarms(t *testing.T) {
 	res := runOn(t, baseline.UNSIR{Impair: .5, Repair: 1e-9}, m, d, dlfd.Options{BatchSize: 8})
 	if res.Stop != dlfd.TaskHarmed || len(res.Notes) == 0 || !reflect.DeepEqual(old, feature.Weights(m.P[:])) {
 		t.Errorf("stop %q, notes %q", res.Stop, res.Notes)
+	}
+}
+
+// Dampening that ruins the model is taken back.
+func TestSSDSaysWhenItHarms(t *testing.T) {
+	m, d := trainedOn(t)
+	old, err := feature.Snapshot(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := runOn(t, baseline.SSD{Alpha: 1e-9, Lambda: 1e-9}, m, d, dlfd.Options{})
+	if res.Stop != dlfd.TaskHarmed || len(res.Notes) != 2 || !reflect.DeepEqual(old, feature.Weights(m.P[:])) {
+		t.Errorf("stop %q, notes %q", res.Stop, res.Notes)
+	}
+}
+
+// Every method runs on normalized images and a net with batch norm, whose statistics
+// those without a retain set leave alone.
+func TestRivalsOnImages(t *testing.T) {
+	images := func(n int, seed uint64) *featuretest.Blobs {
+		b := featuretest.NewBlobs(n, 3*6*6, 3, .5, 7, seed)
+		b.X.Shape = []int{n, 3, 6, 6}
+		b.Scale = feature.Pixels{Mean: []float64{.5}, Std: []float64{.2}}
+		for i, v := range b.X.Data { // pixels from 0 to 1
+			b.X.Data[i] = min(max(v, -2.5), 2.5)
+		}
+		return b
+	}
+	for _, list := range rivals() {
+		m, err := nn.ResNet(nn.ResNetConfig{Input: []int{3, 6, 6}, Classes: 3, Widths: []int{4}, Blocks: []int{1}, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := feature.Snapshot(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := dlfd.Data{Retain: images(24, 1), Forget: images(9, 2), Holdout: images(12, 3)}
+		res := runOn(t, list[0], m, d, dlfd.Options{BatchSize: 8})
+		now, err := feature.Snapshot(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		moved := map[feature.ParamKind]bool{}
+		for i, p := range m.Spec().Params {
+			moved[p.Kind] = moved[p.Kind] || !slices.Equal(old[i], now[i])
+		}
+		changed := res.Stop != dlfd.NothingDone && res.Stop != dlfd.TaskHarmed
+		want := changed && !slices.Contains([]string{"SSD", "BoundaryShrink", "JiT"}, res.Method)
+		if moved[feature.Weight] != changed || moved[feature.Statistic] != want {
+			t.Errorf("%s: weights changed: %v; statistics changed: %v, want %v (%s, %q)", res.Method, moved[feature.Weight], moved[feature.Statistic], want, res.Stop, res.Notes)
+		}
 	}
 }
 
