@@ -13,8 +13,7 @@ import (
 )
 
 // DUCK moves the features of every forget sample towards the nearest centroid of
-// another class (Cotogni, Bonato, Sabetta, Pelosin, Nicolosi, arXiv 2312.02052,
-// equations 1 to 4). Centroids are the mean features of the retain samples of each
+// another class (Cotogni, Bonato, Sabetta, Pelosin, Nicolosi, arXiv 2312.02052). Centroids are the mean features of the retain samples of each
 // class, and which is nearest, by the cosine distance, is decided once, with the
 // model as it came. A step descends on
 //
@@ -38,8 +37,8 @@ type DUCK struct {
 	// Epochs is the largest number of passes over the retain set. If it is zero, 3 is
 	// used.
 	Epochs int
-	// Rate is the learning rate of Adam. If it is zero, .0005 is used; published
-	// values lie about it.
+	// Rate is the learning rate of Adam. If it is zero, .0005 is used; the
+	// released code has .0004.
 	Rate float64
 }
 
