@@ -92,6 +92,7 @@ func (g NegGradPlus) Unlearn(ctx context.Context, m feature.Trainable, data dlfd
 			if err != nil {
 				return fmt.Errorf("forget batch: %w", err)
 			}
+			h.batch(keep)
 			step.Point.Loss, step.Point.ForgetTerm = keep-g.Beta*lose, lose
 			return nil
 		}})

@@ -13,7 +13,7 @@ import (
 // Rewind runs another method, keeps checkpoints on the way, and gives the model the
 // one whose error on forget samples is closest to the error that the model has, at
 // the end of the run, on held-out samples of the same classes (Kurmanji et al.,
-// NeurIPS 2023, arXiv 2302.09880, section 3.3, where the method is SCRUB): samples that
+// NeurIPS 2023, arXiv 2302.09880, section 3, where the method is SCRUB): samples that
 // are got wrong more often than unseen ones are as telling as those that are got
 // right more often. The last weights are a checkpoint too, and of equals the latest is
 // taken. A method whose steps are
