@@ -13,9 +13,10 @@ import (
 )
 
 // DUCK moves the features of every forget sample towards the nearest centroid of
-// another class (Cotogni, Bonato, Sabetta, Pelosin, Nicolosi, arXiv 2312.02052). Centroids are the mean features of the retain samples of each
-// class, and which is nearest, by the cosine distance, is decided once, with the
-// model as it came. A step descends on
+// another class (Cotogni, Bonato, Sabetta, Pelosin, Nicolosi, arXiv 2312.02052).
+// Centroids are the mean features of the retain samples of each class, and which is
+// nearest, by the cosine distance, is decided once, with the model as it came. A step
+// descends on
 //
 //	LambdaForget·mean(1 − cos(features, centroid)) + LambdaRetain·CE(retain logits/Temperature)
 //
@@ -37,8 +38,8 @@ type DUCK struct {
 	// Epochs is the largest number of passes over the retain set. If it is zero, 3 is
 	// used.
 	Epochs int
-	// Rate is the learning rate of Adam. If it is zero, .0005 is used; the
-	// released code has .0004.
+	// Rate is the learning rate of Adam. If it is zero, .0005 is used; the released
+	// code has .0004.
 	Rate float64
 }
 
@@ -47,8 +48,8 @@ func (DUCK) Name() string { return "DUCK" }
 
 // Unlearn implements dlfd.Unlearner. It reads all three datasets. Cost: two forward
 // and backward passes a retain sample and epoch; one forward pass of the forget set
-// for each pass over it, for the accuracy; one forward pass of all three datasets; and the looks of the
-// Limit.
+// for each pass over it, for the accuracy; one forward pass of all three datasets;
+// and the looks of the Limit.
 func (d DUCK) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, d.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *dlfd.Session) error {
 		d, err := d.resolve()

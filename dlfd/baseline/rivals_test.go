@@ -567,6 +567,32 @@ func TestUNSIRSaysWhenItHarms(t *testing.T) {
 	}
 }
 
+// What the methods must do to a model that knows both sets by heart: forget some, and
+// keep most.
+func TestRivalsForget(t *testing.T) {
+	off := baseline.Limit{Harm: dlfd.Off}
+	for _, c := range []struct {
+		u              dlfd.Unlearner
+		retain, forget float64 // accuracy: at least, at most
+	}{
+		{baseline.DUCK{Limit: off, LambdaForget: 10, Target: .1, Epochs: 20, Rate: .005}, .9, .85},
+		{baseline.AMUN{Descent: baseline.Descent{Epochs: 20, Rate: .1}, Limit: off}, .9, .9},
+		{baseline.MSG{Descent: baseline.Descent{Epochs: 10, Rate: .05}, Share: .7}, .8, .96},
+		{baseline.UNSIR{Limit: off, Impair: .2, Repair: .02}, .7, .9},
+		{baseline.BoundaryShrink{Epochs: 4, Rate: .01}, .5, .5},
+		{baseline.ReGUn{Descent: baseline.Descent{Epochs: 20, Rate: .05}, Lambda: 1}, .8, .8},
+		{baseline.SSD{Alpha: 1, Lambda: .1, Limit: off}, .5, .96},
+	} {
+		m := trained(t)
+		res := run(t, c.u, m)
+		keep, _ := scores(t, m, task().Retain)
+		lose, _ := scores(t, m, task().Forget)
+		if keep < c.retain || lose > c.forget {
+			t.Errorf("%s: accuracy %.3f on retain, want at least %v; %.3f on forget, want at most %v", res.Method, keep, c.retain, lose, c.forget)
+		}
+	}
+}
+
 // Dampening that ruins the model is taken back.
 func TestSSDSaysWhenItHarms(t *testing.T) {
 	m, d := trainedOn(t)
