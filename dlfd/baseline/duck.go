@@ -211,7 +211,11 @@ func newCentroids(ctx context.Context, s *dlfd.Session) (*centroids, error) {
 		if c.mean[label] != nil {
 			c.kept += 1 / float64(len(labels))
 		}
-		c.goal = append(c.goal, c.nearest(out[0].Row(i), label))
+		goal := c.nearest(out[0].Row(i), label)
+		if goal < 0 {
+			return nil, fmt.Errorf("forget: %w: features of sample %d have no distance to any centroid", dlfd.ErrDiverged, i)
+		}
+		c.goal = append(c.goal, goal)
 	}
 	return c, nil
 }
@@ -236,7 +240,8 @@ func means(x feature.Tensor, labels []int, classes int) [][]float64 {
 }
 
 // nearest returns the class other than label whose centroid is nearest by the cosine
-// distance. The retain set has at least two classes, so that there is one.
+// distance. The retain set has at least two classes, so that there is one; features
+// that are not finite have none, and −1 is returned.
 func (c *centroids) nearest(features []float32, label int) int {
 	best, least := -1, math.Inf(1)
 	for class, m := range c.mean {
