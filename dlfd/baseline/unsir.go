@@ -46,7 +46,8 @@ type UNSIR struct {
 	// zero, 1000 is used, as in the released code.
 	PerRetainClass int
 	// Impair and Repair are the rates of Adam. If they are zero, .001 and .001 are used:
-	// the published .02 and .01 leave small networks without batch norm at chance.
+	// after the published .02 and .01 the retain loss of a net of five layers on
+	// Fashion-MNIST, which was .07, is .44, beyond the Limit.
 	Impair, Repair float64
 }
 
