@@ -17,6 +17,7 @@
 //	Bures, CORAL        distances of means and covariances
 //	HSIC                a dependence of paired samples, with an interface of its own
 //	Weighted, Root, ClassConditional, Func, Numeric    made from others
+//	TwoSample           whether two samples differ: a permutation test with any of them
 //
 // Costs of transport are Cosine, SqEuclidean, Euclidean, CityBlock or the
 // user's own Cost. Package distancetest tests a distance, a cost, a kernel or a

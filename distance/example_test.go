@@ -1,6 +1,7 @@
 package distance_test
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/dlfd-go/unlearn/distance"
@@ -89,4 +90,20 @@ func ExampleHSIC() {
 	v, err := distance.HSIC{X: distance.Gaussian{Sigma: 2}, Y: distance.Gaussian{Sigma: 8}}.EvalPaired(nil, nil, nil, distance.FromRows(x), distance.FromRows(square))
 	fmt.Println(v > .01, err)
 	// Output: true <nil>
+}
+
+// Two persons have been photographed three times each, and two others: whether
+// the photos of the two pairs differ is a question about four persons and not
+// about twelve photos.
+func ExampleTwoSample() {
+	x := distance.FromRows([][]float64{{0}, {.1}, {.2}, {5}, {5.1}, {5.2}})
+	y := distance.FromRows([][]float64{{2}, {2.1}, {2.2}, {8}, {8.1}, {8.2}})
+	test := distance.TwoSample{D: distance.EMD{Cost: distance.Euclidean{}}, Permutations: 199, Seed: 1}
+	one, err := test.Test(context.Background(), x, y, []int{1, 1, 1, 2, 2, 2}, []int{3, 3, 3, 4, 4, 4})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("distance %.2f, p above .1: %v, %v ways to divide %d persons\n", one.Observed, one.P > .1, one.Arrangements, one.Blocks)
+	// Output: distance 2.50, p above .1: true, 6 ways to divide 4 persons
 }

@@ -1,14 +1,13 @@
 package dlfd
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-
-	"gonum.org/v1/gonum/floats"
+	"math"
 
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/metrics"
+	"github.com/dlfd-go/unlearn/feature/train"
 )
 
 // AuditData is what a model is judged on.
@@ -23,146 +22,122 @@ type AuditData struct {
 	Member, NonMember feature.Dataset
 }
 
-// Audited is the judgment of a model.
-type Audited struct {
-	RetainAccuracy float64 `json:"retain_accuracy"`
-	ForgetAccuracy float64 `json:"forget_accuracy"`
-	TestAccuracy   float64 `json:"test_accuracy"`
-	ForgetLoss     float64 `json:"forget_loss"` // mean cross-entropy
-	TestLoss       float64 `json:"test_loss"`
-
-	// LossAttack is the balanced, class-matched attack by a threshold on the loss,
-	// LogisticAttack the one by a logistic regression; see metrics.Attack.
-	LossAttack     metrics.Strength `json:"loss_attack"`
-	LogisticAttack metrics.Strength `json:"logistic_attack"`
-
-	// Published is the attack of the published tables, PublishedMajority what
-	// an attacker reaches there who always gives the same answer.
-	Published         float64 `json:"published_attack"`
-	PublishedMajority float64 `json:"published_majority"`
-	// ForgettingScore and NoMUS are the published scores of Published and the
-	// test accuracy; BalancedNoMUS puts in the balanced accuracy of LossAttack.
-	ForgettingScore float64 `json:"forgetting_score"`
-	NoMUS           float64 `json:"nomus"`
-	BalancedNoMUS   float64 `json:"balanced_nomus"`
-
-	// NotJudged has a sentence for everything that the data are too few for; the
-	// fields that it names are zero.
-	NotJudged []string `json:"not_judged,omitempty"`
+// AuditOptions says what an audit has beside the model and the data, and so which
+// instruments can run. A nil *AuditOptions means the defaults: what can be told by
+// forward passes of the model alone.
+type AuditOptions struct {
+	// Seed fixes the matching, halving and resampling of the attacks, the
+	// shuffles of the tests and the order of the samples in resurgence and
+	// relearning. Use one seed for all models that are compared. Zero is a seed
+	// like any other.
+	Seed uint64
+	// Original is the model before it had to forget. Without one, what is measured
+	// between it and the model is left out.
+	Original *Reference
+	// Retrained are models that were trained without the forget set, each with
+	// seeds of its own. One or more add the gap, the list of samples least
+	// forgotten and residual knowledge; three or more the band and the margins.
+	Retrained []Reference
+	// Training says how the model was trained. If it is nil, resurgence and
+	// relearning are left out.
+	Training *Training
+	// Tap names the activation that counts as features. If it is empty, the
+	// model's Spec().Features is used.
+	Tap string
 }
 
-// Audit judges a model. The seed fixes the matching, halving and resampling of
-// the attacks: use one seed for all models that are compared. Cost: one forward
-// pass over all of data and the attacks, about .1 s at 1,000 samples.
+// Reference is a model that others are compared with.
+type Reference struct {
+	Model feature.Model
+	// Audited, where not nil, is what an audit of Model on the same data and with
+	// the same Seed, Training and Tap has said. If it is nil, Audit judges the
+	// model first, at the full cost; see Audited.References.
+	Audited *Audited
+}
+
+// Training says how a model was trained, as far as resurgence and relearning
+// imitate it.
+type Training struct {
+	// Rate is the learning rate at the start of the training. If it is zero, .05
+	// is used, the default of train.Options.
+	Rate float64
+	// BatchSize is the number of samples a step, at most train.MaxBatch. If it is
+	// zero, 32 is used.
+	BatchSize int
+	// Optimizer returns the optimizer with a given learning rate. If it is nil,
+	// SGD with momentum .9 and weight decay 5e-4 is used.
+	Optimizer func(rate float64) train.Optimizer `json:"-"`
+}
+
+func (t Training) resolve() (Training, error) {
+	t.Rate, t.BatchSize = cmp.Or(t.Rate, .05), cmp.Or(t.BatchSize, 32)
+	if t.Optimizer == nil {
+		t.Optimizer = func(rate float64) train.Optimizer {
+			return train.SGD{Rate: rate, Momentum: .9, WeightDecay: 5e-4}
+		}
+	}
+	if !(t.Rate > 0) || math.IsInf(t.Rate, 0) || t.BatchSize < 1 || t.BatchSize > train.MaxBatch {
+		return t, fmt.Errorf("%w: Training.Rate %v, BatchSize %d (at most %d)", ErrParameter, t.Rate, t.BatchSize, train.MaxBatch)
+	}
+	return t, nil
+}
+
+// resolve returns a copy of o with its defaults filled in.
+func (o *AuditOptions) resolve(spec feature.Spec) (AuditOptions, error) {
+	var r AuditOptions
+	if o != nil {
+		r = *o
+	}
+	r.Tap = cmp.Or(r.Tap, spec.Features)
+	if _, err := spec.Tap(r.Tap); err != nil {
+		return r, err
+	}
+	if r.Training != nil {
+		t, err := r.Training.resolve()
+		if err != nil {
+			return r, err
+		}
+		r.Training = &t
+	}
+	if r.Original != nil && r.Original.Model == nil {
+		return r, fmt.Errorf("%w: Original has no Model", ErrParameter)
+	}
+	for i, ref := range r.Retrained {
+		if ref.Model == nil {
+			return r, fmt.Errorf("%w: Retrained %d has no Model", ErrParameter, i)
+		}
+	}
+	return r, nil
+}
+
+// Audit judges a model by every instrument whose needs are met. What is left out,
+// and why, is in Audited.NotJudged.
+//
+// The model and the references are not changed: where weights must move, a copy is
+// taken by feature.Cloner, or, where there is none, the weights are put back, after
+// errors and panics too; meanwhile nobody else may use such a model.
+//
+// Cost, in forward passes where nothing else is said: one over all of data, and one
+// of up to 2,048 samples of each set for the features; the numbers that follow take
+// seconds at 100,000 samples and memory in proportion to them. Original adds
+// one over all of data. Each retrained model is audited too, unless its Audited is
+// given, and takes one pass over Member; with residual knowledge 16 passes over
+// up to 256 samples of Member. Training adds, for the model and for each retrained
+// model, eight epochs over Retain forward and backward (resurgence) and 40 steps
+// (relearning).
 //
 // Forget, Member and NonMember may be empty, and the members too few for an
 // attack: NotJudged says so then. A nil dataset, or an empty Retain or Test, gives
 // an error wrapping ErrEmpty. Datasets that call a class by different names give
-// one wrapping feature.ErrClasses.
-func Audit(ctx context.Context, m feature.Model, data AuditData, seed uint64) (*Audited, error) {
-	var a Audited
-	err := a.judge(ctx, m, data, seed)
+// one wrapping feature.ErrClasses, and options out of range one wrapping
+// ErrParameter.
+func Audit(ctx context.Context, m feature.Model, data AuditData, opt *AuditOptions) (*Audited, error) {
+	a, err := newAudit(m, data, opt)
+	if err == nil {
+		err = a.run(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("dlfd: audit: %w", err)
 	}
-	return &a, nil
-}
-
-func (a *Audited) judge(ctx context.Context, m feature.Model, data AuditData, seed uint64) error {
-	sets := []namedSet{{"retain", data.Retain, true}, {"forget", data.Forget, false}, {"test", data.Test, true}, {"members", data.Member, false}, {"non-members", data.NonMember, false}}
-	out := make([]metrics.Outputs, len(sets))
-	for i, c := range sets {
-		if c.Dataset == nil || c.needed && c.Len() == 0 {
-			return fmt.Errorf("%w: %s", ErrEmpty, c.name)
-		}
-		for _, b := range sets[:i] {
-			if err := feature.CheckClasses(c.Dataset, b.Dataset); err != nil {
-				return fmt.Errorf("%s and %s: %w", c.name, b.name, err)
-			}
-		}
-		var err error
-		if out[i], err = outputs(ctx, m, c.Dataset); err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
-		}
-	}
-	for i, figures := range [][2]*float64{{&a.RetainAccuracy, nil}, {&a.ForgetAccuracy, &a.ForgetLoss}, {&a.TestAccuracy, &a.TestLoss}} {
-		if err := a.utility(sets[i].name, out[i], figures[0], figures[1]); err != nil {
-			return fmt.Errorf("%s: %w", sets[i].name, err)
-		}
-	}
-	return a.attack(out[3], out[4], seed)
-}
-
-// utility sets the accuracy and, where it is asked for, the mean cross-entropy.
-func (a *Audited) utility(name string, o metrics.Outputs, accuracy, loss *float64) (err error) {
-	if o.N == 0 {
-		a.NotJudged = append(a.NotJudged, name+" accuracy and loss: there is no sample")
-		return nil
-	}
-	if *accuracy, err = o.Accuracy(); err != nil || loss == nil {
-		return err
-	}
-	*loss, err = o.MeanCrossEntropy()
-	return err
-}
-
-// attack sets what the attacks reach.
-func (a *Audited) attack(member, nonmember metrics.Outputs, seed uint64) error {
-	const classes, published = "loss attack, logistic attack and balanced NoMUS", "published attack, forgetting score and NoMUS"
-	if member.N == 0 || nonmember.N == 0 {
-		text := fmt.Sprintf(": there are %d members and %d non-members", member.N, nonmember.N)
-		a.NotJudged = append(a.NotJudged, classes+text, published+text)
-		return nil
-	}
-	if err := a.judged(classes, a.balancedAttack(member, nonmember, seed)); err != nil {
-		return err
-	}
-	return a.judged(published, a.publishedAttack(member, nonmember, seed))
-}
-
-// judged turns the error of an attack with too few samples into a sentence.
-func (a *Audited) judged(what string, err error) error {
-	if errors.Is(err, metrics.ErrTooFew) || errors.Is(err, metrics.ErrEmpty) || errors.Is(err, metrics.ErrOneClass) {
-		a.NotJudged = append(a.NotJudged, fmt.Sprintf("%s: %v", what, err))
-		return nil
-	}
-	return err
-}
-
-func (a *Audited) balancedAttack(member, nonmember metrics.Outputs, seed uint64) error {
-	res, err := metrics.Attack(member, nonmember, seed, nil)
-	if err != nil {
-		return err
-	}
-	a.LossAttack, a.LogisticAttack = res.Loss, res.Logistic
-	a.BalancedNoMUS, err = metrics.NoMUS(a.TestAccuracy, a.LossAttack.BalancedAccuracy)
-	return err
-}
-
-func (a *Audited) publishedAttack(member, nonmember metrics.Outputs, seed uint64) error {
-	lm, err := member.CrossEntropies()
-	if err != nil {
-		return err
-	}
-	ln, err := nonmember.CrossEntropies()
-	if err != nil {
-		return err
-	}
-	floats.Scale(-1, lm)
-	floats.Scale(-1, ln)
-	pub, err := metrics.PublishedAttack(lm, ln, seed)
-	if err != nil {
-		return err
-	}
-	a.Published, a.PublishedMajority = pub.Accuracy, pub.TestMajority
-	if a.ForgettingScore, err = metrics.ForgettingScore(pub.Accuracy); err != nil {
-		return err
-	}
-	a.NoMUS, err = metrics.NoMUS(a.TestAccuracy, pub.Accuracy)
-	return err
-}
-
-// Scores returns the four figures by which models are compared.
-func (a *Audited) Scores() metrics.Scores {
-	return metrics.Scores{Retain: a.RetainAccuracy, Forget: a.ForgetAccuracy, Test: a.TestAccuracy, AUC: a.LossAttack.AUC}
+	return a.Audited, nil
 }

@@ -16,7 +16,7 @@ import (
 func TestAuditOfAModelThatMemorized(t *testing.T) {
 	m, data := memorized(t)
 	test := featuretest.NewBlobs(300, 6, 3, 1.2, 7, 9)
-	a, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: data.Retain, Forget: data.Forget, Test: test, Member: data.Forget, NonMember: test}, 1)
+	a, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: data.Retain, Forget: data.Forget, Test: test, Member: data.Forget, NonMember: test}, &dlfd.AuditOptions{Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func accuracy(t *testing.T, m feature.Model, d feature.Dataset) float64 {
 func TestAuditNamesTheEmptySet(t *testing.T) {
 	m := featuretest.NewMLP(6, 8, 3, 1)
 	d := featuretest.NewBlobs(30, 6, 3, 1, 7, 1)
-	_, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: d, Forget: d, Test: d, Member: d}, 1)
+	_, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: d, Forget: d, Test: d, Member: d}, &dlfd.AuditOptions{Seed: 1})
 	if !errors.Is(err, dlfd.ErrEmpty) || err.Error() != "dlfd: audit: dataset is empty: non-members" {
 		t.Errorf("error %v", err)
 	}

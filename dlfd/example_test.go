@@ -27,11 +27,11 @@ func Example() {
 	check(err)
 	request, err := dlfd.NewRequest(trained, mustGo, unseen)
 	check(err)
-	before, err := dlfd.Audit(ctx, model, request.AuditData, 1)
+	before, err := dlfd.Audit(ctx, model, request.AuditData, nil)
 	check(err)
 	result, err := dlfd.Recommended().Unlearn(ctx, model, request.Data, nil)
 	check(err)
-	after, err := dlfd.Audit(ctx, model, request.AuditData, 1)
+	after, err := dlfd.Audit(ctx, model, request.AuditData, nil)
 	check(err)
 	check(model.Save(filepath.Join(dir, "forgotten.onnx")))
 

@@ -134,7 +134,7 @@ func TestDefaultForgetsAndKeepsTheTask(t *testing.T) {
 	}
 	fresh := featuretest.NewBlobs(200, 6, 3, 1.2, 7, 4)
 	judge := func() *dlfd.Audited {
-		a, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: data.Retain, Forget: data.Forget, Test: fresh, Member: report, NonMember: fresh}, 1)
+		a, err := dlfd.Audit(context.Background(), m, dlfd.AuditData{Retain: data.Retain, Forget: data.Forget, Test: fresh, Member: report, NonMember: fresh}, &dlfd.AuditOptions{Seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -100,16 +100,25 @@ func sample(d feature.Dataset, n int) (feature.Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
+	return feature.Subset(d, thinned(labels, n))
+}
+
+// thinned returns n positions at equal distances among those of the labels, sorted
+// by label; all, in their order, if there are no more.
+func thinned(labels []int, n int) []int {
 	order := make([]int, len(labels))
 	for i := range order {
 		order[i] = i
 	}
+	if len(labels) <= n {
+		return order
+	}
 	slices.SortStableFunc(order, func(i, j int) int { return labels[i] - labels[j] })
 	index := make([]int, n)
 	for i := range index {
-		index[i] = order[i*d.Len()/n]
+		index[i] = order[i*len(labels)/n]
 	}
-	return feature.Subset(d, index)
+	return index
 }
 
 // take scores the model as it is, and records and returns the score.

@@ -102,8 +102,6 @@ func TestIntervalsKeepClasses(t *testing.T) {
 	}
 }
 
-func width(iv Interval) float64 { return iv.Hi - iv.Lo }
-
 func lossScores(o Outputs) []float64 { return attackFeatures(o).negated(0) }
 
 func TestJudgeScoresFindsTheKnownOptimum(t *testing.T) {

@@ -92,7 +92,7 @@ func TestCoverageOnNoise(t *testing.T) {
 			a := must(Attack(m, n, uint64(k), nil))
 			f, g := m.asFeatures(), n.asFeatures()
 			probe := must(MembershipProbe(f, g, uint64(k), nil))
-			j := must(Judge(a.Loss.AUCInterval, []float64{.5}))
+			j := must(Judge(Evidence{AUC: &Compared{a.Loss.AUCInterval, []float64{.5}}}))
 			return []bool{a.Loss.AUCInterval.Contains(.5), a.Logistic.AUCInterval.Contains(.5), probe.AUCInterval.Contains(.5),
 				j.Verdict == WithinBand}
 		})

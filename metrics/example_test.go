@@ -34,7 +34,10 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	verdict, err := metrics.Judge(res.Loss.AUCInterval, []float64{0.48, 0.51, 0.5})
+	verdict, err := metrics.Judge(metrics.Evidence{AUC: &metrics.Compared{
+		Interval:  res.Loss.AUCInterval,
+		Retrained: []float64{0.48, 0.51, 0.5},
+	}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -45,7 +48,7 @@ func Example() {
 	// Output:
 	// matched 278 of 300 members
 	// AUC 0.87, balanced accuracy 0.78
-	// under-unlearned: AUC 0.838 to 0.900, retrained 0.480 to 0.510
+	// under-unlearned: attack AUC 0.838 to 0.900, retrained 0.480 to 0.510
 }
 
 func ExampleAUC() {
@@ -159,4 +162,90 @@ func ExampleMembershipProbe() {
 	s, err := metrics.MembershipProbe(noise(), noise(), 1, nil)
 	fmt.Println(s.AUCInterval.Contains(0.5), err)
 	// Output: true <nil>
+}
+
+func ExampleRegrowth() {
+	// Which of four forgotten images are told right after 0, 10 and 40 steps on others.
+	steps := []float64{0, 10, 40}
+	model := metrics.Regrowth{At: steps, Scores: [][]float64{{0, 0, 1, 0}, {1, 0, 1, 1}, {1, 1, 1, 1}}}
+	retrained := metrics.Regrowth{At: steps, Scores: [][]float64{{0, 0, 1, 0}, {0, 0, 1, 0}, {1, 0, 1, 1}}}
+	curve, _ := model.Means()
+	area, err := model.Relearning(retrained, 0.95)
+	fmt.Println(curve)
+	fmt.Printf("area %.2f, %.2f to %.2f, %v\n", area.Value, area.Interval.Lo, area.Interval.Hi, err)
+	// Output:
+	// [0.25 0.75 1]
+	// area 0.34, -0.31 to 0.77, <nil>
+}
+
+func ExampleJudge() {
+	// Outputs look like those of retrained models, but the samples come back too fast.
+	j, err := metrics.Judge(metrics.Evidence{
+		AUC:         &metrics.Compared{Interval: metrics.Interval{Lo: 0.46, Hi: 0.54}, Retrained: []float64{0.48, 0.51}},
+		OriginalAUC: 0.72,
+		Samples:     300,
+		Relearning:  &metrics.Compared{Interval: metrics.Interval{Lo: 0.11, Hi: 0.19}, Retrained: []float64{-0.02, 0.03}},
+	})
+	fmt.Println(j, err)
+	for _, l := range j.Lacks {
+		fmt.Println("lacks", l)
+	}
+	// Output:
+	// hidden: relearning 0.110 to 0.190, retrained -0.020 to 0.030 <nil>
+	// lacks no test accuracy of retrained models: a model that lost its use may pass
+}
+
+func ExampleSMI() {
+	// Features in one dimension: seen samples near 0, unseen ones near 3, and of the forget samples one in four near 0.
+	draw := func(seed uint64, n int, means ...float64) metrics.Features {
+		r := rand.New(rand.NewPCG(seed, 0))
+		f := metrics.Features{N: n, Dim: 1, Classes: 1, Labels: make([]int, n)}
+		for i := range n {
+			f.Data = append(f.Data, float32(means[i%len(means)]+r.NormFloat64()))
+		}
+		return f
+	}
+	share, err := metrics.SMI(draw(1, 200, 0, 3, 3, 3), draw(2, 400, 0), draw(3, 400, 3), 0.95)
+	fmt.Printf("forgotten %.0f %% [%.0f, %.0f], %v\n", 100*share.Value, 100*share.Interval.Lo, 100*share.Interval.Hi, err)
+	// Output: forgotten 75 % [68, 83], <nil>
+}
+
+func ExampleSDE() {
+	draw := func(seed uint64, n int, spread float64) metrics.Features {
+		r := rand.New(rand.NewPCG(seed, 0))
+		f := metrics.Features{N: n, Dim: 1, Classes: 1, Labels: make([]int, n)}
+		for range n {
+			f.Data = append(f.Data, float32(spread*r.NormFloat64()))
+		}
+		return f
+	}
+	// Outputs of forgotten samples spread as widely as those of samples trained on.
+	d, err := metrics.SDE(draw(1, 400, 1.5), draw(2, 400, 1.5), draw(3, 400, 1), 1)
+	fmt.Println(d.Forget > d.Unseen, d.P, err)
+	// Output: true 0.005 <nil>
+}
+
+func ExampleFeatures_RelativeScatter() {
+	draw := func(seed uint64, spread float64) metrics.Features {
+		r := rand.New(rand.NewPCG(seed, 0))
+		f := metrics.Features{N: 200, Dim: 1, Classes: 2}
+		for i := range f.N {
+			f.Labels = append(f.Labels, i%2)
+			f.Data = append(f.Data, float32(float64(i%2)+spread*r.NormFloat64()))
+		}
+		return f
+	}
+	e, err := draw(1, 0.2).RelativeScatter(draw(2, 0.3), 0.95)
+	fmt.Printf("%.1f in %.1f to %.1f, %v\n", e.Value, e.Interval.Lo, e.Interval.Hi, err)
+	// Output: 2.9 in 2.0 to 4.3, <nil>
+}
+
+func ExampleReferenced_IAM() {
+	// Two samples of class 0: the retrained model gets them half right, the original both.
+	model := metrics.Outputs{N: 2, Classes: 2, Logits: []float32{0, 0, 6, 0}, Labels: []int{0, 0}}
+	retrained := metrics.Outputs{N: 2, Classes: 2, Logits: []float32{0, 0, 0, 0.5}}
+	original := metrics.Outputs{N: 2, Classes: 2, Logits: []float32{6, 0, 6, 0}}
+	complete, err := metrics.Referenced{Model: model, References: []metrics.Outputs{retrained}}.IAM(original)
+	fmt.Printf("%.2f %v\n", complete, err)
+	// Output: [1.00 0.00] <nil>
 }

@@ -37,6 +37,57 @@ func TestScatterRatioByHand(t *testing.T) {
 	near(t, "moved", must(g.ScatterRatio()), 8.5, 1e-13)
 }
 
+func TestRelativeScatter(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 14))
+	f, test := mixed(r, 60, 3, 4, 0, 0), mixed(r, 50, 3, 4, 0, 0)
+	e := must(f.RelativeScatter(test, .95))
+	near(t, "value", e.Value, must(f.ScatterRatio())/must(test.ScatterRatio()), 1e-13)
+	for i := range f.Data { // half as far from the class mean: a ratio of four
+		f.Data[i] = float32(5*f.Labels[i/4]) + (f.Data[i]-float32(5*f.Labels[i/4]))/2
+	}
+	if e = must(f.RelativeScatter(test, .95)); !e.Interval.Contains(4) || e.Interval.Lo < 2.5 {
+		t.Errorf("half the scatter: %+v", e)
+	}
+	for _, d := range [][]float32{f.Data, test.Data} {
+		for i := range d {
+			d[i] *= 0x1p100
+		}
+	}
+	if got := must(f.RelativeScatter(test, .95)); got != e {
+		t.Errorf("scaled: %+v, want %+v", got, e)
+	}
+	_, few := f.at(identity(39)).RelativeScatter(test, .95)
+	_, level := f.RelativeScatter(test, 0)
+	_, shape := f.RelativeScatter(features(2, 1, 1, 2), .95)
+	_, classes := f.at(identity(60)).RelativeScatter(test, .95)
+	for i, c := range []struct{ got, want error }{{few, ErrOneClass}, {level, ErrRange}, {shape, ErrShape}, {classes, ErrOneClass}} {
+		if !errors.Is(c.got, c.want) {
+			t.Errorf("case %d: got %v, want %v", i, c.got, c.want)
+		}
+	}
+	if _, err := randomFeatures(r, 30, 4).RelativeScatter(test, .95); !errors.Is(err, ErrTooFew) {
+		t.Errorf("30 samples: %v", err)
+	}
+}
+
+func TestCoverageOfRelativeScatter(t *testing.T) {
+	draws, lo, hi := 100, .86, 1.0
+	if *fullCoverage {
+		draws, lo, hi = 2000, .92, .98
+	}
+	for _, c := range []struct{ n, classes, dim int }{{40, 3, 4}, {100, 5, 20}, {4, 20, 8}} {
+		rate := covered(draws, 1, func(k int) []bool {
+			r := rand.New(rand.NewPCG(uint64(k), 84))
+			f, test := mixed(r, c.n, c.classes, c.dim, 0, 0), mixed(r, c.n, c.classes, c.dim, 0, 0)
+			return []bool{must(f.RelativeScatter(test, .95)).Interval.Contains(1)}
+		})
+		t.Logf("%3d samples of %2d classes, %2d dimensions: %.3f", c.n, c.classes, c.dim, rate[0])
+		if rate[0] < lo || rate[0] > hi {
+			t.Errorf("coverage %.3f", rate[0])
+		}
+	}
+}
+
 // cka is the definition by pairs: HSIC of centered kernels, O(n²).
 func cka(a, b Features) float64 {
 	k, l := centeredKernel(a), centeredKernel(b)

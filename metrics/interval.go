@@ -13,6 +13,12 @@ type Interval struct{ Lo, Hi float64 }
 // Contains reports whether v lies in i, its ends included.
 func (i Interval) Contains(v float64) bool { return i.Lo <= v && v <= i.Hi }
 
+// Estimate is a value and the interval that it is uncertain by.
+type Estimate struct {
+	Value    float64
+	Interval Interval
+}
+
 // Wilson returns the Wilson score interval of a share of which k of n trials
 // are a sample, at a confidence level such as .95, 0 < level < 1 (ErrRange). It
 // keeps its coverage for shares near 0 and 1 and for small n.

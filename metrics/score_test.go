@@ -104,34 +104,3 @@ func TestFloors(t *testing.T) {
 		}
 	}
 }
-
-func TestJudge(t *testing.T) {
-	band := []float64{.47, .45, .49}
-	for _, c := range []struct {
-		iv   Interval
-		want Verdict
-	}{
-		{Interval{.5, .6}, UnderUnlearned},
-		{Interval{.49, .6}, WithinBand},
-		{Interval{.46, .47}, WithinBand},
-		{Interval{.3, .9}, WithinBand},
-		{Interval{.3, .45}, WithinBand},
-		{Interval{.3, .44}, OverUnlearned},
-	} {
-		j := must(Judge(c.iv, band))
-		if j.Verdict != c.want || j.AUC != c.iv || j.Band != (Interval{.45, .49}) {
-			t.Errorf("%v: %v", c.iv, j)
-		}
-	}
-	_, none := Judge(Interval{.4, .5}, nil)
-	_, nan := Judge(Interval{.4, .5}, []float64{math.NaN()})
-	_, order := Judge(Interval{.5, .4}, band)
-	for i, c := range []struct{ got, want error }{{none, ErrEmpty}, {nan, ErrRange}, {order, ErrRange}} {
-		if !errors.Is(c.got, c.want) {
-			t.Errorf("case %d: got %v, want %v", i, c.got, c.want)
-		}
-	}
-	if s := Verdict(9).String(); s != "Verdict(9)" {
-		t.Errorf("unknown verdict is %q", s)
-	}
-}

@@ -2,70 +2,206 @@ package metrics
 
 import (
 	"fmt"
-	"slices"
+	"math"
+	"strings"
 )
 
-// Verdict places a model among the retrained ones.
+// Verdict places a model that had to forget among models retrained without the
+// forgotten samples.
 type Verdict int
 
-// The verdicts. UnderUnlearned: members still stand out more than after
-// retraining. OverUnlearned: less, so that forgotten samples can be told by
-// being treated worse than unseen ones.
+// The verdicts; Judge has the rule of each.
 const (
-	WithinBand Verdict = iota
-	UnderUnlearned
-	OverUnlearned
+	CannotTell     Verdict = iota // the evidence would not show the difference between the original and a retrained model
+	WithinBand                    // no evidence tells the model from retrained ones
+	UnderUnlearned                // forgotten samples still stand out as trained on
+	Hidden                        // outputs pass, but the influence is still in the model
+	OverUnlearned                 // forgotten samples, or all, are treated worse than by retrained models
 )
 
+var verdictNames = []string{"cannot tell", "within the retrain band", "under-unlearned", "hidden", "over-unlearned"}
+
 func (v Verdict) String() string {
-	switch v {
-	case WithinBand:
-		return "within the retrain band"
-	case UnderUnlearned:
-		return "under-unlearned"
-	case OverUnlearned:
-		return "over-unlearned"
+	if v < 0 || int(v) >= len(verdictNames) {
+		return fmt.Sprintf("Verdict(%d)", int(v))
 	}
-	return fmt.Sprintf("Verdict(%d)", int(v))
+	return verdictNames[v]
+}
+
+// MarshalText returns String, so that files say the verdict in words.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote; other text gives ErrRange.
+func (v *Verdict) UnmarshalText(text []byte) error {
+	for i, name := range verdictNames {
+		if name == string(text) {
+			*v = Verdict(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("metrics: %w: no verdict is called %q", ErrRange, text)
+}
+
+// Compared is a score of the model judged beside the same score of retrained
+// models, one a seed. Their range is the band; without them the band is the value
+// that the score has in theory, which Evidence names.
+type Compared struct {
+	Interval  Interval
+	Retrained []float64
+}
+
+// Evidence is what a verdict rests on. Everything is optional: nil and zero mean
+// that it is not known. Intervals have the confidence level that the verdict is
+// to have.
+type Evidence struct {
+	// AUC is that of the attack on outputs, in theory ½. Take AttackResult.Loss:
+	// a refitted attacker such as AttackResult.Logistic turns itself round and
+	// hardly falls below ½.
+	AUC         *Compared
+	OriginalAUC float64 // the same attack on the model before it was unlearned
+	Samples     int     // how many samples the smaller side of the attack has
+
+	TestAccuracy *Compared // read only where there are retrained models
+
+	Resurgence *Compared // see Regrowth.Resurgence, in theory 0
+	Relearning *Compared // see Regrowth.Relearning, all against the same retrained model, in theory 0
+	Scatter    *Compared // scatter ratio of forget features over that of test features, in theory 1
+
+	SMI       *Estimate // see SMI: the share that is forgotten, in theory 1; the original has 0
+	SDE       float64   // p-value of SDE
+	TwoSample float64   // p-value of a two-sample test between forget and holdout features
 }
 
 // Judgment is a verdict with what it rests on.
 type Judgment struct {
 	Verdict Verdict
-	AUC     Interval // of the attack on the model judged
-	Band    Interval // smallest to largest AUC over retraining seeds
+	Because []string // what decided, with the numbers
+	RestsOn []string // everything that was looked at
+	Lacks   []string // what would make the verdict firmer
+	Samples int      // where it cannot tell: how many samples a side would decide; zero if that is not known, or no number would
 }
 
-// String returns the verdict and both intervals.
+// String returns the verdict and what decided.
 func (j Judgment) String() string {
-	return fmt.Sprintf("%v: AUC %.3f to %.3f, retrained %.3f to %.3f", j.Verdict, j.AUC.Lo, j.AUC.Hi, j.Band.Lo, j.Band.Hi)
+	return j.Verdict.String() + ": " + strings.Join(j.Because, "; ")
 }
 
-// Judge compares the interval of the attack AUC on a model with the band that
-// the AUCs of retrained models span, one a seed. The model is under-unlearned if
-// the whole interval lies above the band, over-unlearned if below, and otherwise
-// not distinguishable from retraining: a wide interval finds nothing, so read
-// its width too. Take AttackResult.Loss for both: a refitted attacker such as
-// AttackResult.Logistic turns itself round and hardly falls below ½. No AUCs
-// give ErrEmpty; values outside [0, 1] and Lo > Hi give ErrRange.
-func Judge(auc Interval, retrained []float64) (Judgment, error) {
-	if len(retrained) == 0 {
-		return Judgment{}, fmt.Errorf("metrics: %w: no retrained model", ErrEmpty)
+// significance is up to which a p-value counts as a finding.
+const significance = .05
+
+// Judge gives the verdict. An interval is above a band if all of it is, likewise
+// below. If there is an attack AUC of retrained models, the first rule that holds
+// decides:
+//
+//   - under-unlearned: the AUC is above the band;
+//   - over-unlearned: the AUC, or the test accuracy, is below its band;
+//   - hidden: resurgence, relearning or scatter is above its band;
+//   - cannot tell: the interval of the AUC is wider than the distance from the
+//     original's to the mean of the retrained;
+//   - within the band: none of these.
+//
+// SMI, SDE and the two-sample test are then reported and do not decide, as they
+// differ from their ideals where forgotten and unseen samples differ in more than
+// membership. Without retrained models they do, and the judgment says so. A trace
+// then is resurgence, relearning or scatter above its band, an SMI below 1, or a
+// p-value up to .05:
+//
+//   - with a trace: under-unlearned, but hidden if ½ is in the interval of the AUC,
+//     over-unlearned if the AUC is below ½;
+//   - over-unlearned: the SMI is above 1;
+//   - cannot tell: the AUC is not at ½, or neither the interval of the SMI is
+//     narrower than 1 nor that of the AUC than the distance from the original's to ½;
+//   - within the band: none of these.
+//
+// The number of samples that would decide follows from intervals shrinking with
+// its root. No evidence gives ErrEmpty; an AUC, accuracy or p-value outside its
+// range, and Lo > Hi, ErrRange; what is not finite ErrNotFinite.
+func Judge(e Evidence) (Judgment, error) {
+	if err := e.check(); err != nil {
+		return Judgment{}, err
 	}
-	for _, v := range append([]float64{auc.Lo, auc.Hi}, retrained...) {
-		if err := checkUnit("AUC", v); err != nil {
-			return Judgment{}, err
+	c := newJudging(e)
+	if len(c.RestsOn) == 0 {
+		return Judgment{}, fmt.Errorf("metrics: %w: there is no evidence", ErrEmpty)
+	}
+	if e.AUC != nil && len(e.AUC.Retrained) > 0 {
+		c.withBand()
+	} else {
+		c.Lacks = append(c.Lacks, "no retrained model: the verdict rests on SMI, SDE, the two-sample test, resurgence and scatter alone")
+		c.withoutBand()
+	}
+	return c.Judgment, nil
+}
+
+func (e Evidence) check() error {
+	for _, c := range e.compared() {
+		if c.it == nil {
+			continue
+		}
+		if err := c.check(); err != nil {
+			return err
 		}
 	}
-	if auc.Lo > auc.Hi {
-		return Judgment{}, fmt.Errorf("metrics: %w: interval from %v to %v", ErrRange, auc.Lo, auc.Hi)
+	if e.SMI != nil {
+		if err := e.SMI.Interval.check("SMI"); err != nil {
+			return err
+		}
 	}
-	j := Judgment{AUC: auc, Band: Interval{slices.Min(retrained), slices.Max(retrained)}}
-	switch {
-	case auc.Lo > j.Band.Hi:
-		j.Verdict = UnderUnlearned
-	case auc.Hi < j.Band.Lo:
-		j.Verdict = OverUnlearned
+	for _, f := range []struct {
+		what string
+		v    float64
+	}{{"AUC of the original model", e.OriginalAUC}, {"p-value of SDE", e.SDE}, {"p-value of the two-sample test", e.TwoSample}} {
+		if err := checkUnit(f.what, f.v); err != nil {
+			return err
+		}
 	}
-	return j, nil
+	if e.Samples < 0 {
+		return fmt.Errorf("metrics: %w: %d samples", ErrRange, e.Samples)
+	}
+	return nil
+}
+
+// score is a Compared with what it is called and its value in theory.
+type score struct {
+	what   string
+	it     *Compared
+	theory float64
+	unit   bool // lies in [0, 1]
+}
+
+func (e Evidence) compared() []score {
+	return []score{
+		{"attack AUC", e.AUC, .5, true}, {"test accuracy", e.TestAccuracy, math.NaN(), true},
+		{"resurgence", e.Resurgence, 0, false}, {"relearning", e.Relearning, 0, false}, {"scatter ratio", e.Scatter, 1, false},
+	}
+}
+
+func (s score) check() error {
+	if err := s.it.Interval.check(s.what); err != nil {
+		return err
+	}
+	if len(s.it.Retrained) > 0 {
+		if err := checkScores(s.what+" of retrained models", s.it.Retrained); err != nil {
+			return err
+		}
+	}
+	if !s.unit {
+		return nil
+	}
+	for _, v := range append([]float64{s.it.Interval.Lo, s.it.Interval.Hi}, s.it.Retrained...) {
+		if err := checkUnit(s.what, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i Interval) check(what string) error {
+	if err := checkScores(what, []float64{i.Lo, i.Hi}); err != nil {
+		return err
+	}
+	if i.Lo > i.Hi {
+		return fmt.Errorf("metrics: %w: %s has an interval from %v to %v", ErrRange, what, i.Lo, i.Hi)
+	}
+	return nil
 }

@@ -210,6 +210,6 @@ func (t *trial) apply(ctx context.Context, name string, u dlfd.Unlearner, from *
 	default:
 		return o, err
 	}
-	o.Audit, err = dlfd.Audit(ctx, o.model, t.judge, t.seed)
+	o.Audit, err = dlfd.Audit(ctx, o.model, t.judge, &dlfd.AuditOptions{Seed: t.seed})
 	return o, err
 }

@@ -25,7 +25,7 @@ type reference struct {
 // accuracies on retain and forget.
 func audit(ctx context.Context, m feature.Model, d *data, seed uint64) (*dlfd.Audited, error) {
 	if d.judge.Test != nil && d.judge.Test.Len() > 0 {
-		return dlfd.Audit(ctx, m, d.judge, seed)
+		return dlfd.Audit(ctx, m, d.judge, &dlfd.AuditOptions{Seed: seed})
 	}
 	a := &dlfd.Audited{NotJudged: []string{
 		"test accuracy: there is no unseen image to judge by; -test gives some, or two or more in -holdout",
@@ -185,7 +185,7 @@ func attackSays(r *receipt) (text string, still bool, err error) {
 		for _, ref := range r.References {
 			band = append(band, ref.Audit.LossAttack.AUC)
 		}
-		j, err := metrics.Judge(between, band)
+		j, err := metrics.Judge(metrics.Evidence{AUC: &metrics.Compared{Interval: between, Retrained: band}})
 		return "beside the retrained models: " + j.String(), j.Verdict == metrics.UnderUnlearned, err
 	}
 	switch {

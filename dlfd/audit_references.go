@@ -1,0 +1,185 @@
+package dlfd
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/metrics"
+)
+
+// referenceOutputs has what the original and the retrained models say of members
+// and of non-members.
+type referenceOutputs struct {
+	original  [2]metrics.Outputs
+	retrained [2][]metrics.Outputs
+}
+
+// outputsOf runs a reference over a set.
+func (a *audit) outputsOf(ctx context.Context, m feature.Model, set int) (metrics.Outputs, error) {
+	o, err := outputs(ctx, forwardMeter{m, &a.Work}, a.sets[set].Dataset)
+	if err != nil {
+		return o, fmt.Errorf("reference on %s: %w", a.sets[set].name, err)
+	}
+	return o, nil
+}
+
+// consult runs the references over members and non-members once. It reports false
+// where there is not an original and a retrained model, as needs says, or nobody to
+// compare.
+func (a *audit) consult(ctx context.Context) (bool, error) {
+	if a.opt.Original == nil || len(a.opt.Retrained) == 0 || a.Counts.Member == 0 || a.Counts.NonMember == 0 {
+		return false, nil
+	}
+	if a.refs != nil {
+		return true, nil
+	}
+	r := new(referenceOutputs)
+	for side, set := range []int{memberSet, nonMemberSet} {
+		var err error
+		if r.original[side], err = a.outputsOf(ctx, a.opt.Original.Model, set); err != nil {
+			return false, err
+		}
+		for _, ref := range a.opt.Retrained {
+			o, err := a.outputsOf(ctx, ref.Model, set)
+			if err != nil {
+				return false, err
+			}
+			r.retrained[side] = append(r.retrained[side], o)
+		}
+	}
+	a.refs = r
+	return true, nil
+}
+
+// hardest attacks the members that only a model trained on them knows.
+func (a *audit) hardest(ctx context.Context) error {
+	if ok, err := a.consult(ctx); !ok || err != nil {
+		return err
+	}
+	before, err := a.refs.original[0].LogitMargins()
+	if err != nil {
+		return err
+	}
+	after := make([][]float64, len(a.refs.retrained[0]))
+	for k, o := range a.refs.retrained[0] {
+		if after[k], err = o.LogitMargins(); err != nil {
+			return err
+		}
+	}
+	tenth := hardestTenth(before, after)
+	own := selectRows(a.out[memberSet], tenth)
+	h := &Hardest{Members: len(tenth)}
+	if h.Accuracy, err = own.Accuracy(); err != nil {
+		return err
+	}
+	if h.Attack, err = a.attackOn(own, a.out[nonMemberSet]); err != nil {
+		return err
+	}
+	a.Hardest = h
+	if len(after) < 2 {
+		a.leftOut("the most memorized tenth of a retrained model: there is no other retrained model that finds it")
+		return nil
+	}
+	for k, o := range a.refs.retrained[0] { // each on the tenth that the others choose
+		others := slices.Delete(slices.Clone(after), k, k+1)
+		s, err := a.attackOn(selectRows(o, hardestTenth(before, others)), a.refs.retrained[1][k])
+		if err != nil {
+			return err
+		}
+		h.Retrained = append(h.Retrained, s.AUC)
+	}
+	return nil
+}
+
+func (a *audit) attackOn(member, nonmember metrics.Outputs) (metrics.Strength, error) {
+	res, err := metrics.Attack(member, nonmember, a.opt.Seed, nil)
+	if err != nil {
+		return metrics.Strength{}, err
+	}
+	return res.Loss, nil
+}
+
+// hardestTenth returns the tenth of the samples, rounded up, whose margin before
+// exceeds the mean of those after by most.
+func hardestTenth(before []float64, after [][]float64) []int {
+	excess, order := slices.Clone(before), make([]int, len(before))
+	for i := range excess {
+		order[i] = i
+		for _, m := range after {
+			excess[i] -= m[i] / float64(len(after))
+		}
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(excess[j], excess[i]) })
+	order = order[:(len(order)+9)/10]
+	slices.Sort(order)
+	return order
+}
+
+// leastForgotten is the most members that are listed.
+const leastForgotten = 20
+
+// referenceAttacks sets what attackers with retrained models reach, and lists the
+// members that are forgotten least.
+func (a *audit) referenceAttacks(ctx context.Context) error {
+	if ok, err := a.consult(ctx); !ok || err != nil {
+		return err
+	}
+	var sides [2]metrics.Referenced
+	var scores [3][2][]float64 // by attack and side
+	for side, set := range []int{memberSet, nonMemberSet} {
+		sides[side] = metrics.Referenced{Model: a.out[set], References: a.refs.retrained[side]}
+		var err error
+		if scores[0][side], err = sides[side].LiRA(); err != nil {
+			return fmt.Errorf("LiRA: %w", err)
+		}
+		if scores[2][side], err = sides[side].IAM(a.refs.original[side]); err != nil {
+			return fmt.Errorf("IAM: %w", err)
+		}
+	}
+	a.listLeast(scores[2][0])
+	for side := range sides {
+		var err error
+		if scores[1][side], err = sides[side].RMIA(sides[1]); err != nil {
+			return fmt.Errorf("RMIA: %w", err)
+		}
+		for i := range scores[2][side] { // members are the less complete
+			scores[2][side][i] *= -1
+		}
+	}
+	match, err := metrics.MatchClasses(a.out[memberSet].Labels, a.out[nonMemberSet].Labels, a.out[memberSet].Classes, a.opt.Seed)
+	if err != nil {
+		return err
+	}
+	r := new(ReferenceAttacks)
+	for k, to := range []*metrics.Strength{&r.LiRA, &r.RMIA, &r.IAM} {
+		if *to, err = metrics.JudgeScores(at(scores[k][0], match.Members), at(scores[k][1], match.NonMembers), a.opt.Seed, nil); err != nil {
+			return err
+		}
+	}
+	a.Attacks = r
+	return nil
+}
+
+// at returns the elements at the given positions.
+func at(x []float64, index []int) []float64 {
+	out := make([]float64, len(index))
+	for k, i := range index {
+		out[k] = x[i]
+	}
+	return out
+}
+
+// listLeast lists the members that are forgotten least.
+func (a *audit) listLeast(complete []float64) {
+	order := make([]int, len(complete))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(complete[i], complete[j]) })
+	for _, i := range order[:min(len(order), leastForgotten)] {
+		a.Least = append(a.Least, Completeness{Index: i, Identity: feature.IdentityOf(a.data.Member, i), Value: complete[i]})
+	}
+}

@@ -1,0 +1,83 @@
+package dlfd
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/dlfd-go/unlearn/metrics"
+)
+
+// judge gives the verdict on what was measured.
+func (a *audit) judge(context.Context) error {
+	var e metrics.Evidence
+	if a.attacked() {
+		e.AUC = a.compared(a.LossAttack.AUCInterval, func(r *Audited) (float64, bool) { return r.LossAttack.AUC, r.attacked() })
+		e.Samples = min(a.Counts.Member, a.Counts.NonMember)
+		e.AUC.Interval = unlessTied(e.AUC)
+	}
+	if o := a.References.Original; o != nil && o.attacked() {
+		e.OriginalAUC = o.LossAttack.AUC
+	}
+	right := int(math.Round(a.TestAccuracy * float64(a.Counts.Test)))
+	i, err := metrics.Wilson(right, a.Counts.Test, auditLevel)
+	if err != nil {
+		return err
+	}
+	e.TestAccuracy = a.compared(i, func(r *Audited) (float64, bool) { return r.TestAccuracy, true })
+	if r := a.Resurgence; r != nil {
+		e.Resurgence = a.compared(r.Rise.Interval, func(q *Audited) (float64, bool) {
+			if q.Resurgence == nil {
+				return 0, false
+			}
+			return q.Resurgence.Rise.Value, len(q.Resurgence.Curves) == len(r.Curves)
+		})
+	}
+	if r := a.Relearning; r != nil && r.Area != nil {
+		e.Relearning = &metrics.Compared{Interval: r.Area.Interval, Retrained: r.Retrained}
+	}
+	if a.Scatter != nil {
+		e.Scatter = a.compared(a.Scatter.Ratio.Interval, func(r *Audited) (float64, bool) {
+			if r.Scatter == nil {
+				return 0, false
+			}
+			return r.Scatter.Ratio.Value, true
+		})
+	}
+	e.SMI = a.SMI
+	if a.SDE != nil && a.SDE.Samples >= sdeLeast {
+		e.SDE = a.SDE.P
+	}
+	if a.TwoSample != nil {
+		e.TwoSample = a.TwoSample.P
+	}
+	j, err := metrics.Judge(e)
+	if err != nil {
+		return err
+	}
+	a.Judgment = &j
+	return nil
+}
+
+// compared puts an interval beside the same figure of those retrained models that
+// have it.
+func (a *audit) compared(i metrics.Interval, of func(*Audited) (float64, bool)) *metrics.Compared {
+	c := &metrics.Compared{Interval: i}
+	for _, r := range a.References.Retrained {
+		if v, ok := of(r); ok {
+			c.Retrained = append(c.Retrained, v)
+		}
+	}
+	return c
+}
+
+// unlessTied returns the interval of an AUC. One without width belongs to a model
+// that gives all samples of a class one loss: the attack tells nothing of it, which
+// is neither above nor below what it tells of retrained models.
+func unlessTied(c *metrics.Compared) metrics.Interval {
+	i := c.Interval
+	if i.Lo < i.Hi || len(c.Retrained) == 0 {
+		return i
+	}
+	return metrics.Interval{Lo: min(i.Lo, slices.Min(c.Retrained)), Hi: max(i.Hi, slices.Max(c.Retrained))}
+}
