@@ -13,7 +13,7 @@ import (
 
 // BoundaryShrink gives every forget sample the label of the nearest other class and
 // trains on the forget set alone (Chen, Gao, Liu, Peng, Wang, CVPR 2023, arXiv
-// 2303.11570, section 4.1). The nearest other class is the one that the model, as it
+// 2303.11570). The nearest other class is the one that the model, as it
 // came, finds most likely, the right one apart, for the neighbor of the sample that
 // one step of the fast gradient sign method leads to: x + Epsilon·sign ∇CE(x, y), kept
 // in the pixel box. It does not use the retain set, and nothing in it keeps the

@@ -28,11 +28,10 @@ import (
 type MSG struct {
 	Descent
 	// Share is the part of the elements, in (0, 1], that is drawn anew. If it is zero, .3
-	// is used, as published.
+	// is used, the share of that entry.
 	Share float64
 	// Damp scales the gradients of the parameters and elements that are not drawn anew.
-	// If it is zero, .1 is used, as published; dlfd.Off keeps them as they are but for
-	// weight decay.
+	// If it is zero, .1 is used; dlfd.Off keeps them as they are but for weight decay.
 	Damp float64
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // SSD is selective synaptic dampening (Foster, Schoepf, Brintrup, AAAI 2024, arXiv
-// 2308.07707, equations 4 to 6). It trains nothing. A weight θ whose Fisher
+// 2308.07707). It trains nothing. A weight θ whose Fisher
 // information on the forget set, F, is more than Alpha times that on the whole
 // training set, D, becomes θ·min(1, Lambda·D/F).
 //
@@ -24,9 +24,10 @@ import (
 type SSD struct {
 	Limit
 	// Alpha is how many times as important a weight must be for the forget set to be
-	// dampened. If it is zero, 1.5 is used: of a forget set drawn at random, 10, as
-	// published for residual nets, dampens no weight of a small network. A run that
-	// dampens none says that nothing was done.
+	// dampened. F/D is at most the size of the whole training set over that of the
+	// forget set. If it is zero, 1.5 is used: 10, as published for residual nets,
+	// dampens no weight where a tenth of the samples goes, and hardly one where a random
+	// part does. A run that dampens none says that nothing was done.
 	Alpha float64
 	// Lambda scales the factor of the weights that are dampened. If it is zero, 1 is
 	// used, as published.

@@ -14,7 +14,7 @@ import (
 
 // UNSIR makes noise that the model gets as wrong as can be, impairs the model by
 // training on that noise, and repairs it on the retain set (Tarun, Chundawat, Mandal,
-// Kankanhalli, TNNLS 2023, arXiv 2111.08947, section 4).
+// Kankanhalli, TNNLS 2023, arXiv 2111.08947).
 //
 //  1. Noise N starts normal with deviation 1 in the units of the model, and Steps steps
 //     of Adam descend on −CE(f(N), label) + Penalty·‖N‖₂. For a class that the retain
@@ -34,18 +34,20 @@ type UNSIR struct {
 	// released code.
 	Steps int
 	// StepSize is the rate of Adam for the noise, in model units. If it is zero, .1 is
-	// used, as published.
+	// used, as in the released code.
 	StepSize float64
-	// Penalty is λ. If it is zero, .1 is used, as published; dlfd.Off is none.
+	// Penalty is λ. If it is zero, .1 is used, as in the released code, where it weighs
+	// the square of the norm; dlfd.Off is none.
 	Penalty float64
 	// PerClass is the number of noises for a class that goes as a whole. If it is zero,
 	// 256 is used.
 	PerClass int
 	// PerRetainClass is the most retain samples of a class, drawn at random. If it is
-	// zero, 1000 is used, as published.
+	// zero, 1000 is used, as in the released code.
 	PerRetainClass int
 	// Impair and Repair are the rates of Adam. If they are zero, .001 and .001 are used:
-	// the published .02 and .01 leave small networks without batch norm at chance.
+	// after the published .02 and .01 the retain loss of a net of five layers on
+	// Fashion-MNIST, which was .07, is .44, beyond the Limit.
 	Impair, Repair float64
 }
 
