@@ -338,6 +338,28 @@ func TestVerdictWithoutRetrainedModels(t *testing.T) {
 	}
 }
 
+// KLoM needs models of other seeds, and tells the original from retrained models.
+func TestKLoMOfSiblings(t *testing.T) {
+	m, data, opt := auditable(t)
+	opt.Training = nil
+	opt.Siblings = []feature.Model{m, m}
+	for k := range uint64(3) {
+		r := featuretest.NewMLP(6, 64, 3, 40+k)
+		if _, err := train.Fit(context.Background(), r, data.Retain, &train.Options{Epochs: 60, Optimizer: train.Adam{Rate: .01}, Seed: k}); err != nil {
+			t.Fatal(err)
+		}
+		opt.Retrained = append(opt.Retrained, dlfd.Reference{Model: r})
+	}
+	a, err := dlfd.Audit(context.Background(), m, data, &opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("KLoM %+v, floor %v", a.KLoM, *a.KLoM.Floor)
+	if a.KLoM.P95 < *a.KLoM.Floor || a.KLoM.Unlearned != 3 || a.KLoM.Retrained != 6 {
+		t.Errorf("KLoM %+v, floor %v", a.KLoM, *a.KLoM.Floor)
+	}
+}
+
 // A large audit takes memory in proportion to the samples: no matrix of all pairs,
 // which of 30,000 samples would be 240,000 bytes a sample.
 func TestLargeAudit(t *testing.T) {
