@@ -41,15 +41,18 @@ var mayImport = map[string][]string{
 	"distance":              {"internal/..."},
 	"distance/distancetest": {"distance", "internal/..."},
 	"metrics":               {"internal/..."},
+	"metrics/report":        {"metrics"},
 	"synth":                 {"distance", "feature", "internal/..."},
 	"dlfd":                  {"synth", "metrics", "distance", "feature", "feature/train", "internal/..."},
 	"dlfd/baseline":         {"dlfd", "synth", "metrics", "distance", "feature", "feature/train", "internal/..."},
 
-	"dlfd/dlfdtest": {"dlfd", "feature", "feature/featuretest", "internal/..."},
+	"dlfd/experiment": {"dlfd", "dlfd/baseline", "metrics", "metrics/report", "distance", "feature", "feature/train", "internal/..."},
+	"dlfd/dlfdtest":   {"dlfd", "feature", "feature/featuretest", "internal/..."},
 	// A leaf, which nobody but examples imports: the released code.
 	"dlfd/released": {"dlfd", "metrics", "distance", "feature", "feature/train", "internal/..."},
 
 	"examples/benchmark":       publicPackages,
+	"examples/compare":         publicPackages,
 	"examples/faces":           publicPackages,
 	"examples/onnx":            publicPackages,
 	"examples/owndistance":     publicPackages,
@@ -112,14 +115,16 @@ func covers(pattern, name string) bool {
 // thirdParty lists the path prefixes outside the standard library and this
 // module that a package may reach, through any number of imports.
 var thirdParty = map[string][]string{
-	"dlfd":          {"gonum.org/v1/gonum"},
-	"dlfd/baseline": {"gonum.org/v1/gonum"},
-	"dlfd/dlfdtest": {"gonum.org/v1/gonum"},
-	"dlfd/released": {"gonum.org/v1/gonum"},
-	"distance":      {"gonum.org/v1/gonum"},
+	"dlfd":            {"gonum.org/v1/gonum"},
+	"dlfd/baseline":   {"gonum.org/v1/gonum"},
+	"dlfd/experiment": {"gonum.org/v1/gonum"},
+	"dlfd/dlfdtest":   {"gonum.org/v1/gonum"},
+	"dlfd/released":   {"gonum.org/v1/gonum"},
+	"distance":        {"gonum.org/v1/gonum"},
 
 	"distance/distancetest": {"gonum.org/v1/gonum"},
 	"metrics":               {"gonum.org/v1/gonum"},
+	"metrics/report":        {"gonum.org/v1/gonum"},
 	"synth":                 {"gonum.org/v1/gonum"},
 	"feature":               {},
 	"feature/train":         {},

@@ -12,9 +12,10 @@ import (
 // InsertNorms gives s.Model batch norm, where it has no running statistics and is
 // a feature.NormInserter with a place for it: from then on s.Model is the model
 // with norms, which computes the same. fold writes its weights into the model of
-// the request, norms folded in, which is s.Model again. It is called once. Until
-// then that model stays as it is, but for Checkpoint, so that a run which ends
-// before leaves it untouched. Where nothing is inserted, s.Model stays and fold does nothing.
+// the request, norms folded in, which is s.Model again; a second call does nothing.
+// Until then that model stays as it is, but for Checkpoint, so that a run which ends
+// before leaves it untouched. Where nothing is inserted, s.Model stays and fold does
+// nothing.
 //
 // Cost: one forward pass of up to some thousands of retain samples, as the model
 // asks for them, which is counted.
@@ -42,6 +43,9 @@ func (s *Session) InsertNorms(ctx context.Context) (fold func() error, err error
 	}
 	return func() error {
 		fold := s.fold
+		if fold == nil {
+			return nil
+		}
 		s.Model, s.own, s.fold = s.own, nil, nil
 		return fold()
 	}, nil

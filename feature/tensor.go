@@ -21,6 +21,7 @@ var (
 	ErrParameter = errors.New("invalid parameter") // of a setting out of range
 	ErrEmpty     = errors.New("dataset is empty")
 	ErrDiverged  = errors.New("training diverged") // of a loss or a gradient that is not finite
+	ErrLimit     = errors.New("beyond a limit")    // of memory or work
 )
 
 // Tensor is a dense array in row-major order. Axis 0 is the batch; images are

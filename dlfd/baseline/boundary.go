@@ -16,8 +16,10 @@ import (
 // 2303.11570, section 4.1). The nearest other class is the one that the model, as it
 // came, finds most likely, the right one apart, for the neighbor of the sample that
 // one step of the fast gradient sign method leads to: x + Epsilon·sign ∇CE(x, y), kept
-// in the pixel box. It does not read the retain set, so that nothing in the run says
-// whether the task was harmed. Layers are in training mode, as in the released code,
+// in the pixel box. It does not use the retain set, and nothing in it keeps the
+// task: a class that goes as a whole is forgotten well, samples drawn at random take
+// others of their classes with them. A note says what became of the loss of held-out
+// samples, where there are such. Layers are in training mode, as in the released code,
 // but for the statistics of batch norm, which stay.
 type BoundaryShrink struct {
 	// Epsilon is the length of the step in pixel units. If it is zero, .1 is used, as
@@ -26,17 +28,18 @@ type BoundaryShrink struct {
 	// Epochs is the number of passes over the forget set. If it is zero, 5 is used; the
 	// released code takes 10.
 	Epochs int
-	// Rate is the learning rate of SGD with momentum .9. If it is zero, .0005 is used;
-	// the published .00001 changes nothing in small networks and small forget sets.
+	// Rate is the learning rate of SGD with momentum .9. If it is zero, .00001 is used,
+	// as published; .0005 leaves a net of five layers on Fashion-MNIST at .33.
 	Rate float64
 }
 
 // Name implements dlfd.Namer.
 func (BoundaryShrink) Name() string { return "BoundaryShrink" }
 
-// Unlearn implements dlfd.Unlearner. It reads Forget only. Cost: one forward and
-// backward pass a forget sample and epoch, and for the labels one backward pass and
-// three forward passes.
+// Unlearn implements dlfd.Unlearner. It reads Forget, and Holdout for the note.
+// Cost: one forward and backward pass a forget sample and epoch, for the labels one
+// backward pass and three forward passes, and two forward passes of up to 256 held-out
+// samples.
 func (b BoundaryShrink) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, b.Name(), m, data, opt, dlfd.Needs{Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
 		b, err := b.resolve(s.Model.Spec())
@@ -44,12 +47,15 @@ func (b BoundaryShrink) Unlearn(ctx context.Context, m feature.Trainable, data d
 			return err
 		}
 		s.Result.Settings = b
-		s.Result.Notes = append(s.Result.Notes, notJudged)
 		labels, err := b.relabel(ctx, s)
 		if err != nil {
 			return fmt.Errorf("labels: %w", err)
 		}
-		return s.Descend(ctx, dlfd.Descent{
+		h, err := newBystanders(ctx, s)
+		if err != nil {
+			return err
+		}
+		return h.descend(ctx, dlfd.Descent{
 			On: relabeled{s.Data.Forget, labels}, Epochs: b.Epochs, Optimizer: train.SGD{Rate: b.Rate, Momentum: .9},
 			Train: func(p feature.Param) bool { return p.Kind != feature.Statistic },
 		})
@@ -57,7 +63,7 @@ func (b BoundaryShrink) Unlearn(ctx context.Context, m feature.Trainable, data d
 }
 
 func (b BoundaryShrink) resolve(spec feature.Spec) (BoundaryShrink, error) {
-	b.Epsilon, b.Epochs, b.Rate = cmp.Or(b.Epsilon, .1), cmp.Or(b.Epochs, 5), cmp.Or(b.Rate, .0005)
+	b.Epsilon, b.Epochs, b.Rate = cmp.Or(b.Epsilon, .1), cmp.Or(b.Epochs, 5), cmp.Or(b.Rate, .00001)
 	if !positive(b.Epsilon) || b.Epochs < 1 || !positive(b.Rate) {
 		return b, fmt.Errorf("%w: Epsilon %v, Epochs %d, Rate %v", dlfd.ErrParameter, b.Epsilon, b.Epochs, b.Rate)
 	}

@@ -70,6 +70,7 @@ func (d DUCK) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, 
 		if err != nil {
 			return err
 		}
+		h.patient = true
 		return d.descend(ctx, s, c, h)
 	})
 }
@@ -93,7 +94,7 @@ func (d DUCK) descend(ctx context.Context, s *dlfd.Session, c *centroids, h *har
 	forget, stop := s.Cycle(s.Data.Forget, "forget order")
 	defer stop()
 	every := s.StepsPerEpoch(s.Data.Forget)
-	return s.Descend(ctx, dlfd.Descent{
+	err := s.Descend(ctx, dlfd.Descent{
 		Epochs: d.Epochs, Optimizer: train.Adam{Rate: d.Rate},
 		Gradient: func(ctx context.Context, step *dlfd.Step) error {
 			keep, err := d.keep(ctx, step)
@@ -112,16 +113,22 @@ func (d DUCK) descend(ctx context.Context, s *dlfd.Session, c *centroids, h *har
 			return nil
 		},
 		After: func(ctx context.Context) error {
-			if err := h.after(ctx); err != nil || s.Spent() || s.Result.Ledger.Steps%every != 0 {
-				return err
+			if s.Result.Ledger.Steps%every == 0 {
+				a, err := accuracy(ctx, s, s.Data.Forget)
+				if err != nil {
+					return err
+				}
+				if a <= d.Target {
+					s.End(dlfd.ScoreMet)
+				}
 			}
-			a, err := accuracy(ctx, s, s.Data.Forget)
-			if err == nil && a <= d.Target {
-				s.End(dlfd.ScoreMet)
-			}
-			return err
+			return h.after(ctx)
 		},
 	})
+	if err != nil {
+		return err
+	}
+	return h.look(ctx)
 }
 
 // keep accumulates the gradient of LambdaRetain times the cross-entropy of the

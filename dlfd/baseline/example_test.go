@@ -30,3 +30,23 @@ func Example() {
 	// FineTune: completed, 2 steps
 	// NegGrad+: completed, 2 steps
 }
+
+// A command takes methods by name.
+func ExampleByName() {
+	for _, text := range []string{"cfk:k=1:epochs=2", "budget:passes=50:finetune", "scrub:speed=9"} {
+		method, err := baseline.ByName(text)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		res, err := method.Unlearn(context.Background(), featuretest.NewMLP(4, 6, 3, 1), data(), &dlfd.Options{BatchSize: 10})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s: %s, %d steps\n", res.Method, res.Stop, res.Ledger.Steps)
+	}
+	// Output:
+	// CF-k: completed, 4 steps
+	// FineTune within a budget: completed, 2 steps
+	// baseline: invalid parameter: "scrub" has no setting "speed", or it is there twice, in "scrub:speed=9"
+}

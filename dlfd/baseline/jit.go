@@ -20,9 +20,10 @@ import (
 //
 //	‖f(x) − f(x+ξ)‖₂ / ‖ξ‖₂,    ξ normal with standard deviation Sigma,
 //
-// an estimate of the local Lipschitz constant of the logits f. It reads neither
-// labels nor the retain set, so that nothing in the run says whether the task was
-// harmed: with too many or too long steps the model becomes a constant. Layers are in
+// an estimate of the local Lipschitz constant of the logits f. It uses neither
+// labels nor the retain set, and nothing in it keeps the task: with too many or too long
+// steps the model becomes a constant. A note says what became of the loss of held-out
+// samples, where there are such. Layers are in
 // evaluation mode, as statistics of forget samples alone would be statistics of
 // nothing else. Images are kept in the pixel box, and ξ is what is left of the noise.
 type JiT struct {
@@ -36,16 +37,18 @@ type JiT struct {
 	// published.
 	Epochs int
 	// Rate is the learning rate of plain descent on the mean over a batch. If it is
-	// zero, .01 is used: the .0003 published for convolutional nets is for the sum
-	// over a batch, here 32 samples.
+	// zero, .001 is used. The .0003 published for convolutional nets is for the sum over
+	// a batch, .01 for the mean of 32 samples, and destroys small ones: a net of five
+	// layers on Fashion-MNIST loses 33 points of test accuracy.
 	Rate float64
 }
 
 // Name implements dlfd.Namer.
 func (JiT) Name() string { return "JiT" }
 
-// Unlearn implements dlfd.Unlearner. It reads the samples of Forget only. Cost:
-// Samples+1 forward and backward passes a forget sample and epoch.
+// Unlearn implements dlfd.Unlearner. It reads the samples of Forget, and
+// Holdout for the note. Cost: Samples+1 forward and backward passes a forget sample and
+// epoch, and two forward passes of up to 256 held-out samples.
 func (j JiT) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, j.Name(), m, data, opt, dlfd.Needs{Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
 		j, err := j.resolve()
@@ -53,12 +56,15 @@ func (j JiT) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 			return err
 		}
 		s.Result.Settings = j
-		s.Result.Notes = append(s.Result.Notes, notJudged)
 		n, err := newNoise(s.Model.Spec(), feature.PixelsOf(s.Data.Forget), j.Sigma)
 		if err != nil {
 			return err
 		}
-		return s.Descend(ctx, dlfd.Descent{
+		b, err := newBystanders(ctx, s)
+		if err != nil {
+			return err
+		}
+		return b.descend(ctx, dlfd.Descent{
 			On: s.Data.Forget, Epochs: j.Epochs, Optimizer: train.SGD{Rate: j.Rate},
 			Gradient: func(ctx context.Context, step *dlfd.Step) error {
 				x := n.around(step.Batch.X, j.Samples, rng.Stream(s.Seed("noise", step.Number), "perturbations"))
@@ -70,11 +76,8 @@ func (j JiT) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 	})
 }
 
-// notJudged is the note of methods that do not read the retain set.
-const notJudged = "The method does not read the retain set: whether the task was harmed was not looked at."
-
 func (j JiT) resolve() (JiT, error) {
-	j.Sigma, j.Samples, j.Epochs, j.Rate = cmp.Or(j.Sigma, .5), cmp.Or(j.Samples, 25), cmp.Or(j.Epochs, 1), cmp.Or(j.Rate, .01)
+	j.Sigma, j.Samples, j.Epochs, j.Rate = cmp.Or(j.Sigma, .5), cmp.Or(j.Samples, 25), cmp.Or(j.Epochs, 1), cmp.Or(j.Rate, .001)
 	if !positive(j.Sigma) || j.Samples < 1 || j.Samples > 1<<16 || j.Epochs < 1 || !positive(j.Rate) {
 		return j, fmt.Errorf("%w: Sigma %v, Samples %d, Epochs %d, Rate %v", dlfd.ErrParameter, j.Sigma, j.Samples, j.Epochs, j.Rate)
 	}

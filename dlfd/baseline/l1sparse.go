@@ -13,7 +13,7 @@ import (
 
 // L1Sparse descends on CE(retain) + γ·‖w‖₁, where γ falls linearly to zero: a
 // sparse model has less room for what was memorized (Jia et al., NeurIPS 2023, arXiv
-// 2304.04934, equation 3, with the decreasing γ of section 4). By default it takes 3
+// 2304.04934: ℓ1-sparse unlearning with a decreasing γ). By default it takes 3
 // epochs at a rate that falls from .01 along a cosine.
 type L1Sparse struct {
 	Descent

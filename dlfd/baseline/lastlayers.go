@@ -10,9 +10,10 @@ import (
 )
 
 // CFk goes on training the last K layers on the retain set, beside which they
-// forget the rest, and freezes the layers before them (Goel et al., arXiv
-// 2201.06640, section 4: catastrophically forgetting the last k layers). By default
-// it takes 3 epochs at a rate that falls from .02 along a cosine.
+// forget the rest, and freezes the layers before them (Goel et al., "Towards
+// adversarial evaluations for inexact machine unlearning", arXiv 2201.06640:
+// catastrophically forgetting the last k layers). By default it takes 3 epochs at a
+// rate that falls from .02 along a cosine.
 type CFk struct {
 	Descent
 	// K is the number of layers. A layer begins with each Weight of two or more axes,
@@ -43,7 +44,7 @@ func (c CFk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 
 // EUk draws the weights of the last K layers anew and trains these layers on the
 // retain set, which is exact unlearning for them; the layers before them stay (Goel
-// et al., arXiv 2201.06640, section 4: exact-unlearning the last k layers). By default
+// et al., arXiv 2201.06640: exact unlearning of the last k layers). By default
 // it takes 3 epochs at a rate that falls from .03 along a cosine.
 type EUk struct {
 	Descent

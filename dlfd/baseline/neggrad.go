@@ -12,7 +12,7 @@ import (
 
 // NegGrad ascends the cross-entropy of the forget set, and does nothing else
 // (Golatkar, Achille, Soatto, CVPR 2020, arXiv 1911.04933, section 6). By default it
-// takes 5 epochs over the forget set at rate .005. Its Limit is what ends it: the
+// takes 5 epochs over the forget set at rate .0005. Its Limit is what ends it: the
 // ascent itself has no end.
 type NegGrad struct {
 	Descent
@@ -27,7 +27,7 @@ func (NegGrad) Name() string { return "NegGrad" }
 // the Limit.
 func (g NegGrad) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, g.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
-		if g.Descent, err = g.Descent.resolve(5, .005); err != nil {
+		if g.Descent, err = g.Descent.resolve(5, .0005); err != nil {
 			return err
 		}
 		if g.Limit, err = g.Limit.resolve(); err != nil {
@@ -52,7 +52,7 @@ func (g NegGrad) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 // NegGradPlus descends on CE(retain) − Beta·CE(forget), one batch of each a
 // step (Kurmanji et al., NeurIPS 2023, arXiv 2302.09880, section 4, where the
 // weights are α and 1−α). By default it takes one epoch over the retain set at
-// rate .005.
+// rate .002.
 type NegGradPlus struct {
 	Descent
 	Limit
@@ -92,6 +92,7 @@ func (g NegGradPlus) Unlearn(ctx context.Context, m feature.Trainable, data dlfd
 			if err != nil {
 				return fmt.Errorf("forget batch: %w", err)
 			}
+			h.batch(keep)
 			step.Point.Loss, step.Point.ForgetTerm = keep-g.Beta*lose, lose
 			return nil
 		}})
@@ -103,7 +104,7 @@ func (g NegGradPlus) resolve() (_ NegGradPlus, err error) {
 	if !(g.Beta > 0) || math.IsInf(g.Beta, 0) {
 		return g, fmt.Errorf("%w: Beta %v", dlfd.ErrParameter, g.Beta)
 	}
-	if g.Descent, err = g.Descent.resolve(1, .005); err != nil {
+	if g.Descent, err = g.Descent.resolve(1, .002); err != nil {
 		return g, err
 	}
 	g.Limit, err = g.Limit.resolve()

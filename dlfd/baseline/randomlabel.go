@@ -12,7 +12,7 @@ import (
 
 // RandomLabel trains on the retain set and the forget set together, where the
 // samples of the forget set have wrong labels, drawn once and uniformly (Graves,
-// Nagisetty, Ganesh, AAAI 2021, arXiv 2010.10981, section 3; Golatkar, Achille,
+// Nagisetty, Ganesh, AAAI 2021, arXiv 2010.10981; Golatkar, Achille,
 // Soatto, arXiv 1911.04933, section 6). By default it takes 3 epochs at a rate
 // that falls from .01 along a cosine.
 type RandomLabel struct {
@@ -53,6 +53,7 @@ func trainOnWrongLabels(ctx context.Context, s *dlfd.Session, d Descent, l Limit
 	if err != nil {
 		return err
 	}
+	h.patient = true
 	return h.descend(ctx, dlfd.Descent{On: all, Epochs: d.Epochs, Optimizer: o, Schedule: train.Cosine})
 }
 

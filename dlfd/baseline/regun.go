@@ -20,7 +20,7 @@ import (
 // draws.
 type ReGUn struct {
 	Descent
-	// Lambda is the weight of the divergence. If it is zero, .1 is used: where a batch has
+	// Lambda is the weight of the divergence. If it is zero, .02 is used: where a batch has
 	// many classes, the reference says little more than their proportions, and a larger
 	// weight drives the forget samples to be got wrong.
 	Lambda float64
@@ -69,7 +69,7 @@ func (g ReGUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data,
 }
 
 func (g ReGUn) resolve() (_ ReGUn, err error) {
-	g.Lambda = cmp.Or(g.Lambda, .1)
+	g.Lambda = cmp.Or(g.Lambda, .02)
 	if !positive(g.Lambda) {
 		return g, fmt.Errorf("%w: Lambda %v", dlfd.ErrParameter, g.Lambda)
 	}

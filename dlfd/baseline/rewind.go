@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
@@ -12,9 +13,10 @@ import (
 // Rewind runs another method, keeps checkpoints on the way, and gives the model the
 // one whose error on forget samples is closest to the error that the model has, at
 // the end of the run, on held-out samples of the same classes (Kurmanji et al.,
-// NeurIPS 2023, arXiv 2302.09880, section 3.3, where the method is SCRUB): samples that
+// NeurIPS 2023, arXiv 2302.09880, section 3, where the method is SCRUB): samples that
 // are got wrong more often than unseen ones are as telling as those that are got
-// right more often. The last weights are a checkpoint too. A method whose steps are
+// right more often. The last weights are a checkpoint too, and of equals the latest is
+// taken. A method whose steps are
 // not those of dlfd.Session.Descend has no other.
 //
 // Forget samples are those of the first half of the forget set; see feature.Halves.
@@ -123,7 +125,7 @@ func (t *tape) rewind(ctx context.Context, s *dlfd.Session) error {
 	if !ok {
 		return fmt.Errorf("%w: no class has both forget and held-out samples", dlfd.ErrEmpty)
 	}
-	for _, c := range t.checkpoints {
+	for _, c := range slices.Backward(t.checkpoints) {
 		if c.step < s.Result.Best && distance(c) < distance(best) { // later ones were given up by the method
 			best = c
 		}

@@ -5,21 +5,24 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/featuretest"
+	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
 )
 
-// trained returns an MLP that knows the blobs of three(), and the data.
-func trained(t *testing.T) (*featuretest.MLP, dlfd.Data) {
+// trainedOn returns an MLP that knows the blobs of three(), and the data.
+func trainedOn(t *testing.T) (*featuretest.MLP, dlfd.Data) {
 	t.Helper()
 	m, d := featuretest.NewMLP(4, 12, 3, 1), three()
 	all, err := feature.Concat(d.Retain, d.Forget)
@@ -40,7 +43,7 @@ func three() dlfd.Data {
 	}
 }
 
-func run(t *testing.T, u dlfd.Unlearner, m feature.Trainable, d dlfd.Data, opt dlfd.Options) *dlfd.Result {
+func runOn(t *testing.T, u dlfd.Unlearner, m feature.Trainable, d dlfd.Data, opt dlfd.Options) *dlfd.Result {
 	t.Helper()
 	res, err := u.Unlearn(context.Background(), m, d, &opt)
 	if err != nil {
@@ -125,13 +128,13 @@ func fisherMLP(t *testing.T, m *featuretest.MLP, d *featuretest.Blobs) [4][]floa
 
 func TestSSDInClosedForm(t *testing.T) {
 	const alpha, lambda = 1.3, .9
-	m, d := trained(t)
+	m, d := trainedOn(t)
 	f, r := fisherMLP(t, m, blobs(d.Forget)), fisherMLP(t, m, blobs(d.Retain))
 	old, err := feature.Snapshot(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	res := run(t, baseline.SSD{Alpha: alpha, Lambda: lambda, Limit: baseline.Limit{Harm: dlfd.Off}}, m, d, dlfd.Options{})
+	res := runOn(t, baseline.SSD{Alpha: alpha, Lambda: lambda, Limit: baseline.Limit{Harm: dlfd.Off}}, m, d, dlfd.Options{})
 	dampened, kept := 0, 0
 	for i := range old {
 		for j, w := range old[i] {
@@ -162,13 +165,13 @@ func TestSSDInClosedForm(t *testing.T) {
 // At a rate near 0 what has changed at the end is what was drawn anew: of each matrix
 // three tenths, those in which the two gradients differ least.
 func TestMSGDrawsAnewWhatItSays(t *testing.T) {
-	m, d := trained(t)
+	m, d := trainedOn(t)
 	keep, lose := gradient(t, m, d.Retain), gradient(t, m, d.Forget)
 	old, err := feature.Snapshot(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, baseline.MSG{Descent: baseline.Descent{Rate: 1e-30}}, m, d, dlfd.Options{})
+	runOn(t, baseline.MSG{Descent: baseline.Descent{Rate: 1e-30}}, m, d, dlfd.Options{})
 	for i := range old {
 		var want []int
 		if i%2 == 0 { // a matrix
@@ -197,13 +200,13 @@ func TestMSGDrawsAnewWhatItSays(t *testing.T) {
 // for everything else.
 func TestMSGDamps(t *testing.T) {
 	const rate, scale = .1, .25
-	m, d := trained(t)
+	m, d := trainedOn(t)
 	old, err := feature.Snapshot(m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	u := baseline.MSG{Descent: baseline.Descent{Epochs: 1, Rate: 1e-30}, Damp: scale}
-	run(t, u, m, d, dlfd.Options{BatchSize: 60})
+	runOn(t, u, m, d, dlfd.Options{BatchSize: 60})
 	drawn, err := feature.Snapshot(m)
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +216,7 @@ func TestMSGDamps(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.Rate = rate
-	run(t, u, m, d, dlfd.Options{BatchSize: 60})
+	runOn(t, u, m, d, dlfd.Options{BatchSize: 60})
 	for i := range old {
 		for j, w := range drawn[i] {
 			s := scale
@@ -273,7 +276,7 @@ func sum(v []float64) (s float64) {
 }
 
 func TestDUCKMovesFeaturesToWrongCentroids(t *testing.T) {
-	m, d := trained(t)
+	m, d := trainedOn(t)
 	retain, forget := blobs(d.Retain), blobs(d.Forget)
 	h, _ := taps(t, m, retain.X)
 	var centroid [][]float64
@@ -282,7 +285,7 @@ func TestDUCKMovesFeaturesToWrongCentroids(t *testing.T) {
 	}
 	h, _ = taps(t, m, forget.X)
 	before := sum(distances(h, forget.Labels, centroid))
-	res := run(t, baseline.DUCK{LambdaForget: 5, Target: 1e-9, Epochs: 20, Rate: .01, Limit: baseline.Limit{Harm: dlfd.Off}}, m, d, dlfd.Options{BatchSize: 12})
+	res := runOn(t, baseline.DUCK{LambdaForget: 5, Target: 1e-9, Epochs: 20, Rate: .01, Limit: baseline.Limit{Harm: dlfd.Off}}, m, d, dlfd.Options{BatchSize: 12})
 	h, _ = taps(t, m, forget.X)
 	after := sum(distances(h, forget.Labels, centroid))
 	if after > .8*before {
@@ -298,7 +301,7 @@ func TestDUCKMovesFeaturesToWrongCentroids(t *testing.T) {
 func TestDUCKGradient(t *testing.T) {
 	const rate = 1e-3
 	u := baseline.DUCK{LambdaForget: .8, LambdaRetain: 1.7, Temperature: 3, Target: 1e-9, Epochs: 1, Rate: rate}
-	m, d := trained(t)
+	m, d := trainedOn(t)
 	retain, forget := blobs(d.Retain), blobs(d.Forget)
 	h, _ := taps(t, m, retain.X)
 	centroid := [][]float64{meanOf(h, retain.Labels, 0), meanOf(h, retain.Labels, 1), meanOf(h, retain.Labels, 2)}
@@ -330,7 +333,7 @@ func TestDUCKGradient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, u, m, d, dlfd.Options{BatchSize: 60})
+	runOn(t, u, m, d, dlfd.Options{BatchSize: 60})
 	checked := 0
 	for i := range old {
 		for j, w := range old[i] {
@@ -351,7 +354,7 @@ func TestDUCKGradient(t *testing.T) {
 // A class that goes as a whole has target 0, a sample of a shared class the accuracy on
 // the holdout set; the run ends when the target is met.
 func TestDUCKTarget(t *testing.T) {
-	m, d := trained(t)
+	m, d := trainedOn(t)
 	_, z := taps(t, m, blobs(d.Holdout).X)
 	right := 0.
 	for i, y := range blobs(d.Holdout).Labels {
@@ -361,7 +364,7 @@ func TestDUCKTarget(t *testing.T) {
 	}
 	want := right / 30 // every class is shared
 	for _, whole := range []bool{false, true} {
-		m, d := trained(t)
+		m, d := trainedOn(t)
 		if whole { // class 2 goes: a third of the forget samples
 			two, _, err := feature.Partition(d.Retain, func(i int) bool { return blobs(three().Retain).Labels[i] != 2 })
 			if err != nil {
@@ -369,7 +372,7 @@ func TestDUCKTarget(t *testing.T) {
 			}
 			d.Retain, want = two, want*2/3
 		}
-		res := run(t, baseline.DUCK{Epochs: 40, Rate: .01, Limit: baseline.Limit{Harm: dlfd.Off}}, m, d, dlfd.Options{BatchSize: 12})
+		res := runOn(t, baseline.DUCK{Epochs: 40, Rate: .01, Limit: baseline.Limit{Harm: dlfd.Off}}, m, d, dlfd.Options{BatchSize: 12})
 		got := res.Settings.(baseline.DUCK).Target
 		if math.Abs(got-want) > 1e-12 {
 			t.Errorf("whole %v: target %v, want %v", whole, got, want)
@@ -408,35 +411,30 @@ func ratio(t *testing.T, m *featuretest.MLP, x feature.Tensor, sigma float64) fl
 
 // JiT smooths, and does so without labels and without a retain set.
 func TestJiT(t *testing.T) {
-	m, d := trained(t)
-	start, err := feature.Snapshot(m)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, d := trainedOn(t)
+	old, _ := trainedOn(t)
 	u := baseline.JiT{Epochs: 3, Rate: .2}
 	before := ratio(t, m, blobs(d.Forget).X, .5)
-	res := run(t, u, m, d, dlfd.Options{BatchSize: 8})
+	res := runOn(t, u, m, d, dlfd.Options{BatchSize: 8})
 	if after := ratio(t, m, blobs(d.Forget).X, .5); after > .9*before {
 		t.Errorf("the local Lipschitz ratio went from %v to %v", before, after)
 	}
 	if first := res.Trace[0].Loss; math.Abs(first/before-1) > .25 { // 8 of 24 samples
 		t.Errorf("the first step reports a ratio of %v, all samples have %v", first, before)
 	}
-	if len(res.Notes) != 1 {
-		t.Errorf("notes %q", res.Notes)
+	start, end := loss(t, old, blobs(d.Holdout).X, blobs(d.Holdout).Labels), loss(t, m, blobs(d.Holdout).X, blobs(d.Holdout).Labels)
+	if want := fmt.Sprintf("30 held-out samples went from %.4g to %.4g.", start, end); len(res.Notes) != 1 || !strings.HasSuffix(res.Notes[0], want) {
+		t.Errorf("notes %q, want %q", res.Notes, want)
 	}
 	after, err := feature.Snapshot(m)
-	if err == nil {
-		err = start.Restore(m)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := *blobs(d.Forget)
 	other.Labels = make([]int, 24)
-	run(t, u, m, dlfd.Data{Forget: &other}, dlfd.Options{BatchSize: 8})
-	if !reflect.DeepEqual(after, feature.Weights(m.P[:])) {
-		t.Error("labels or the retain set make a difference")
+	res = runOn(t, u, old, dlfd.Data{Forget: &other}, dlfd.Options{BatchSize: 8})
+	if !reflect.DeepEqual(after, feature.Weights(old.P[:])) || len(res.Notes) != 1 {
+		t.Errorf("labels or the retain set make a difference, or notes are missing: %q", res.Notes)
 	}
 }
 
@@ -445,7 +443,7 @@ func TestJiT(t *testing.T) {
 func TestReGUnGradient(t *testing.T) {
 	const rate, lambda = .1, .7
 	for _, pooled := range []bool{false, true} {
-		m, d := trained(t)
+		m, d := trainedOn(t)
 		retain, forget, holdout := blobs(d.Retain), blobs(d.Forget), blobs(d.Holdout)
 		forget.X, forget.Labels = forget.X.Slice(0, 23), forget.Labels[:23] // classes of unequal size
 		_, z := taps(t, m, holdout.X)
@@ -486,7 +484,7 @@ func TestReGUnGradient(t *testing.T) {
 				want[i] = append(want[i], float64(w)-rate*((8*(at(h)-at(-h))-(at(2*h)-at(-2*h)))/(12*h)+5e-4*float64(w)))
 			}
 		}
-		run(t, baseline.ReGUn{Descent: baseline.Descent{Epochs: 1, Rate: rate}, Lambda: lambda, PerClass: !pooled}, m, d, dlfd.Options{BatchSize: 60})
+		runOn(t, baseline.ReGUn{Descent: baseline.Descent{Epochs: 1, Rate: rate}, Lambda: lambda, PerClass: !pooled}, m, d, dlfd.Options{BatchSize: 60})
 		for i := range m.P {
 			for j, w := range m.P[i] {
 				if math.Abs(float64(w)-want[i][j]) > 1e-5 {
@@ -499,7 +497,7 @@ func TestReGUnGradient(t *testing.T) {
 
 // A class without held-out samples has no reference.
 func TestReGUnNeedsEveryClass(t *testing.T) {
-	m, d := trained(t)
+	m, d := trainedOn(t)
 	var err error
 	if d.Holdout, _, err = feature.Partition(d.Holdout, func(i int) bool { return i%3 != 1 }); err != nil {
 		t.Fatal(err)
@@ -511,10 +509,10 @@ func TestReGUnNeedsEveryClass(t *testing.T) {
 
 // BoundaryShrink trains the wrong labels in: the loss of the right ones rises.
 func TestBoundaryShrinkForgets(t *testing.T) {
-	m, d := trained(t)
+	m, d := trainedOn(t)
 	f := blobs(d.Forget)
 	before := loss(t, m, f.X, f.Labels)
-	res := run(t, baseline.BoundaryShrink{Rate: .02}, m, dlfd.Data{Forget: d.Forget}, dlfd.Options{BatchSize: 8})
+	res := runOn(t, baseline.BoundaryShrink{Rate: .02}, m, dlfd.Data{Forget: d.Forget}, dlfd.Options{BatchSize: 8})
 	if after := loss(t, m, f.X, f.Labels); after < before+.2 {
 		t.Errorf("the loss went from %v to %v", before, after)
 	}
@@ -525,7 +523,7 @@ func TestBoundaryShrinkForgets(t *testing.T) {
 
 // UNSIR forgets a class that goes as a whole and keeps the others.
 func TestUNSIRForgetsAClass(t *testing.T) {
-	m, d := trained(t)
+	m, d := trainedOn(t)
 	all, err := feature.Concat(d.Retain, d.Forget)
 	if err != nil {
 		t.Fatal(err)
@@ -542,7 +540,7 @@ func TestUNSIRForgetsAClass(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := loss(t, m, forget.X, forget.Labels)
-	res := run(t, baseline.UNSIR{PerClass: 64, Impair: .02, Repair: .05}, m, d, dlfd.Options{BatchSize: 8})
+	res := runOn(t, baseline.UNSIR{PerClass: 64, Impair: .02, Repair: .05}, m, d, dlfd.Options{BatchSize: 8})
 	retain, err := feature.ReadAll(d.Retain)
 	if err != nil {
 		t.Fatal(err)
@@ -558,14 +556,66 @@ func TestUNSIRForgetsAClass(t *testing.T) {
 // Where the repair does not mend what was impaired, the weights are the old ones, and
 // the result says so.
 func TestUNSIRSaysWhenItHarms(t *testing.T) {
-	m, d := trained(t)
+	m, d := trainedOn(t)
 	old, err := feature.Snapshot(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	res := run(t, baseline.UNSIR{Impair: .5, Repair: 1e-9}, m, d, dlfd.Options{BatchSize: 8})
+	res := runOn(t, baseline.UNSIR{Impair: .5, Repair: 1e-9}, m, d, dlfd.Options{BatchSize: 8})
 	if res.Stop != dlfd.TaskHarmed || len(res.Notes) == 0 || !reflect.DeepEqual(old, feature.Weights(m.P[:])) {
 		t.Errorf("stop %q, notes %q", res.Stop, res.Notes)
+	}
+}
+
+// Dampening that ruins the model is taken back.
+func TestSSDSaysWhenItHarms(t *testing.T) {
+	m, d := trainedOn(t)
+	old, err := feature.Snapshot(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := runOn(t, baseline.SSD{Alpha: 1e-9, Lambda: 1e-9}, m, d, dlfd.Options{})
+	if res.Stop != dlfd.TaskHarmed || len(res.Notes) != 2 || !reflect.DeepEqual(old, feature.Weights(m.P[:])) {
+		t.Errorf("stop %q, notes %q", res.Stop, res.Notes)
+	}
+}
+
+// Every method runs on normalized images and a net with batch norm, whose statistics
+// those without a retain set leave alone.
+func TestRivalsOnImages(t *testing.T) {
+	images := func(n int, seed uint64) *featuretest.Blobs {
+		b := featuretest.NewBlobs(n, 3*6*6, 3, .5, 7, seed)
+		b.X.Shape = []int{n, 3, 6, 6}
+		b.Scale = feature.Pixels{Mean: []float64{.5}, Std: []float64{.2}}
+		for i, v := range b.X.Data { // pixels from 0 to 1
+			b.X.Data[i] = min(max(v, -2.5), 2.5)
+		}
+		return b
+	}
+	for _, list := range rivals() {
+		m, err := nn.ResNet(nn.ResNetConfig{Input: []int{3, 6, 6}, Classes: 3, Widths: []int{4}, Blocks: []int{1}, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := feature.Snapshot(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := dlfd.Data{Retain: images(24, 1), Forget: images(9, 2), Holdout: images(12, 3)}
+		res := runOn(t, list[0], m, d, dlfd.Options{BatchSize: 8})
+		now, err := feature.Snapshot(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		moved := map[feature.ParamKind]bool{}
+		for i, p := range m.Spec().Params {
+			moved[p.Kind] = moved[p.Kind] || !slices.Equal(old[i], now[i])
+		}
+		changed := res.Stop != dlfd.NothingDone && res.Stop != dlfd.TaskHarmed
+		want := changed && !slices.Contains([]string{"SSD", "BoundaryShrink", "JiT"}, res.Method)
+		if moved[feature.Weight] != changed || moved[feature.Statistic] != want {
+			t.Errorf("%s: weights changed: %v; statistics changed: %v, want %v (%s, %q)", res.Method, moved[feature.Weight], moved[feature.Statistic], want, res.Stop, res.Notes)
+		}
 	}
 }
 
@@ -585,8 +635,8 @@ func rivals() [][]dlfd.Unlearner {
 
 func TestRivalSettings(t *testing.T) {
 	for _, list := range rivals() {
-		m, d := trained(t)
-		res := run(t, list[0], m, d, dlfd.Options{})
+		m, d := trainedOn(t)
+		res := runOn(t, list[0], m, d, dlfd.Options{})
 		text, err := json.Marshal(res.Settings)
 		if err != nil {
 			t.Fatal(err)

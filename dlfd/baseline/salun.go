@@ -15,7 +15,7 @@ import (
 // SalUn is RandomLabel that changes only the weights which matter most for the
 // forget set: those in which the gradient of the forget set's cross-entropy, at
 // the weights that the model came with, is largest in size (Fan et al., ICLR 2024,
-// arXiv 2310.12508, equations 3 to 5). The others stay as they are, to the bit;
+// arXiv 2310.12508). The others stay as they are, to the bit;
 // weight decay, which the released code applies to all, goes by the mask too. By
 // default it takes 3 epochs at a rate that falls from .013 along a cosine.
 type SalUn struct {

@@ -13,13 +13,13 @@ import (
 // SCRUB keeps the model as it came as a teacher and takes turns: an epoch over the
 // forget set drives the outputs away from the teacher's, by ascent on the divergence
 // d = T²·KL(teacher/T ‖ model/T), and an epoch over the retain set descends on
-// Alpha·d + Gamma·CE (Kurmanji et al., NeurIPS 2023, arXiv 2302.09880, equation 3 and
-// algorithm 1). The first MaxEpochs epochs have both, the rest the latter alone. By
-// default there are 3 epochs at rate .005; an epoch over the forget set is one of
+// Alpha·d + Gamma·CE (Kurmanji et al., NeurIPS 2023, arXiv 2302.09880, section 3). The first MaxEpochs epochs have both, the rest the latter alone. By
+// default there are 3 epochs at rate .0005; an epoch over the forget set is one of
 // MaxEpochs.
 //
 // SCRUB+R is Rewind{Of: SCRUB{}}. The Limit is looked at after each epoch over the
-// retain set, which makes good what the one before has harmed.
+// retain set, which makes good what the one before has harmed, and every eighth step
+// of an ascent, which grows without bound in a model without norms.
 type SCRUB struct {
 	Descent
 	Limit
@@ -61,7 +61,7 @@ func (c SCRUB) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data,
 }
 
 func (c SCRUB) resolve() (_ SCRUB, err error) {
-	if c.Descent, err = c.Descent.resolve(3, .005); err != nil {
+	if c.Descent, err = c.Descent.resolve(3, .0005); err != nil {
 		return c, err
 	}
 	if c.Limit, err = c.Limit.resolve(); err != nil {
@@ -87,16 +87,17 @@ func (c SCRUB) run(ctx context.Context, s *dlfd.Session, keep, lose *teacher) er
 	if err != nil {
 		return err
 	}
+	h.patient = true
 	s.Steps = c.MaxEpochs*s.StepsPerEpoch(s.Data.Forget) + c.Epochs*s.StepsPerEpoch(s.Data.Retain)
 	turn := dlfd.Descent{Epochs: 1, Optimizer: &continued{Optimizer: c.optimizer()}}
 	for epoch := 0; epoch < c.Epochs && !s.Spent(); epoch++ {
 		if epoch < c.MaxEpochs {
-			turn.On, turn.Gradient, turn.Between = s.Data.Forget, c.away(lose), true
+			turn.On, turn.Gradient, turn.Between, turn.After = s.Data.Forget, c.away(lose), true, h.often
 			if err := s.Descend(ctx, turn); err != nil {
 				return fmt.Errorf("forget epoch %d: %w", epoch, err)
 			}
 		}
-		turn.On, turn.Gradient, turn.Between = s.Data.Retain, c.back(keep), false
+		turn.On, turn.Gradient, turn.Between, turn.After = s.Data.Retain, c.back(keep), false, nil
 		if err := s.Descend(ctx, turn); err != nil {
 			return fmt.Errorf("retain epoch %d: %w", epoch, err)
 		}

@@ -24,9 +24,9 @@ import (
 type SSD struct {
 	Limit
 	// Alpha is how many times as important a weight must be for the forget set to be
-	// dampened. If it is zero, 10 is used, as published for residual nets. A forget
-	// set drawn at random differs little from the rest, and few weights pass; a run in
-	// which none does says that nothing was done.
+	// dampened. If it is zero, 1.5 is used: of a forget set drawn at random, 10, as
+	// published for residual nets, dampens no weight of a small network. A run that
+	// dampens none says that nothing was done.
 	Alpha float64
 	// Lambda scales the factor of the weights that are dampened. If it is zero, 1 is
 	// used, as published.
@@ -69,7 +69,7 @@ func (d SSD) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 }
 
 func (d SSD) resolve() (_ SSD, err error) {
-	d.Alpha, d.Lambda, d.Samples = cmp.Or(d.Alpha, 10), cmp.Or(d.Lambda, 1), cmp.Or(d.Samples, 5000)
+	d.Alpha, d.Lambda, d.Samples = cmp.Or(d.Alpha, 1.5), cmp.Or(d.Lambda, 1), cmp.Or(d.Samples, 5000)
 	if !positive(d.Alpha) || !positive(d.Lambda) || d.Samples < 1 {
 		return d, fmt.Errorf("%w: Alpha %v, Lambda %v, Samples %d", dlfd.ErrParameter, d.Alpha, d.Lambda, d.Samples)
 	}
@@ -103,7 +103,7 @@ func fisher(ctx context.Context, s *dlfd.Session, d feature.Dataset, most int, p
 			err = addSquares(sum, grads, 1/float64(drawn.Len()))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("Fisher information: %w", err)
+			return nil, fmt.Errorf("information: %w", err)
 		}
 	}
 	return sum, nil

@@ -28,7 +28,7 @@ import (
 //
 // A note says how many steps were of the last kind, and what the mean of κ/(‖r‖·‖f‖)
 // was. There is neither momentum nor weight decay. By default it takes 3 epochs at
-// rate .02. The gradients are those of all weights together; the published
+// rate .01. The gradients are those of all weights together; the published
 // experiments solve for every layer apart.
 type Surgery struct {
 	Descent
@@ -45,7 +45,7 @@ func (Surgery) Name() string { return "Surgery" }
 // and backward passes a retain sample and epoch, and the looks of the Limit.
 func (g Surgery) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, g.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
-		if g.Descent, err = g.Descent.resolve(3, .02); err != nil {
+		if g.Descent, err = g.Descent.resolve(3, .01); err != nil {
 			return err
 		}
 		if g.Limit, err = g.Limit.resolve(); err != nil {
@@ -72,6 +72,7 @@ func (g Surgery) run(ctx context.Context, s *dlfd.Session) error {
 		if err != nil {
 			return fmt.Errorf("retain batch: %w", err)
 		}
+		h.batch(step.Point.Loss)
 		o.take(step.Gradients())
 		f, err := forget()
 		if err != nil {

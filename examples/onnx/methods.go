@@ -95,6 +95,10 @@ func inWords(stop dlfd.Stop) (text string, forgot bool) {
 		return "all steps were taken", true
 	case dlfd.NotForgotten:
 		return "all steps were taken, and the model still treats the forget images otherwise than unseen ones", false
+	case dlfd.TaskHarmed:
+		return "the method harmed the task and was ended; the model has the last weights that did not", false
+	case dlfd.ScoreMet:
+		return "the forget images could not be told from unseen ones any more", true
 	case dlfd.NothingToForget:
 		return "the model treats the forget images as it treats unseen ones already; -method align -always goes on all the same", false
 	case dlfd.NothingDone:

@@ -240,7 +240,7 @@ func TestInterrupt(t *testing.T) {
 func TestBrokenModel(t *testing.T) {
 	dir, model := trained(t)
 	out := filepath.Join(dir, "m2.onnx")
-	wild := []string{"-method", "neggrad+", "-epochs", "10", "-rate", "1"}
+	wild := []string{"-method", "finetune", "-epochs", "10", "-rate", "30"}
 	code, stdout, stderr := do(t, arguments(dir, model, out, wild...)...)
 	if _, err := os.Stat(out); err == nil || code != exitNotForgotten || !strings.Contains(stderr, "is broken and was not written") {
 		t.Errorf("exit status %d, file %v\n%s%s", code, err, stdout, stderr)
@@ -250,7 +250,7 @@ func TestBrokenModel(t *testing.T) {
 func TestStopsInWords(t *testing.T) {
 	for stop, want := range map[dlfd.Stop]bool{
 		dlfd.Completed: true, dlfd.BudgetSpent: false, dlfd.CapNotMet: false, dlfd.NothingDone: false,
-		dlfd.NotForgotten: false, dlfd.NothingToForget: false, "of another kind": false,
+		dlfd.NotForgotten: false, dlfd.NothingToForget: false, dlfd.TaskHarmed: false, dlfd.ScoreMet: true, "of another kind": false,
 	} {
 		if text, forgot := inWords(stop); forgot != want || text == "" || text == string(stop) && stop != "of another kind" {
 			t.Errorf("%s: %q, %v", stop, text, forgot)

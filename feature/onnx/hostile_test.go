@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dlfd-go/unlearn/feature"
 )
 
 // exhausting are graphs y of x that panicked, gave wrong numbers, or asked for
@@ -116,6 +118,30 @@ func TestLimitsAreOptions(t *testing.T) {
 	} {
 		_, err := Read(bytes.NewReader(data), &opt)
 		if name == "" && err != nil || name != "" && (!errors.Is(err, ErrLimit) || !strings.Contains(err.Error(), "Options."+name)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestMemoryOfABatch asks for a gradient whose activations would fill any
+// machine, and lowers the limit below what a small one takes.
+func TestMemoryOfABatch(t *testing.T) {
+	wide := hostileFile(17, []int64{1}, [][]byte{rawInts("n", 1, 1<<20), opOf("Tile", "a", []string{"x", "n"}), random("w", 1<<20), nodeOf("Mul", "b", "a", "w"),
+		nodeOf("Exp", "c", "b"), opOf("ReduceMean", "y", []string{"c"}, intsAttr("axes", 1))})
+	for name, c := range map[string]struct {
+		opt   Options
+		batch int
+		fits  bool
+	}{"small": {Options{RunOnly: true}, 2, true}, "large": {Options{RunOnly: true}, 1 << 14, false}, "lowered": {Options{RunOnly: true, MaxMemory: 1 << 20}, 2, false}} {
+		m, err := Read(bytes.NewReader(wide), &c.opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, dx := feature.NewTensor(c.batch, 1), make([]float32, c.batch)
+		err = measured(t, name, func() error {
+			return m.Grad(t.Context(), x, []string{m.Spec().Logits}, func(_, _ []feature.Tensor) error { return nil }, dx, nil)
+		})
+		if c.fits && err != nil || !c.fits && !errors.Is(err, ErrLimit) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
 // Errors that the functions of this package wrap.
 var (
 	ErrFormat      = errors.New("not a valid ONNX file")
-	ErrLimit       = errors.New("beyond a limit")
+	ErrLimit       = feature.ErrLimit
 	ErrUnsupported = errors.New("not supported")
 	ErrGradient    = errors.New("no useful gradient")
 	ErrExternal    = errors.New("external data")

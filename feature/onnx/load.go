@@ -59,6 +59,10 @@ type Options struct {
 	// constants, and positions for slices, transpositions, paddings and resizing.
 	// If it is zero, 2²⁶ is used.
 	MaxTables int
+	// MaxMemory bounds the bytes that one call of the model works in, batch and
+	// gradients included. If it is zero, 2³⁵ is used. Beyond it, the call gives an
+	// error wrapping ErrLimit: use smaller batches.
+	MaxMemory int64
 }
 
 // Defaults of Options.
@@ -84,10 +88,11 @@ func resolved(opt *Options) (Options, error) {
 	o.MaxKernel = cmp.Or(o.MaxKernel, defaultMaxKernel)
 	o.MaxKept = cmp.Or(o.MaxKept, defaultMaxKept)
 	o.MaxTables = cmp.Or(o.MaxTables, defaultMaxTables)
+	o.MaxMemory = cmp.Or(o.MaxMemory, graph.DefaultMaxBytes)
 	if o.MaxActivation < 1 || o.MaxActivation > 1<<28 {
 		return o, fmt.Errorf("onnx: Options.MaxActivation is %d, want 1 to 2²⁸", o.MaxActivation)
 	}
-	if m := min(o.MaxBytes, o.MaxWork, int64(o.MaxKernel), o.MaxKept, int64(o.MaxTables)); m < 1 {
+	if m := min(o.MaxBytes, o.MaxWork, int64(o.MaxKernel), o.MaxKept, int64(o.MaxTables), o.MaxMemory); m < 1 {
 		return o, fmt.Errorf("onnx: a limit of Options is %d, want 1 or more, or 0 for the default", m)
 	}
 	o.Input, o.Freeze, o.Train = slices.Clone(o.Input), slices.Clone(o.Freeze), slices.Clone(o.Train)
@@ -224,7 +229,7 @@ func (b *builder) model(spec *feature.Spec, data []byte) *Model {
 			exposed = append(exposed, i)
 		}
 	}
-	run := exec.New(exec.Config{Package: "onnx", Graph: b.g, Spec: *spec, Taps: taps, Exposed: exposed})
+	run := exec.New(exec.Config{Package: "onnx", Graph: b.g, Spec: *spec, Taps: taps, MaxBytes: b.opt.MaxMemory, Exposed: exposed})
 	exec.SetWeights(run, data32)
 	return &Model{executor: run, notes: b.allNotes(), operators: b.f.countOperators(b.needed), data: data, folder: b.folder, weights: b.weights, data32: data32, words: b.words}
 }

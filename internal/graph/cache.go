@@ -1,11 +1,24 @@
 package graph
 
-import "sync"
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/dlfd-go/unlearn/internal/par"
+)
+
+// ErrMemory is wrapped by errors about runs that take more memory than is
+// allowed.
+var ErrMemory = errors.New("too much memory")
 
 // Cache hands out runs of one graph and keeps plans and memory for later use,
 // so that a steady state compiles and allocates nothing. Plans that are used
 // one after the other share their memory. A Cache is safe for concurrent use.
 type Cache struct {
+	// MaxBytes bounds the memory of one run. It is set before the first Get.
+	MaxBytes int64
+
 	g      *Graph
 	mu     sync.Mutex
 	runs   []*Run    // idle ones, least recently used first
@@ -21,8 +34,11 @@ const (
 	maxMemory = 4
 )
 
+// DefaultMaxBytes is the MaxBytes of a new cache.
+const DefaultMaxBytes = 1 << 35
+
 // NewCache returns an empty cache.
-func NewCache(g *Graph) *Cache { return &Cache{g: g} }
+func NewCache(g *Graph) *Cache { return &Cache{MaxBytes: DefaultMaxBytes, g: g} }
 
 // Get returns a run for req, which no one else uses until Put. It does not keep
 // req. An error means that the request does not fit the graph.
@@ -34,6 +50,9 @@ func (c *Cache) Get(req Request) (*Run, error) {
 			return nil, err
 		}
 		r = newRun(p)
+	}
+	if n := r.prog.bytes(); n > float64(c.MaxBytes) {
+		return nil, fmt.Errorf("%w: a batch of %d samples takes %.3g bytes, more than %d", ErrMemory, req.Batch, n, c.MaxBytes)
 	}
 	if m == nil {
 		m = &memory{}
@@ -85,6 +104,14 @@ type memory struct {
 	parts   []float64 // by node, then by lane
 	state   []float64
 	workers []worker
+}
+
+// bytes returns what fit and staff take for a run at most. It is a float64, since
+// the products of hostile sizes may overflow.
+func (p *program) bytes() float64 {
+	lanes, workers := float64(p.lanes), float64(max(par.Workers(max(p.lanes, len(p.packers))), 1))
+	floats := float64(p.batchLen) + float64(p.packLen) + lanes*float64(p.gradLen) + workers*(float64(p.localLen)+float64(p.scratch))
+	return 4*floats + 8*(lanes*float64(p.partLen)+float64(p.stateLen))
 }
 
 // packing says whose packed parameters a memory holds.

@@ -1,5 +1,7 @@
 package graph
 
+import "github.com/dlfd-go/unlearn/internal/kernel"
+
 // Arg describes an input of an operator.
 type Arg struct {
 	Shape []int // of one sample, or of the whole parameter
@@ -90,6 +92,9 @@ type Call struct {
 	Prepared any       // by a Preparer
 	Packed   []float32 // by a Packer
 	State    []float64 // of a BatchOp, for the whole batch
+	// Stop says that nobody wants the result any more. What takes longer than
+	// some milliseconds looks at it.
+	Stop kernel.Stop
 
 	Train bool
 	Seed  uint64

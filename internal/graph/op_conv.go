@@ -164,7 +164,7 @@ func (op Conv) forward(c *Call, relu bool) {
 		if len(c.In) == 3 {
 			bias = c.In[2][g*p.mg : (g+1)*p.mg]
 		}
-		p.conv.Forward(p.y(c.Out, g), p.x(c.In[0], g), p.forwardPack(c, g), bias, relu, false, c.N, c.Scratch)
+		p.conv.Forward(p.y(c.Out, g), p.x(c.In[0], g), p.forwardPack(c, g), bias, relu, false, c.N, c.Scratch, c.Stop)
 	}
 }
 
@@ -178,10 +178,10 @@ func (op Conv) VJP(c *Call) {
 	}
 	for g := range p.group {
 		if c.DIn[1] != nil {
-			p.conv.BackwardWeight(c.DIn[1][g*p.mg*p.k:(g+1)*p.mg*p.k], p.y(c.DOut, g), p.x(c.In[0], g), c.N, c.Scratch)
+			p.conv.BackwardWeight(c.DIn[1][g*p.mg*p.k:(g+1)*p.mg*p.k], p.y(c.DOut, g), p.x(c.In[0], g), c.N, c.Scratch, c.Stop)
 		}
 		if c.DIn[0] != nil {
-			p.conv.BackwardInput(p.x(c.DIn[0], g), p.y(c.DOut, g), p.inputPack(c, g), !c.Fresh[0], c.N, c.Scratch)
+			p.conv.BackwardInput(p.x(c.DIn[0], g), p.y(c.DOut, g), p.inputPack(c, g), !c.Fresh[0], c.N, c.Scratch, c.Stop)
 		}
 	}
 }
@@ -238,7 +238,7 @@ func (op Conv) WideVJP(c *Call, item int) {
 		for i := range n {
 			copy(x[i*channels*plane:(i+1)*channels*plane], c.In[0][((s+i)*p.Channels+start)*plane:])
 		}
-		p.wide.BackwardWeight(dw, c.DOut[s*p.m*p.oh*p.ow:], x, n, scratch)
+		p.wide.BackwardWeight(dw, c.DOut[s*p.m*p.oh*p.ow:], x, n, scratch, c.Stop)
 	}
 	skip := (c0 - start) * p.KernelH * p.KernelW
 	for m := range p.m {

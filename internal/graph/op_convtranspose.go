@@ -100,7 +100,7 @@ func (ConvTranspose) Pack(c *Call, _ []bool) { Conv{}.Pack(c, []bool{true}) }
 func (op ConvTranspose) Forward(c *Call) {
 	p := c.Prepared.(*convPlan)
 	for g := range p.group {
-		p.conv.BackwardInput(p.x(c.Out, g), p.y(c.In[0], g), p.inputPack(c, g), false, c.N, c.Scratch)
+		p.conv.BackwardInput(p.x(c.Out, g), p.y(c.In[0], g), p.inputPack(c, g), false, c.N, c.Scratch, c.Stop)
 	}
 	if len(c.In) == 3 {
 		planes(c, func(ch, lo, hi int) { addConstant(c.Out[lo:hi], c.In[2][ch]) })
@@ -112,10 +112,10 @@ func (op ConvTranspose) VJP(c *Call) {
 	p := c.Prepared.(*convPlan)
 	for g := range p.group {
 		if c.DIn[1] != nil {
-			p.conv.BackwardWeight(c.DIn[1][g*p.mg*p.k:(g+1)*p.mg*p.k], p.y(c.In[0], g), p.x(c.DOut, g), c.N, c.Scratch)
+			p.conv.BackwardWeight(c.DIn[1][g*p.mg*p.k:(g+1)*p.mg*p.k], p.y(c.In[0], g), p.x(c.DOut, g), c.N, c.Scratch, c.Stop)
 		}
 		if c.DIn[0] != nil {
-			p.conv.Forward(p.y(c.DIn[0], g), p.x(c.DOut, g), p.forwardPack(c, g), nil, false, !c.Fresh[0], c.N, c.Scratch)
+			p.conv.Forward(p.y(c.DIn[0], g), p.x(c.DOut, g), p.forwardPack(c, g), nil, false, !c.Fresh[0], c.N, c.Scratch, c.Stop)
 		}
 	}
 	if len(c.DIn) == 3 && c.DIn[2] != nil {

@@ -13,6 +13,9 @@ func plane(x []float32, i, n int) []float32 { return x[i*n : (i+1)*n] }
 func (p *convPlan) forwardDepthwise(c *Call) {
 	in, out := p.Height*p.Width, p.oh*p.ow
 	for i := range c.N * p.m {
+		if c.Stop.Now() {
+			return
+		}
 		s, m := i/p.m, i%p.m
 		y := plane(c.Out, i, out)
 		p.depth.Forward(y, plane(c.In[0], s*p.Channels+m/p.mg, in), plane(c.In[1], m, p.k), c.Scratch)
@@ -25,6 +28,9 @@ func (p *convPlan) forwardDepthwise(c *Call) {
 func (p *convPlan) vjpDepthwise(c *Call) {
 	in, out := p.Height*p.Width, p.oh*p.ow
 	for i := range c.N * p.m {
+		if c.Stop.Now() {
+			return
+		}
 		s, m := i/p.m, i%p.m
 		ch := s*p.Channels + m/p.mg
 		dy := plane(c.DOut, i, out)

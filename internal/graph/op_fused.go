@@ -88,13 +88,16 @@ func (op convNorm) Forward(c *Call) {
 		return
 	}
 	for g := range p.group {
-		p.conv.Forward(p.y(c.Out, g), p.x(c.In[0], g), p.forwardPack(&d, g), shift[g*p.mg:(g+1)*p.mg], op.relu, false, c.N, c.Scratch)
+		p.conv.Forward(p.y(c.Out, g), p.x(c.In[0], g), p.forwardPack(&d, g), shift[g*p.mg:(g+1)*p.mg], op.relu, false, c.N, c.Scratch, c.Stop)
 	}
 }
 
 func (op convNorm) forwardDepthwise(p *convPlan, c *Call, w, shift []float32) {
 	in, out := p.Height*p.Width, p.oh*p.ow
 	for i := range c.N * p.m {
+		if c.Stop.Now() {
+			return
+		}
 		s, m := i/p.m, i%p.m
 		y := plane(c.Out, i, out)
 		p.depth.Forward(y, plane(c.In[0], s*p.Channels+m/p.mg, in), plane(w, m, p.k), c.Scratch)
@@ -114,12 +117,15 @@ func (op convNorm) VJP(c *Call) {
 	}
 	if p.depth == nil {
 		for g := range p.group {
-			p.conv.BackwardInput(p.x(c.DIn[0], g), p.y(c.DOut, g), p.inputPack(&d, g), !c.Fresh[0], c.N, c.Scratch)
+			p.conv.BackwardInput(p.x(c.DIn[0], g), p.y(c.DOut, g), p.inputPack(&d, g), !c.Fresh[0], c.N, c.Scratch, c.Stop)
 		}
 		return
 	}
 	in, out := p.Height*p.Width, p.oh*p.ow
 	for i := range c.N * p.m {
+		if c.Stop.Now() {
+			return
+		}
 		s, m := i/p.m, i%p.m
 		dx := plane(c.DIn[0], s*p.Channels+m/p.mg, in)
 		p.depth.BackwardInput(dx, plane(c.DOut, i, out), plane(d.Packed, m, p.k), !c.Fresh[0] || m%p.mg > 0, c.Scratch)

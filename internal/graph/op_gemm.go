@@ -73,7 +73,7 @@ func (op Gemm) Forward(c *Call) {
 			copy(c.Out[s*m:(s+1)*m], c.In[2])
 		}
 	}
-	kernel.Sgemm(false, op.TransB, c.N, m, k, op.Alpha, c.In[0], k, c.In[1], c.Shape[1][1], beta, c.Out, m, c.Scratch)
+	kernel.Sgemm(false, op.TransB, c.N, m, k, op.Alpha, c.In[0], k, c.In[1], c.Shape[1][1], beta, c.Out, m, c.Scratch, c.Stop)
 }
 
 // VJP implements Op.
@@ -84,7 +84,7 @@ func (op Gemm) VJP(c *Call) {
 		if c.Fresh[0] {
 			beta = 0
 		}
-		kernel.Sgemm(false, !op.TransB, c.N, k, m, op.Alpha, c.DOut, m, c.In[1], c.Shape[1][1], beta, dx, k, c.Scratch)
+		kernel.Sgemm(false, !op.TransB, c.N, k, m, op.Alpha, c.DOut, m, c.In[1], c.Shape[1][1], beta, dx, k, c.Scratch, c.Stop)
 	}
 	if c.DIn[1] != nil {
 		op.matrixGrad(c, 0, c.Shape[1][0])
@@ -98,9 +98,9 @@ func (op Gemm) matrixGrad(c *Call, lo, hi int) {
 	cols := c.Shape[1][1]
 	dst := c.DIn[1][lo*cols : hi*cols]
 	if op.TransB {
-		kernel.Sgemm(true, false, hi-lo, k, c.N, op.Alpha, c.DOut[lo:], m, c.In[0], k, 1, dst, cols, c.Scratch)
+		kernel.Sgemm(true, false, hi-lo, k, c.N, op.Alpha, c.DOut[lo:], m, c.In[0], k, 1, dst, cols, c.Scratch, c.Stop)
 	} else {
-		kernel.Sgemm(true, false, hi-lo, m, c.N, op.Alpha, c.In[0][lo:], k, c.DOut, m, 1, dst, cols, c.Scratch)
+		kernel.Sgemm(true, false, hi-lo, m, c.N, op.Alpha, c.In[0][lo:], k, c.DOut, m, 1, dst, cols, c.Scratch, c.Stop)
 	}
 }
 

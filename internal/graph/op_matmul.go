@@ -135,7 +135,7 @@ func (op MatMul) Forward(c *Call) {
 	r := len(c.OutShape)
 	m, n, k := c.OutShape[r-2], c.OutShape[r-1], c.Shape[0][r-1]
 	op.each(c, func(a, b, y int) {
-		kernel.Sgemm(false, false, m, n, k, 1, c.In[0][a:], k, c.In[1][b:], n, 0, c.Out[y:], n, c.Scratch)
+		kernel.Sgemm(false, false, m, n, k, 1, c.In[0][a:], k, c.In[1][b:], n, 0, c.Out[y:], n, c.Scratch, c.Stop)
 	})
 }
 
@@ -150,10 +150,10 @@ func (op MatMul) VJP(c *Call) {
 	}
 	op.each(c, func(a, b, y int) {
 		if c.DIn[0] != nil {
-			kernel.Sgemm(false, true, m, k, n, 1, c.DOut[y:], n, c.In[1][b:], n, 1, c.DIn[0][a:], k, c.Scratch)
+			kernel.Sgemm(false, true, m, k, n, 1, c.DOut[y:], n, c.In[1][b:], n, 1, c.DIn[0][a:], k, c.Scratch, c.Stop)
 		}
 		if c.DIn[1] != nil {
-			kernel.Sgemm(true, false, k, n, m, 1, c.In[0][a:], k, c.DOut[y:], n, 1, c.DIn[1][b:], n, c.Scratch)
+			kernel.Sgemm(true, false, k, n, m, 1, c.In[0][a:], k, c.DOut[y:], n, 1, c.DIn[1][b:], n, c.Scratch, c.Stop)
 		}
 	})
 }

@@ -96,6 +96,9 @@ func (op MaxPool) Forward(c *Call) {
 	pool := c.Prepared.(*kernel.MaxPool)
 	in, out := size(c.Shape[0][1:]), size(c.OutShape[1:])
 	for i := range c.N * c.OutShape[0] {
+		if c.Stop.Now() {
+			return
+		}
 		pool.Forward(plane(c.Out, i, out), nil, plane(c.In[0], i, in), c.Scratch)
 	}
 }
@@ -109,6 +112,9 @@ func (op MaxPool) VJP(c *Call) {
 	arg, rest := kernel.AsInt32(rest[:out]), rest[aligned(out):]
 	c.Clear(0)
 	for i := range c.N * c.OutShape[0] {
+		if c.Stop.Now() {
+			return
+		}
 		pool.Forward(y, arg, plane(c.In[0], i, in), rest)
 		kernel.MaxPoolGrad(plane(c.DIn[0], i, in), plane(c.DOut, i, out), arg)
 	}

@@ -33,6 +33,9 @@ func (op Softmax) each(c *Call, f func(first, length, step int)) {
 	length, step := c.OutShape[ax], size(c.OutShape[ax+1:])
 	for o := range c.N * size(c.OutShape[:ax]) {
 		for i := range step {
+			if c.Stop.Now() {
+				return
+			}
 			f(o*length*step+i, length, step)
 		}
 	}

@@ -177,7 +177,7 @@ func (r *Run) step(w *worker, ph phase, lane, lo, hi int) {
 	c := r.call(w, b, lane, lo, hi)
 	switch ph.kind {
 	case forwardPhase:
-		b.op.Forward(c)
+		perform(c, b.op, false)
 	case reducePhase, reduceVJPPhase:
 		at := r.partsOf(b)[lane*b.partLen : (lane+1)*b.partLen]
 		// The groups of a lane add to the same sums; the first one starts them.
@@ -195,7 +195,7 @@ func (r *Run) step(w *worker, ph phase, lane, lo, hi int) {
 		for _, k := range b.zero {
 			clear(c.DIn[k])
 		}
-		b.op.VJP(c)
+		perform(c, b.op, true)
 	}
 }
 
@@ -255,7 +255,7 @@ func (r *Run) call(w *worker, b *nodePlan, lane, lo, hi int) *Call {
 	c.Shape, c.Param, c.OutShape, c.Fresh = b.shape, b.param, b.outShape, b.fresh
 	c.Prepared, c.Packed = b.prepared, r.packed[b.pack:b.pack+b.packLen]
 	c.Scratch, c.State = w.scratch, r.state[b.state:b.state+b.stateLen]
-	c.Train, c.Seed, c.Node = r.prog.req.Train, r.args.Seed, b.number
+	c.Train, c.Seed, c.Node, c.Stop = r.prog.req.Train, r.args.Seed, b.number, r.ctx.Done()
 	c.In, c.DIn, c.DOut = w.in[:len(b.in)], nil, nil
 	for k, in := range b.in {
 		c.In[k] = r.slice(w, in, lane, lo, hi)

@@ -73,13 +73,13 @@ func newConvData(r *rand.Rand, c *Conv, samples int) *convData {
 func (d *convData) forward(y, bias []float32, relu, add bool) {
 	packed := make([]float32, d.c.PackedForward())
 	d.c.PackForward(packed, d.w)
-	d.c.Forward(y, d.x, packed, bias, relu, add, d.samples, d.scratch)
+	d.c.Forward(y, d.x, packed, bias, relu, add, d.samples, d.scratch, nil)
 }
 
 func (d *convData) backwardInput(dx []float32, add bool) {
 	packed := make([]float32, d.c.PackedInput())
 	d.c.PackInput(packed, d.w)
-	d.c.BackwardInput(dx, d.dy, packed, add, d.samples, d.scratch)
+	d.c.BackwardInput(dx, d.dy, packed, add, d.samples, d.scratch, nil)
 }
 
 // touched reports the elements that belong to the first group.
@@ -157,7 +157,7 @@ func (d *convData) checkAll(t *testing.T, r *rand.Rand) {
 	d.check(t, "Forward", y, ey, mineY)
 	d.backwardInput(dx, add)
 	d.check(t, "BackwardInput", dx, ex, mineX)
-	c.BackwardWeight(dw, d.dy, d.x, d.samples, d.scratch)
+	c.BackwardWeight(dw, d.dy, d.x, d.samples, d.scratch, nil)
 	d.check(t, "BackwardWeight", dw, ew, all)
 }
 
@@ -215,6 +215,26 @@ func TestWinograd(t *testing.T) {
 	})
 }
 
+// TestWinogradScratchServesFewerSamples: the scratch for so many samples is enough for
+// any smaller number, as the last samples of a batch are fewer.
+func TestWinogradScratchServesFewerSamples(t *testing.T) {
+	found := false
+	for _, size := range []int{4, 6, 8, 12, 16, 20, 40} {
+		w := newWinograd(16, size, size, 1, 1, 16, size, size)
+		for n := 2; n < 40; n++ {
+			_, count, _ := w.group(n)
+			_, fewer, _ := w.group(n - 1)
+			found = found || fewer > count
+			if w.scratch(n) < w.scratch(n-1) {
+				t.Errorf("%d×%d: %d samples have %d elements, %d have %d", size, size, n, w.scratch(n), n-1, w.scratch(n-1))
+			}
+		}
+	}
+	if !found {
+		t.Error("no case in which fewer samples go together in a larger group")
+	}
+}
+
 func TestConvEpilogue(t *testing.T) {
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(25, 26))
@@ -246,9 +266,9 @@ func TestConvAllocatesNothing(t *testing.T) {
 	got := testing.AllocsPerRun(5, func() {
 		d.c.PackForward(fwd, d.w)
 		d.c.PackInput(in, d.w)
-		d.c.Forward(d.dy, d.x, fwd, nil, true, false, d.samples, d.scratch)
-		d.c.BackwardInput(d.x, d.dy, in, true, d.samples, d.scratch)
-		d.c.BackwardWeight(d.w, d.dy, d.x, d.samples, d.scratch)
+		d.c.Forward(d.dy, d.x, fwd, nil, true, false, d.samples, d.scratch, nil)
+		d.c.BackwardInput(d.x, d.dy, in, true, d.samples, d.scratch, nil)
+		d.c.BackwardWeight(d.w, d.dy, d.x, d.samples, d.scratch, nil)
 	})
 	if got != 0 {
 		t.Errorf("%v allocations", got)
@@ -273,9 +293,9 @@ func BenchmarkConv(b *testing.B) {
 		}{
 			{"packForward", false, func() { c.PackForward(fwd, d.w) }},
 			{"packInput", false, func() { c.PackInput(in, d.w) }},
-			{"forward", true, func() { c.Forward(y, d.x, fwd, nil, false, false, s.samples, d.scratch) }},
-			{"input", true, func() { c.BackwardInput(dx, d.dy, in, false, s.samples, d.scratch) }},
-			{"weight", true, func() { c.BackwardWeight(dw, d.dy, d.x, s.samples, d.scratch) }},
+			{"forward", true, func() { c.Forward(y, d.x, fwd, nil, false, false, s.samples, d.scratch, nil) }},
+			{"input", true, func() { c.BackwardInput(dx, d.dy, in, false, s.samples, d.scratch, nil) }},
+			{"weight", true, func() { c.BackwardWeight(dw, d.dy, d.x, s.samples, d.scratch, nil) }},
 		} {
 			b.Run(fmt.Sprintf("%d-%d-%dpx-%d/%d-%s", s.in, s.out, s.size, s.kernel, s.stride, k.name), func(b *testing.B) {
 				for b.Loop() {

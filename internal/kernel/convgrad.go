@@ -131,12 +131,13 @@ func (p *phase) pack(g *gemmKernel[float32], dst, w []float32, channels, kernel 
 }
 
 // BackwardInput writes the gradient by the input into dx, or adds it with add.
-func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, scratch []float32) {
+// See Stop.
+func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, scratch []float32, stop Stop) {
 	k := sgemmKernel()
 	plane := c.Height * c.Width
 	inSample, outSample := c.Groups*c.Channels*plane, c.Groups*c.Out*c.forward.rows*c.forward.cols
 	if c.fastInput != nil {
-		c.fastInput.run(planes{y: dx, x: dy, ySample: inSample, xSample: outSample, packed: packed, add: add}, samples, scratch)
+		c.fastInput.run(planes{y: dx, x: dy, ySample: inSample, xSample: outSample, packed: packed, add: add, stop: stop}, samples, scratch)
 		return
 	}
 	if c.partial && !add {
@@ -146,7 +147,7 @@ func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, sc
 	}
 	batch := c.batch(k, samples)
 	image, free := c.dy.buffer(batch, scratch)
-	for s := 0; s < samples; s += batch {
+	for s := 0; s < samples && !stop.Now(); s += batch {
 		count := min(batch, samples-s)
 		img, imgSample := c.dy.fill(image, dy[s*outSample:], outSample, count)
 		if c.unpacked() {
@@ -157,7 +158,7 @@ func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, sc
 			}
 			continue
 		}
-		p := implicit{m: c.Channels, img: img, imgSample: imgSample, out: dx[s*inSample:], outSample: inSample, plane: plane, add: add, indirect: add && !c.beside(k)}
+		p := implicit{m: c.Channels, img: img, imgSample: imgSample, out: dx[s*inSample:], outSample: inSample, plane: plane, add: add, indirect: add && !c.beside(k), stop: stop}
 		for i := range c.phases {
 			p.lattice, p.packed = &c.phases[i].lattice, packed[c.phases[i].start:]
 			p.run(k, count, free)
@@ -165,8 +166,8 @@ func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, sc
 	}
 }
 
-// BackwardWeight adds the gradient by the weights to dw.
-func (c *Conv) BackwardWeight(dw, dy, x []float32, samples int, scratch []float32) {
+// BackwardWeight adds the gradient by the weights to dw. See Stop.
+func (c *Conv) BackwardWeight(dw, dy, x []float32, samples int, scratch []float32, stop Stop) {
 	k := sgemmKernel()
 	inSample, outSample := c.Groups*c.Channels*c.Height*c.Width, c.Groups*c.Out*c.forward.rows*c.forward.cols
 	batch := c.batch(k, samples)
@@ -180,7 +181,7 @@ func (c *Conv) BackwardWeight(dw, dy, x []float32, samples int, scratch []float3
 	for s := 0; s < samples; s += batch {
 		count := min(batch, samples-s)
 		img, imgSample := c.x.fill(image, x[s*inSample:], inSample, count)
-		c.weightBatch(k, sums, dy[s*outSample:], outSample, img, imgSample, count, free)
+		c.weightBatch(k, sums, dy[s*outSample:], outSample, img, imgSample, count, free, stop)
 	}
 	if !c.dense() {
 		c.spread(dw, sums)
@@ -199,7 +200,7 @@ func (c *Conv) spread(dw, sums []float32) {
 
 // weightBatch adds to sums, Out rows of live taps, a product over the positions
 // of count samples.
-func (c *Conv) weightBatch(g *gemmKernel[float32], sums, dy []float32, outSample int, img []float32, imgSample, count int, scratch []float32) {
+func (c *Conv) weightBatch(g *gemmKernel[float32], sums, dy []float32, outSample int, img []float32, imgSample, count int, scratch []float32, stop Stop) {
 	l := &c.forward
 	var from [maxPositions]int32
 	var fours [maxPositions / 8]bool
@@ -211,12 +212,12 @@ func (c *Conv) weightBatch(g *gemmKernel[float32], sums, dy []float32, outSample
 		l.positions(n0, from[:nb], l.base, imgSample, l.stepY, l.stepX)
 		foursOf(from[:nb], fours[:(nb+7)/8])
 		c.packGradient(g, pa, dy, outSample, n0, nb)
-		for j0 := 0; j0 < taps; j0 += g.nc {
+		for j0 := 0; j0 < taps && !stop.Now(); j0 += g.nc {
 			jb := min(g.nc, taps-j0)
 			for j := 0; j < jb; j += g.nr {
 				packTurned(img, from[:nb], l.taps[j0+j:j0+min(jb, j+g.nr)], fours[:(nb+7)/8], pb[j*nb:])
 			}
-			g.block(pa, pb, nil, 0, nb, c.Out, jb, sums[j0:], taps, true)
+			g.block(pa, pb, nil, 0, nb, c.Out, jb, sums[j0:], taps, true, stop)
 		}
 	}
 }

@@ -5,14 +5,15 @@ package kernel
 // transposes where tA or tB says so. With beta 0, C is overwritten and may hold
 // NaN; with alpha 0 or k 0, A and B are not read. Elements of C's rows beyond n
 // are not touched. scratch has at least SgemmScratch(m, n, k) elements.
+// See Stop.
 //
 // An element of C is a sum over k in blocks whose bounds depend on k alone.
 // NaN and infinities propagate as in exact arithmetic, whatever the shape.
 //
 // Packing and blocking: K. Goto, R. van de Geijn, Anatomy of High-Performance
 // Matrix Multiplication, ACM TOMS 34(3), 2008.
-func Sgemm(tA, tB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int, scratch []float32) {
-	p := product[float32]{tA: tA, tB: tB, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta, c: c, ldc: ldc}
+func Sgemm(tA, tB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int, scratch []float32, stop Stop) {
+	p := product[float32]{tA: tA, tB: tB, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta, c: c, ldc: ldc, stop: stop}
 	p.run(sgemmKernel(), scratch)
 }
 
@@ -67,6 +68,7 @@ type product[T element] struct {
 	beta    T
 	c       []T
 	ldc     int
+	stop    Stop
 	packed  []T // op(A) packed by packA, instead of a
 }
 
@@ -130,7 +132,7 @@ func (p *product[T]) blocked(g *gemmKernel[T], scratch []T) {
 		for i0 := 0; i0 < p.m; i0 += g.mc {
 			mb := min(g.mc, p.m-i0)
 			pa, free := p.blockA(g, scratch, k0, kb, i0, mb)
-			for j0 := 0; j0 < p.n; j0 += g.nc {
+			for j0 := 0; j0 < p.n && !p.stop.Now(); j0 += g.nc {
 				p.columns(g, pa, free, k0, kb, i0, mb, j0, min(g.nc, p.n-j0), add)
 			}
 		}
@@ -196,13 +198,13 @@ func (p *product[T]) columns(g *gemmKernel[T], pa, scratch []T, k0, kb, i0, mb, 
 	if direct {
 		inPlace = p.b[k0*p.ldb+j0:]
 	}
-	g.block(pa, pb, inPlace, p.ldb, kb, mb, nb, p.c[i0*p.ldc+j0:], p.ldc, add)
+	g.block(pa, pb, inPlace, p.ldb, kb, mb, nb, p.c[i0*p.ldc+j0:], p.ldc, add, p.stop)
 }
 
 // block multiplies mb packed rows by nb packed columns; whole panels of
 // inPlace, unless it is nil, stand for those of pb.
-func (g *gemmKernel[T]) block(pa, pb, inPlace []T, ldb, kb, mb, nb int, c []T, ldc int, add bool) {
-	for top := 0; top < mb; top += g.l2 {
+func (g *gemmKernel[T]) block(pa, pb, inPlace []T, ldb, kb, mb, nb int, c []T, ldc int, add bool, stop Stop) {
+	for top := 0; top < mb && !stop.Now(); top += g.l2 {
 		end := min(mb, top+g.l2)
 		for j := 0; j < nb; {
 			cols, b, ld, step := min(g.wide, nb-j), inPlace, g.nr, kb*g.nr

@@ -17,6 +17,7 @@ type implicit struct {
 	indirect  bool // results are gathered apart, wherever they go
 	bias      []float32
 	relu      bool
+	stop      Stop
 }
 
 // maxColumns bounds the columns of a block for arrays on the stack.
@@ -33,7 +34,7 @@ func (p *implicit) run(g *gemmKernel[float32], samples int, scratch []float32) {
 	if taps == 0 {
 		packed = pb
 	}
-	for n0 := 0; n0 < total; n0 += g.nc {
+	for n0 := 0; n0 < total && !p.stop.Now(); n0 += g.nc {
 		nb := min(g.nc, total-n0)
 		l.positions(n0, from[:nb], l.base, p.imgSample, l.stepY, l.stepX)
 		l.positions(n0, to[:nb], l.first, p.outSample, l.downY, l.rightX)
@@ -68,7 +69,7 @@ func (l *lattice) positions(n0 int, dst []int32, base, sample, stepY, stepX int)
 // tiles multiplies the packed left operand by the packed panels; columns that
 // are apart in the result are gathered in apart, g.nc for each row.
 func (p *implicit) tiles(g *gemmKernel[float32], pa, pb, apart []float32, to []int32, kb int, more bool) {
-	for top := 0; top < p.m; top += g.l2 {
+	for top := 0; top < p.m && !p.stop.Now(); top += g.l2 {
 		end := min(p.m, top+g.l2)
 		for j := 0; j < len(to); j += g.wide {
 			lanes := to[j:min(len(to), j+g.wide)]

@@ -85,7 +85,7 @@ func TestConvConcurrently(t *testing.T) {
 		c.PackForward(fwd, d.w)
 		c.PackInput(in, d.w)
 		together := make([]float32, d.out)
-		c.Forward(together, d.x, fwd, nil, false, false, 4, d.scratch)
+		c.Forward(together, d.x, fwd, nil, false, false, 4, d.scratch, nil)
 		var first []float32
 		for _, workers := range []int{1, 2, 4} {
 			y, dx, dw := make([]float32, d.out), make([]float32, d.in), make([]float32, 4*len(d.w))
@@ -95,9 +95,9 @@ func TestConvConcurrently(t *testing.T) {
 					scratch := make([]float32, c.Scratch(1))
 					for s := worker; s < 4; s += workers {
 						ys, xs := s*d.out/4, s*d.in/4
-						c.Forward(y[ys:], d.x[xs:], fwd, nil, false, false, 1, scratch)
-						c.BackwardInput(dx[xs:], d.dy[ys:], in, false, 1, scratch)
-						c.BackwardWeight(dw[s*len(d.w):][:len(d.w)], d.dy[ys:], d.x[xs:], 1, scratch)
+						c.Forward(y[ys:], d.x[xs:], fwd, nil, false, false, 1, scratch, nil)
+						c.BackwardInput(dx[xs:], d.dy[ys:], in, false, 1, scratch, nil)
+						c.BackwardWeight(dw[s*len(d.w):][:len(d.w)], d.dy[ys:], d.x[xs:], 1, scratch, nil)
 					}
 				})
 			}
@@ -129,9 +129,9 @@ func TestGemmColumnsIndependent(t *testing.T) {
 	const m, n, k = 19, 300, 500
 	a, b, whole, cut := floats(r, m*k), floats(r, k*n), make([]float32, m*n), make([]float32, m*n)
 	scratch := make([]float32, SgemmScratch(m, n, k))
-	Sgemm(false, false, m, n, k, 1, a, k, b, n, 0, whole, n, scratch)
+	Sgemm(false, false, m, n, k, 1, a, k, b, n, 0, whole, n, scratch, nil)
 	for j := 0; j < n; j += 100 {
-		Sgemm(false, false, m, 100, k, 1, a, k, b[j:], n, 0, cut[j:], n, scratch)
+		Sgemm(false, false, m, 100, k, 1, a, k, b[j:], n, 0, cut[j:], n, scratch, nil)
 	}
 	if !slices.Equal(whole, cut) {
 		t.Error("the cut changed the bits")

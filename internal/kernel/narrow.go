@@ -6,6 +6,10 @@ import "unsafe"
 // without packing.
 const narrowest = 4
 
+// lookEvery is after how many rows or columns, a multiple of 4, a narrow product
+// looks at Stop.
+const lookEvery = 64
+
 // narrow computes products with few rows or few columns, for which packing
 // would cost more than the product, and reports whether it did.
 func (p *product[T]) narrow(g *gemmKernel[T], scratch []T) bool {
@@ -32,13 +36,16 @@ func (p *product[T]) rowsByAxpy(g *gemmKernel[T], scratch []T) {
 			clear(row)
 		}
 		coef := p.rowA(i, scratch, true)
-		gemvT(g, p.k, p.alpha, coef, p.b, p.ldb, row)
+		gemvT(g, p.k, p.alpha, coef, p.b, p.ldb, row, p.stop)
 	}
 }
 
 // rowsByDot multiplies rows of A by the rows of B, four of B at a time.
 func (p *product[T]) rowsByDot(g *gemmKernel[T], scratch []T) {
 	for j := 0; j < p.n; j += 4 {
+		if j%lookEvery == 0 && p.stop.Now() {
+			return
+		}
 		count := min(4, p.n-j)
 		for i := range p.m {
 			gemvN(g, count, p.alpha, p.b[j*p.ldb:], p.ldb, p.rowA(i, scratch[i*p.k:], j == 0), p.beta, p.c[i*p.ldc+j:], 1)
@@ -49,6 +56,9 @@ func (p *product[T]) rowsByDot(g *gemmKernel[T], scratch []T) {
 // colsByDot multiplies columns of B by the rows of A, four of A at a time.
 func (p *product[T]) colsByDot(g *gemmKernel[T], scratch []T) {
 	for i := 0; i < p.m; i += 4 {
+		if i%lookEvery == 0 && p.stop.Now() {
+			return
+		}
 		count := min(4, p.m-i)
 		for j := range p.n {
 			gemvN(g, count, p.alpha, p.a[i*p.lda:], p.lda, p.colB(j, scratch[j*p.k:], i == 0), p.beta, p.c[i*p.ldc+j:], p.ldc)
@@ -62,6 +72,9 @@ func (p *product[T]) colsByAxpy(g *gemmKernel[T], scratch []T) {
 	clear(scratch[:p.n*p.m])
 	k := 0
 	for ; k+4 <= p.k; k += 4 {
+		if k%lookEvery == 0 && p.stop.Now() {
+			return
+		}
 		for j := range p.n {
 			coef := [4]T{p.alpha * p.atB(k, j), p.alpha * p.atB(k+1, j), p.alpha * p.atB(k+2, j), p.alpha * p.atB(k+3, j)}
 			g.axpy4(coef, p.a[k*p.lda:], p.lda, scratch[j*p.m:][:p.m])
@@ -143,9 +156,12 @@ func put[T element](y []T, i int, v, beta T) {
 }
 
 // gemvT computes y += alpha·Aᵀ·x with k rows of len(y) elements.
-func gemvT[T element](g *gemmKernel[T], k int, alpha T, x, a []T, lda int, y []T) {
+func gemvT[T element](g *gemmKernel[T], k int, alpha T, x, a []T, lda int, y []T, stop Stop) {
 	i := 0
 	for ; i+4 <= k; i += 4 {
+		if i%lookEvery == 0 && stop.Now() {
+			return
+		}
 		coef := [4]T{alpha * x[i], alpha * x[i+1], alpha * x[i+2], alpha * x[i+3]}
 		g.axpy4(coef, a[i*lda:], lda, y)
 	}

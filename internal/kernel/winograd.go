@@ -60,8 +60,14 @@ func step(rows, ld int) int { return ((rows*ld+align-1)/align | 1) * align }
 // columns.
 func (w *winograd) phase(rows int) int { return (rows + 1) * w.pitch }
 
+// scratch returns the number of scratch elements for up to so many samples. As
+// groups are of equal sizes, fewer samples may go together in a larger one: of 4 at
+// most, 5 samples make groups of 3 and 2.
 func (w *winograd) scratch(samples int) int {
 	rows, count, each := w.group(samples)
+	if rows == w.tilesH {
+		count = min(samples, max(1, w.columns/each))
+	}
 	ld := w.stride(count, each, sgemmKernel().nr)
 	return 4*w.phase(rows) + 16*(step(w.channels, ld)+step(w.out, ld)) + 4*(each+8) + 5*align
 }
@@ -89,6 +95,7 @@ type planes struct {
 	ySample, xSample  int // distance of samples
 	packed, bias      []float32
 	relu, add         bool
+	stop              Stop
 	split, v, m, wide []float32 // scratch
 	ld                int
 }
@@ -100,7 +107,7 @@ func (w *winograd) run(p planes, samples int, scratch []float32) {
 	p.ld = w.stride(batch, each, g.nr)
 	p.take(w, rows, each, alignSlice(scratch))
 	for s := 0; s < samples; s += batch {
-		for r := 0; r < w.tilesH; r += rows {
+		for r := 0; r < w.tilesH && !p.stop.Now(); r += rows {
 			count, have := min(batch, samples-s), min(rows, w.tilesH-r)
 			w.input(&p, s, count, r, have, each)
 			w.multiply(g, &p, roundUp((count-1)*each+have*w.pitch-1, g.nr))
@@ -157,7 +164,7 @@ func (w *winograd) multiply(g *gemmKernel[float32], p *planes, columns int) {
 		v, m := p.v[e*step(w.channels, p.ld):], p.m[e*step(w.out, p.ld):]
 		for k0 := 0; k0 < w.channels; k0 += kc {
 			kb := min(kc, w.channels-k0)
-			g.block(a[k0*roundUp(w.out, mr):], nil, v[k0*p.ld:], p.ld, kb, w.out, columns, m, p.ld, k0 > 0)
+			g.block(a[k0*roundUp(w.out, mr):], nil, v[k0*p.ld:], p.ld, kb, w.out, columns, m, p.ld, k0 > 0, p.stop)
 		}
 	}
 }

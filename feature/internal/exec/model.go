@@ -4,7 +4,10 @@
 package exec
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -22,6 +25,9 @@ type Config struct {
 	Spec feature.Spec
 	// Taps are the values of the graph by position in Spec.Taps.
 	Taps []graph.Value
+	// MaxBytes bounds the memory of one pass. If it is zero,
+	// graph.DefaultMaxBytes is used.
+	MaxBytes int64
 	// Exposed are the graph's parameters by position in Spec.Params; the others
 	// are constants. If it is nil, all of them are exposed, in order.
 	Exposed []int
@@ -32,7 +38,8 @@ type Config struct {
 // embed it; what these types need beside is in functions of this package.
 //
 // Work memory is kept for reuse: after the first call with given taps, mode,
-// batch size and wanted gradients, a call allocates next to nothing.
+// batch size and wanted gradients, a call allocates next to nothing. A call that
+// would take too much gives an error wrapping feature.ErrLimit.
 type Model struct {
 	pkg     string
 	spec    feature.Spec
@@ -75,6 +82,7 @@ func New(c Config) *Model {
 			m.exposed = append(m.exposed, i)
 		}
 	}
+	m.cache.MaxBytes = cmp.Or(c.MaxBytes, graph.DefaultMaxBytes)
 	m.classify()
 	m.keepFrozen()
 	m.alone = cannotTrainAlone(m.g)
@@ -125,7 +133,7 @@ func (m *Model) Forward(ctx context.Context, x feature.Tensor, taps []string, ou
 
 // forward computes the bound taps.
 func (m *Model) forward(ctx context.Context, x feature.Tensor, c *call) error {
-	run, err := m.cache.Get(graph.Request{Batch: x.Rows(), Taps: c.taps})
+	run, err := m.run(graph.Request{Batch: x.Rows(), Taps: c.taps})
 	if err != nil {
 		return m.wrap(err)
 	}
@@ -153,7 +161,7 @@ func (m *Model) GradMode(ctx context.Context, mode feature.Mode, x feature.Tenso
 	defer m.calls.Put(c)
 	m.bindTaps(c, taps)
 	m.bindGradients(c, dp)
-	run, err := m.cache.Get(graph.Request{Batch: x.Rows(), Taps: c.taps, Train: mode.Train, Grad: true, Input: dx != nil, Params: c.want})
+	run, err := m.run(graph.Request{Batch: x.Rows(), Taps: c.taps, Train: mode.Train, Grad: true, Input: dx != nil, Params: c.want})
 	if err != nil {
 		return m.wrap(err)
 	}
@@ -173,6 +181,16 @@ func (m *Model) GradMode(ctx context.Context, mode feature.Mode, x feature.Tenso
 		m.version++
 	}
 	return nil
+}
+
+// run returns a run for a request, or an error wrapping feature.ErrLimit if it
+// took too much memory.
+func (m *Model) run(req graph.Request) (*graph.Run, error) {
+	run, err := m.cache.Get(req)
+	if errors.Is(err, graph.ErrMemory) {
+		err = fmt.Errorf("%w: %w", feature.ErrLimit, err)
+	}
+	return run, err
 }
 
 // stamp names the present contents of the weights.

@@ -1,0 +1,321 @@
+package experiment_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/dlfd/baseline"
+	"github.com/dlfd-go/unlearn/dlfd/experiment"
+	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/featuretest"
+	"github.com/dlfd-go/unlearn/feature/train"
+)
+
+// tiny is a task that takes milliseconds: three overlapping clouds, of which an MLP
+// learns 60 points by heart.
+func tiny(name string) *experiment.Task {
+	return &experiment.Task{
+		Name:   name,
+		Train:  featuretest.NewBlobs(60, 4, 3, 1.5, 1, 2),
+		Forget: func(i int) bool { return i < 15 },
+		Unseen: featuretest.NewBlobs(40, 4, 3, 1.5, 1, 3),
+		Test:   featuretest.NewBlobs(60, 4, 3, 1.5, 1, 4),
+		Recipe: experiment.Recipe{
+			Fresh:  func(seed uint64) (feature.Trainable, error) { return featuretest.NewMLP(4, 8, 3, seed), nil },
+			Epochs: 6, BatchSize: 10, Optimizer: train.SGD{Rate: .1, Momentum: .9},
+		},
+	}
+}
+
+func small() experiment.Experiment {
+	return experiment.Experiment{
+		Tasks: []*experiment.Task{tiny("blobs"), tiny("blobs too")},
+		Methods: []experiment.Method{
+			{Unlearner: baseline.FineTune{}},
+			{Name: "NegGrad+:beta=1", Unlearner: baseline.NegGradPlus{Beta: 1}},
+		},
+		Seeds:    experiment.Seeds{First: 1, Training: 2, Evaluation: 2, Retrained: 3},
+		Swap:     true,
+		NoFloors: true,
+	}
+}
+
+func plan(t *testing.T, e experiment.Experiment) *experiment.Plan {
+	t.Helper()
+	p, err := experiment.New(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func digest(t *testing.T, p *experiment.Plan, dirs ...string) string {
+	t.Helper()
+	r, err := p.Merge(dirs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Digest
+}
+
+func run(t *testing.T, p *experiment.Plan, dir string, runner experiment.Runner) {
+	t.Helper()
+	if err := p.Run(t.Context(), dir, &experiment.RunOptions{Runner: runner}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWorkersAndShardsChangeNothing(t *testing.T) {
+	p := plan(t, small())
+	alone := t.TempDir()
+	run(t, p, alone, experiment.Local{Workers: 1})
+	want := digest(t, p, alone)
+	four := t.TempDir()
+	run(t, plan(t, small()), four, experiment.Local{Workers: 4})
+	if got := digest(t, p, four); got != want {
+		t.Errorf("4 workers give %s, 1 gives %s", got, want)
+	}
+	var apart []string
+	together := t.TempDir()
+	for i := range 8 {
+		apart = append(apart, t.TempDir())
+		run(t, p, apart[i], experiment.Index{I: i, Of: 8})
+		run(t, p, together, experiment.Index{I: i, Of: 8})
+	}
+	if got := digest(t, p, apart...); got != want {
+		t.Errorf("8 shards in folders of their own give %s, one process gives %s", got, want)
+	}
+	if got := digest(t, p, together); got != want {
+		t.Errorf("8 shards in one folder give %s, one process gives %s", got, want)
+	}
+	if _, err := p.Merge(apart[1:]...); !errors.Is(err, experiment.ErrMissing) || !strings.Contains(err.Error(), "the first is job") {
+		t.Errorf("without a shard: %v", err)
+	}
+}
+
+// stopAfter cancels a run when so many jobs were begun.
+type stopAfter struct {
+	experiment.Runner
+	jobs int64
+}
+
+var errStop = errors.New("stop")
+
+func (s stopAfter) Run(ctx context.Context, n int, do func(context.Context, int) error) error {
+	var begun atomic.Int64
+	return s.Runner.Run(ctx, n, func(ctx context.Context, i int) error {
+		if begun.Add(1) > s.jobs {
+			return errStop
+		}
+		return do(ctx, i)
+	})
+}
+
+func TestResume(t *testing.T) {
+	p, dir, whole := plan(t, small()), t.TempDir(), t.TempDir()
+	run(t, p, whole, experiment.Local{})
+	for _, jobs := range []int64{5, 8} {
+		err := p.Run(t.Context(), dir, &experiment.RunOptions{Runner: stopAfter{experiment.Local{Workers: 2}, jobs}})
+		if !errors.Is(err, errStop) {
+			t.Fatal(err)
+		}
+	}
+	found := make(map[experiment.State]int)
+	err := p.Run(t.Context(), dir, &experiment.RunOptions{Observer: func(e experiment.Event) { found[e.State]++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found[experiment.Found] < 8 || found[experiment.Found]+found[experiment.Finished] != len(p.Jobs()) || found[experiment.Running] == 0 {
+		t.Errorf("of %d jobs: %v", len(p.Jobs()), found)
+	}
+	if a, b := digest(t, p, dir), digest(t, p, whole); a != b {
+		t.Errorf("resumed %s, in one go %s", a, b)
+	}
+}
+
+// TestWeightsMadeAgain removes the models, which results refer to by checksum.
+func TestWeightsMadeAgain(t *testing.T) {
+	p, dir := plan(t, small()), t.TempDir()
+	run(t, p, dir, nil)
+	want := digest(t, p, dir)
+	if err := os.RemoveAll(filepath.Join(dir, "models")); err != nil {
+		t.Fatal(err)
+	}
+	removed := 0
+	for _, j := range p.Jobs() {
+		if j.Kind == experiment.JudgeMethod && j.Method == "FineTune" {
+			removed += removeResult(t, dir, j.Index)
+		}
+	}
+	run(t, p, dir, nil)
+	if got := digest(t, p, dir); got != want || removed != 4 {
+		t.Errorf("%d results removed: %s, before %s", removed, got, want)
+	}
+}
+
+func removeResult(t *testing.T, dir string, job int) int {
+	t.Helper()
+	path := resultOf(t, dir, job)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	return 1
+}
+
+func resultOf(t *testing.T, dir string, job int) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "results", fmt.Sprintf("%05d-*.json", job)))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	return files[0]
+}
+
+func TestForeign(t *testing.T) {
+	p, dir := plan(t, small()), t.TempDir()
+	run(t, p, dir, nil)
+	other := small()
+	other.Seeds.First = 2
+	q := plan(t, other)
+	if err := q.Run(t.Context(), dir, nil); !errors.Is(err, experiment.ErrForeign) {
+		t.Errorf("run in the folder of another experiment: %v", err)
+	}
+	if _, err := q.Merge(dir); !errors.Is(err, experiment.ErrForeign) {
+		t.Errorf("merge of another experiment: %v", err)
+	}
+	path := resultOf(t, dir, 20)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, changed := range map[string]string{
+		"a changed figure":   strings.Replace(string(text), `"test_accuracy": 0`, `"test_accuracy": 1`, 1),
+		"another manifest":   strings.Replace(string(text), p.Digest(), q.Digest(), 1),
+		"another job":        strings.Replace(string(text), `"index": 20`, `"index": 21`, 1),
+		"a file that is cut": string(text[:len(text)/2]),
+	} {
+		if changed == string(text) {
+			t.Errorf("%s: the test changes nothing", name)
+		}
+		if err := os.WriteFile(path, []byte(changed), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Merge(dir); !errors.Is(err, experiment.ErrForeign) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := os.WriteFile(path, text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "results", "99999-more.json"), text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Merge(dir); !errors.Is(err, experiment.ErrForeign) {
+		t.Errorf("a result of no job: %v", err)
+	}
+}
+
+// TestDigestOfTheManifest changes all that results depend on, one after the other.
+func TestDigestOfTheManifest(t *testing.T) {
+	base := plan(t, small()).Digest()
+	if again := plan(t, small()).Digest(); again != base {
+		t.Errorf("equal experiments have digests %s and %s", base, again)
+	}
+	for name, change := range map[string]func(*experiment.Experiment){
+		"a sample":   func(e *experiment.Experiment) { e.Tasks[0].Train.(*featuretest.Blobs).X.Data[7]++ },
+		"a label":    func(e *experiment.Experiment) { e.Tasks[0].Test.(*featuretest.Blobs).Labels[7] ^= 1 },
+		"what goes":  func(e *experiment.Experiment) { e.Tasks[0].Forget = func(i int) bool { return i < 16 } },
+		"epochs":     func(e *experiment.Experiment) { e.Tasks[1].Recipe.Epochs++ },
+		"a rate":     func(e *experiment.Experiment) { e.Tasks[1].Recipe.Optimizer = train.SGD{Rate: .2} },
+		"a rule":     func(e *experiment.Experiment) { e.Tasks[1].Recipe.Optimizer = train.Adam{Rate: .1} },
+		"a setting":  func(e *experiment.Experiment) { e.Methods[1].Unlearner = baseline.NegGradPlus{Beta: .2} },
+		"a method":   func(e *experiment.Experiment) { e.Methods = e.Methods[:1] },
+		"seeds":      func(e *experiment.Experiment) { e.Seeds.Unlearning = 2 },
+		"a deep one": func(e *experiment.Experiment) { e.Deep = 1 },
+		"no swap":    func(e *experiment.Experiment) { e.Swap = false },
+		"version":    func(e *experiment.Experiment) { e.Version = "2" },
+		"a given":    func(e *experiment.Experiment) { e.Tasks[0].Original = featuretest.NewMLP(4, 8, 3, 1) },
+		"floors":     func(e *experiment.Experiment) { e.NoFloors = false },
+		"the labels": func(e *experiment.Experiment) { e.Tasks[0].Settings = "expression" },
+	} {
+		e := small()
+		change(&e)
+		if plan(t, e).Digest() == base {
+			t.Errorf("%s makes no difference", name)
+		}
+	}
+}
+
+// failing returns an error, as a method does that does not fit a model.
+type failing struct{ Err error }
+
+func (f failing) Unlearn(context.Context, feature.Trainable, dlfd.Data, *dlfd.Options) (*dlfd.Result, error) {
+	return nil, f.Err
+}
+
+func TestFailuresAreOutcomes(t *testing.T) {
+	e := small()
+	e.Tasks = e.Tasks[:1]
+	e.Methods = append(e.Methods,
+		experiment.Method{Name: "fails", Unlearner: failing{errors.New("no such layer")}},
+		experiment.Method{Name: "diverges", Unlearner: failing{dlfd.ErrDiverged}},
+	)
+	p, dir := plan(t, e), t.TempDir()
+	run(t, p, dir, nil)
+	r, err := p.Merge(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := r.Tables()[0]
+	rows := make(map[string]experiment.Row)
+	for _, row := range table.Rows {
+		rows[row.Name] = row
+	}
+	if row := rows["fails"]; row.Standing != experiment.Unjudged || row.Stops[experiment.Failed] != 2 || len(row.Failures) != 1 {
+		t.Errorf("a method that fails: %+v", row)
+	}
+	row := rows["diverges"]
+	if row.Stops[experiment.Diverged] != 2 || row.Gap != rows["Original"].Gap {
+		t.Errorf("a method that diverges has gap %v, the original model %v", row.Gap, rows["Original"].Gap)
+	}
+	var text strings.Builder
+	if err := table.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), "fails: no such layer") || !strings.Contains(text.String(), "2× diverged") {
+		t.Error(text.String())
+	}
+	t.Log(text.String())
+}
+
+func TestTrainingFailureEndsTheRun(t *testing.T) {
+	e := small()
+	e.Tasks[0].Recipe.Fresh = func(seed uint64) (feature.Trainable, error) {
+		m := featuretest.NewMLP(4, 8, 3, seed)
+		m.NaNAfter = 3
+		return m, nil
+	}
+	err := plan(t, e).Run(t.Context(), t.TempDir(), nil)
+	if !errors.Is(err, dlfd.ErrDiverged) || !strings.Contains(err.Error(), "blobs: train") {
+		t.Error(err)
+	}
+}
+
+func TestCanceled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := plan(t, small()).Run(ctx, t.TempDir(), &experiment.RunOptions{Observer: func(e experiment.Event) {
+		if e.State == experiment.Running {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dlfd-go/unlearn/dlfd/experiment"
+)
+
+const usage = `Compare runs methods of unlearning on tasks, over several seeds, and writes
+tables, results.json, results.csv and report.html into the folder of -out.
+
+  go run ./examples/compare -task NAME,NAME -methods all -seeds N -out DIR
+  go run ./examples/compare -data DIR -label COLUMN -out DIR
+  go run ./examples/compare -idx DIR -forget random -out DIR
+  go run ./examples/compare -idx DIR -model M.onnx -epochs N -out DIR
+
+The same command goes on where an earlier one was killed.
+
+`
+
+// flags are the arguments, checked.
+type flags struct {
+	tasks                  list
+	testdata               string
+	data, label, idx       string
+	model                  string
+	retrained              list
+	mean, std              numbers
+	forget                 string
+	share                  float64
+	class                  int
+	methods                list
+	seeds, unlearnings     int
+	evaluations, retrains  int
+	seed                   uint64
+	epochs, batch, workers int
+	limit, deep            int
+	swap                   bool
+	rate                   float64
+	out, version           string
+	merge                  list
+	shard                  shard
+}
+
+func newFlagSet(f *flags) *flag.FlagSet {
+	fs := flag.NewFlagSet("compare", flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // errors and usage are told by the caller
+	fs.Var(&f.tasks, "task", "`names` of tasks, with commas: "+strings.Join(taskNames(), ", "))
+	fs.StringVar(&f.testdata, "testdata", os.Getenv("UNLEARN_TESTDATA"), "`folder` with the packs of the named tasks; UNLEARN_TESTDATA by default")
+	fs.StringVar(&f.data, "data", "", "`folder` of face images with metadata.csv: path, identity, split, holdout, labels")
+	fs.StringVar(&f.label, "label", "", "`column` of metadata.csv to learn")
+	fs.StringVar(&f.idx, "idx", "", "`folder` with the four files of MNIST, plain or gz")
+	fs.StringVar(&f.model, "model", "", "ONNX `file` of a model trained on the data; empty: train a small network")
+	fs.Var(&f.retrained, "retrained", "ONNX `files` of models retrained without what must go, with commas; empty: retrain")
+	fs.Var(&f.mean, "mean", "`numbers` that normalize the channels; empty: those of the training images")
+	fs.Var(&f.std, "std", "`numbers`, see -mean")
+	fs.StringVar(&f.forget, "forget", "", "what must go: `random`, identity, class, mislabeled or memorized; empty: what the data say, else random")
+	fs.Float64Var(&f.share, "share", .05, "`share` of the training samples that must go")
+	fs.IntVar(&f.class, "class", 0, "`number` of the class that must go, with -forget class")
+	fs.IntVar(&f.limit, "limit", 10000, "use at most so many `images` of -idx for training, and as many unseen ones")
+	fs.Var(&f.methods, "methods", "`methods` with settings, separated by commas, such as align,align:match=off,scrub; all: "+strings.Join(methodNames(), ", "))
+	fs.IntVar(&f.seeds, "seeds", 3, "`number` of original models, with one run of each method on each")
+	fs.IntVar(&f.unlearnings, "unlearnings", 1, "`runs` of each method on each original model")
+	fs.IntVar(&f.evaluations, "evaluations", 1, "`audits` of each model with different seeds")
+	fs.IntVar(&f.retrains, "retrains", 0, "`number` of retrained models; 0: as many as -seeds, and 3 at least")
+	fs.IntVar(&f.deep, "deep", 0, "`runs` of each method whose audits look whether what was forgotten comes back, which takes eight epochs each; 0: all, -1: none")
+	fs.BoolVar(&f.swap, "swap", true, "run all a second time with forget and unseen images exchanged, where no -model is given")
+	fs.Uint64Var(&f.seed, "seed", 1, "`seed` that all others come from")
+	fs.IntVar(&f.epochs, "epochs", 0, "`epochs` of training; 0: the task's own, 30 for -data and -idx")
+	fs.IntVar(&f.batch, "batch", 32, "`samples` a step, in training and in unlearning")
+	fs.Float64Var(&f.rate, "rate", .05, "learning `rate` of training, falling to zero along a cosine")
+	fs.IntVar(&f.workers, "workers", 0, "`jobs` at a time; 0: one a CPU")
+	fs.StringVar(&f.out, "out", filepath.Join("out", "compare"), "`folder` of the results")
+	fs.StringVar(&f.version, "version", "", "`text` that tells the results of one version of the methods from another's")
+	fs.Var(&f.merge, "merge", "more `folders` with results of other shards, with commas")
+	fs.Var(&f.shard, "shard", "`i/n`: do share i of n of the work, i from 0")
+	return fs
+}
+
+func printUsage(w io.Writer) {
+	fs := newFlagSet(new(flags))
+	fs.SetOutput(w)
+	fmt.Fprint(w, usage)
+	fs.PrintDefaults()
+}
+
+// parse reads and checks the arguments. The error is flag.ErrHelp where they ask
+// for help.
+func parse(args []string) (*flags, error) {
+	f := &flags{methods: list{"all"}}
+	fs := newFlagSet(f)
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if rest := fs.Args(); len(rest) > 0 {
+		return nil, fmt.Errorf("unexpected argument %q", rest[0])
+	}
+	return f, errors.Join(f.checkData(), f.checkNumbers(), f.checkForget())
+}
+
+func (f *flags) checkData() error {
+	sources := 0
+	for _, given := range []bool{len(f.tasks) > 0, f.data != "", f.idx != ""} {
+		if given {
+			sources++
+		}
+	}
+	switch {
+	case sources != 1:
+		return errors.New("one of -task, -data and -idx is required")
+	case (f.data == "") != (f.label == ""):
+		return errors.New("-data and -label, a column of its metadata.csv, go together")
+	case len(f.tasks) > 0 && f.testdata == "":
+		return errors.New("-task needs -testdata, or the environment variable UNLEARN_TESTDATA")
+	case len(f.tasks) > 0 && (f.model != "" || f.forget != "" || len(f.retrained) > 0):
+		return errors.New("-model, -retrained and -forget are for -data and -idx; a -task has its own")
+	case len(f.retrained) > 0 && f.model == "":
+		return errors.New("-retrained needs -model")
+	case len(f.mean) != len(f.std):
+		return fmt.Errorf("-mean has %d numbers and -std %d", len(f.mean), len(f.std))
+	case f.out == "":
+		return errors.New("-out is empty")
+	}
+	return nil
+}
+
+func (f *flags) checkNumbers() error {
+	switch {
+	case f.seeds < 1 || f.unlearnings < 1 || f.evaluations < 1 || f.retrains < 0 || f.retrains == 1:
+		return fmt.Errorf("-seeds %d, -unlearnings %d and -evaluations %d must be at least 1, -retrains %d 0 or at least 2", f.seeds, f.unlearnings, f.evaluations, f.retrains)
+	case f.epochs < 0 || f.batch < 1 || f.workers < 0 || f.limit < 100:
+		return fmt.Errorf("-epochs %d, -batch %d, -workers %d or -limit %d is too small", f.epochs, f.batch, f.workers, f.limit)
+	case !(f.rate > 0):
+		return fmt.Errorf("-rate %v is not positive", f.rate)
+	}
+	return nil
+}
+
+func (f *flags) checkForget() error {
+	switch f.forget { // British spellings of the same words
+	case "mislabelled":
+		f.forget = "mislabeled"
+	case "memorised":
+		f.forget = "memorized"
+	}
+	switch f.forget {
+	case "", "random", "identity", "class", "mislabeled", "memorized":
+	default:
+		return fmt.Errorf("-forget %q is not random, identity, class, mislabeled or memorized", f.forget)
+	}
+	if !(f.share > 0 && f.share < 1) || f.class < 0 {
+		return fmt.Errorf("-share %v is not in (0, 1), or -class %d is negative", f.share, f.class)
+	}
+	return nil
+}
+
+// runner returns who does which jobs.
+func (f *flags) runner() experiment.Runner {
+	if f.shard.Of > 1 {
+		return experiment.Index(f.shard)
+	}
+	return experiment.Local{Workers: f.workers}
+}

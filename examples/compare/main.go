@@ -1,0 +1,94 @@
+// Compare runs methods of unlearning on one or more tasks, over several seeds, and
+// says in tables which forget best, for what they cost, and which cannot be told apart.
+//
+// The tasks with names of their own need the packs of UNLEARN_TESTDATA, or -testdata:
+//
+//	go run ./examples/compare -task yaleb-light -seeds 5 -out out/yaleb
+//	go run ./examples/compare -task cmu-pose -seeds 3 -out out/cmu
+//	go run ./examples/compare -task fashion-cnn -seeds 5 -out out/folded
+//	go run ./examples/compare -task fashion-cnn-bn -seeds 5 -out out/bn
+//	go run ./examples/compare -task fashion-mlp -seeds 5 -out out/mlp
+//
+// Other data:
+//
+//	go run ./examples/compare -data DIR -label COLUMN -out out/mine
+//	go run ./examples/compare -idx DIR -forget random -share .05 -out out/idx
+//	go run ./examples/compare -idx DIR -model M.onnx -epochs 14 -out out/model
+//
+// A run that was killed goes on where it was, given the same arguments. Eight
+// processes share the work with -shard 0/8, …, -shard 7/8, in one folder or in
+// several; without -shard, and with -merge out/a,out/b for the other folders, the
+// tables are printed when all is there. Run it with -h for all flags.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/dlfd-go/unlearn/dlfd/experiment"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second interrupt kills
+	code := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// command runs the program and returns its exit code: 1 if it fails, 2 for wrong
+// arguments.
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	f, err := parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		printUsage(stdout)
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "compare: %v; -h lists the flags\n", err)
+		return 2
+	}
+	if err := run(ctx, f, stdout, stderr); err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = errors.New("interrupted; the same command goes on")
+		}
+		fmt.Fprintln(stderr, "compare:", err)
+		return 1
+	}
+	return 0
+}
+
+// run carries out the jobs that are not done, and writes the tables when all are.
+func run(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
+	e, err := f.experiment(ctx)
+	if err != nil {
+		return err
+	}
+	plan, err := experiment.New(ctx, *e)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "manifest %s, %d jobs, in %s\n", plan.Digest(), len(plan.Jobs()), f.out)
+	p := newProgress(stderr, plan, f.shard)
+	err = plan.Run(ctx, f.out, &experiment.RunOptions{Runner: f.runner(), Observer: p.event, Now: time.Now})
+	p.end()
+	if err != nil {
+		return err
+	}
+	dirs := append([]string{f.out}, f.merge...)
+	results, err := plan.Merge(dirs...)
+	if errors.Is(err, experiment.ErrMissing) && f.shard.Of > 1 {
+		_, err = fmt.Fprintf(stdout, "this share is done; %v\n", err)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	return write(ctx, stdout, f.out, dirs, results)
+}
