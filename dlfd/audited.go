@@ -45,6 +45,9 @@ type Audited struct {
 	// SDE is the dependence of the logits of random halves of the members; see
 	// metrics.SDE.
 	SDE *metrics.Dependence `json:"sde,omitempty"`
+	// Head says how much of the members the features bring back under a new last
+	// layer.
+	Head *NewHead `json:"new_head,omitempty"`
 	// TwoSample is a test whether the features of members and non-members have one
 	// distribution.
 	TwoSample *TwoSample `json:"two_sample,omitempty"`
@@ -57,6 +60,13 @@ type Audited struct {
 	// Resurgence and Relearning say whether what was forgotten comes back.
 	Resurgence *Resurgence `json:"resurgence,omitempty"`
 	Relearning *Relearning `json:"relearning,omitempty"`
+	// Residual is how much more often the model is right near members than the first
+	// retrained one, with an interval at 95 %: 1 is as retrained; see
+	// metrics.ResidualKnowledge.
+	Residual *metrics.Estimate `json:"residual_knowledge,omitempty"`
+	// KLoM compares margins on members with those of the retrained models; it needs
+	// three of them and Siblings.
+	KLoM *Margins `json:"klom,omitempty"`
 	// Gap compares the model with the retrained ones.
 	Gap *RetrainedGap `json:"gap,omitempty"`
 

@@ -108,6 +108,34 @@ func TestCoverageOnNoise(t *testing.T) {
 	}
 }
 
+// Probes of two models that members are equally well told by, or not at all:
+// their difference holds 0.
+func TestCoverageOfProbeDifference(t *testing.T) {
+	draws, lo, hi, some := 30, .8, 1.0, shapes[4:6]
+	if *fullCoverage {
+		draws, lo, hi, some = 2000, .92, .98, shapes[:9]
+	}
+	for _, s := range some {
+		for _, apart := range []float32{0, .7} {
+			rate := covered(draws, 1, func(k int) []bool {
+				var p [2]Probed
+				for i := range p {
+					m, n := s.sides(2*k + i)
+					for j := range m.Logits {
+						m.Logits[j] += apart
+					}
+					p[i] = Probed{m.asFeatures(), n.asFeatures()}
+				}
+				return []bool{must(p[0].Difference(p[1], uint64(k), nil)).Interval.Contains(0)}
+			})
+			t.Logf("%-40s apart %.1f: %.3f", s.name, apart, rate[0])
+			if rate[0] < lo || rate[0] > hi {
+				t.Errorf("%s, apart %.1f: coverage %.3f", s.name, apart, rate[0])
+			}
+		}
+	}
+}
+
 // Intervals of plain numbers: AUC of scores that do not differ, mean of normal
 // values, share of trials.
 func TestCoverageOfPlainIntervals(t *testing.T) {

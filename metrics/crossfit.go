@@ -141,7 +141,13 @@ func others(dst []float64, t table, index, fold []int, k int) []float64 {
 // membership means nothing: that of placements within the fold, class by class,
 // over all samples that matchings draw from.
 func (f *crossFit) auc(m, n table) (auc, null float64) {
-	ofClass := make([][]float64, m.classes)
+	auc, ofClass := f.placed(m, n)
+	return auc, f.nullVariance(ofClass)
+}
+
+// placed returns the AUC and the placement of each sample in its fold, by class.
+func (f *crossFit) placed(m, n table) (auc float64, ofClass [][]float64) {
+	ofClass = make([][]float64, m.classes)
 	var sum, pairs float64
 	for k := range f.folds {
 		r := rankWeighted(pick(f.member, f.foldM, k), pick(f.non, f.foldN, k), nil, nil)
@@ -152,13 +158,17 @@ func (f *crossFit) auc(m, n table) (auc, null float64) {
 		gather(ofClass, p, r.memberAt, m.labels, f.match.Members, f.foldM, k)
 		gather(ofClass, p, r.nonAt, n.labels, f.match.NonMembers, f.foldN, k)
 	}
+	return sum / pairs, ofClass
+}
+
+func (f *crossFit) nullVariance(ofClass [][]float64) (null float64) {
 	for c, x := range ofClass {
 		if used := f.match.Classes[c]; used.Used > 0 {
 			share := float64(used.Used) / float64(len(f.foldM))
 			null += foldFactor(f.folds, used.Used) * share * share * stat.Variance(x, nil) * (1/float64(used.Members) + 1/float64(used.NonMembers))
 		}
 	}
-	return sum / pairs, null
+	return null
 }
 
 // foldFactor is by how much cross-fitting raises the variance of an AUC of
