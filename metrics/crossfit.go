@@ -141,13 +141,24 @@ func others(dst []float64, t table, index, fold []int, k int) []float64 {
 // membership means nothing: that of placements within the fold, class by class,
 // over all samples that matchings draw from.
 func (f *crossFit) auc(m, n table) (auc, null float64) {
-	auc, ofClass := f.placed(m, n)
-	return auc, f.nullVariance(ofClass)
+	p := f.placed(m, n)
+	for c := range p.both {
+		if x := p.both[c]; len(x) > 0 {
+			null += foldFactor(f.folds, f.match.Classes[c].Used) * f.nullTerm(c, x)
+		}
+	}
+	return p.auc, null
 }
 
-// placed returns the AUC and the placement of each sample in its fold, by class.
-func (f *crossFit) placed(m, n table) (auc float64, ofClass [][]float64) {
-	ofClass = make([][]float64, m.classes)
+// placed is the AUC with the placements of the samples in their folds, by class:
+// among all of the fold, and of members among non-members and the other way round.
+type placed struct {
+	auc               float64
+	both, member, non [][]float64
+}
+
+func (f *crossFit) placed(m, n table) placed {
+	s := placed{both: make([][]float64, m.classes), member: make([][]float64, m.classes), non: make([][]float64, m.classes)}
 	var sum, pairs float64
 	for k := range f.folds {
 		r := rankWeighted(pick(f.member, f.foldM, k), pick(f.non, f.foldN, k), nil, nil)
@@ -155,20 +166,21 @@ func (f *crossFit) placed(m, n table) (auc float64, ofClass [][]float64) {
 		sum += w * r.auc()
 		pairs += w
 		p := r.placements()
-		gather(ofClass, p, r.memberAt, m.labels, f.match.Members, f.foldM, k)
-		gather(ofClass, p, r.nonAt, n.labels, f.match.NonMembers, f.foldN, k)
+		gather(s.both, p.both, r.memberAt, m.labels, f.match.Members, f.foldM, k)
+		gather(s.both, p.both, r.nonAt, n.labels, f.match.NonMembers, f.foldN, k)
+		gather(s.member, func(at int32) float64 { return p.non[at] }, r.memberAt, m.labels, f.match.Members, f.foldM, k)
+		gather(s.non, func(at int32) float64 { return p.member[at] }, r.nonAt, n.labels, f.match.NonMembers, f.foldN, k)
 	}
-	return sum / pairs, ofClass
+	s.auc = sum / pairs
+	return s
 }
 
-func (f *crossFit) nullVariance(ofClass [][]float64) (null float64) {
-	for c, x := range ofClass {
-		if used := f.match.Classes[c]; used.Used > 0 {
-			share := float64(used.Used) / float64(len(f.foldM))
-			null += foldFactor(f.folds, used.Used) * share * share * stat.Variance(x, nil) * (1/float64(used.Members) + 1/float64(used.NonMembers))
-		}
-	}
-	return null
+// nullTerm is the variance of the difference of the mean placements in class c,
+// without the factor for cross-fitting.
+func (f *crossFit) nullTerm(c int, both []float64) float64 {
+	used := f.match.Classes[c]
+	share := float64(used.Used) / float64(len(f.foldM))
+	return share * share * stat.Variance(both, nil) * (1/float64(used.Members) + 1/float64(used.NonMembers))
 }
 
 // foldFactor is by how much cross-fitting raises the variance of an AUC of
@@ -185,12 +197,12 @@ func foldFactor(folds, samples int) float64 {
 }
 
 // gather adds the placements of the samples of fold k to their class.
-func gather(ofClass [][]float64, p placements, at []int32, labels, index, fold []int, k int) {
+func gather(ofClass [][]float64, placement func(at int32) float64, at []int32, labels, index, fold []int, k int) {
 	next := 0
 	for i, s := range index {
 		if fold[i] == k {
 			y := labels[s]
-			ofClass[y] = append(ofClass[y], p.both(at[next]))
+			ofClass[y] = append(ofClass[y], placement(at[next]))
 			next++
 		}
 	}
