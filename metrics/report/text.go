@@ -139,7 +139,7 @@ func amount(v float64) string {
 // percent writes a share of one.
 func percent(v float64) string {
 	if math.Abs(v) >= 1e4 {
-		return scientific(100*v, 1) + " %"
+		return scientific(min(max(100*v, -math.MaxFloat64), math.MaxFloat64), 1) + " %"
 	}
 	digits := 0
 	if a := math.Abs(v); a > 0 && a < .1 {

@@ -25,8 +25,11 @@ func setTexts(r *Report, s string) {
 }
 
 func TestHostileTexts(t *testing.T) {
-	for _, s := range attacks {
-		r := sample(4, 5, 1)
+	for i, s := range attacks {
+		if testing.Short() && i%3 != 0 {
+			continue
+		}
+		r := sample(2, 3, 1)
 		setTexts(r, s)
 		if strings.Contains(s, "NaN") {
 			continue // which checkPage looks for
