@@ -51,7 +51,7 @@ func name(s string) string {
 }
 
 // textWidth estimates the width of s in pixels at a font size. It errs on the wide
-// side: sans-serif letters take .5 to .58 of the size on average, ideographs all of it.
+// side: sans-serif letters take .5 to .58 of the size on average, capitals .7, the widest and ideographs all of it.
 func textWidth(s string, size float64) float64 {
 	var w float64
 	for _, r := range s {
@@ -59,8 +59,10 @@ func textWidth(s string, size float64) float64 {
 		case unicode.Is(unicode.Mn, r):
 		case r >= 0x1100:
 			w += 1
-		case unicode.IsUpper(r), r == 'm', r == 'w', r == '%', r == '@':
-			w += .72
+		case r == 'W', r == 'M', r == 'm', r == '@', r == '%':
+			w += 1
+		case unicode.IsUpper(r), r == 'w':
+			w += .76
 		default:
 			w += .56
 		}
@@ -139,7 +141,7 @@ func amount(v float64) string {
 // percent writes a share of one.
 func percent(v float64) string {
 	if math.Abs(v) >= 1e4 {
-		return scientific(100*v, 1) + " %"
+		return scientific(min(max(100*v, -math.MaxFloat64), math.MaxFloat64), 1) + " %"
 	}
 	digits := 0
 	if a := math.Abs(v); a > 0 && a < .1 {
