@@ -89,6 +89,10 @@ type matching struct {
 	u, v, plan []float64
 }
 
+func newMatching(ws *Workspace, n, m int) matching {
+	return matching{n: n, m: m, c: ws.Floats(n * m), u: ws.Floats(n), v: ws.Floats(m), plan: ws.Floats(n * m)}
+}
+
 // Eval implements Distance. It takes O(N²·Dim), and O(N³) at worst.
 func (e EMD) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error) {
 	return e.eval(ws, request{gx: gx, gy: gy}, x, y)
@@ -130,20 +134,14 @@ func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 	if p := linePower(e.Cost, x.Dim); p > 0 && !r.weights() {
 		return sorted(ws, p, r, a, b, x, y)
 	}
-	t := matching{n: x.N, m: y.N, a: a, b: b, c: ws.Floats(x.N * y.N), u: ws.Floats(x.N), v: ws.Floats(y.N)}
+	t := newMatching(ws, x.N, y.N)
+	t.a, t.b = a, b
 	e.Cost.Matrix(ws, t.c, x, y)
 	if _, _, err := costRange(t.c); err != nil {
 		return 0, err
 	}
-	t.plan = ws.Floats(x.N * y.N)
 	before := ws.beginPart()
-	uniform := x.W == nil && y.W == nil
-	crowded := x.Dim <= crowdedDim && x.N >= crowdedFrom
-	if !uniform || x.N != y.N || crowded || !t.assign(ws) {
-		t.ship(ws, uniform)
-	}
-	value, gap := t.certify()
-	ws.Stats.DualityGap = gap
+	value := t.solve(ws, x.W == nil && y.W == nil, x.Dim <= crowdedDim && x.N >= crowdedFrom)
 	own := ws.endPart(before)
 	if !finite.Is(value) {
 		return 0, errCost(value)
@@ -158,6 +156,16 @@ func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 		return value, notConverged(own, 0)
 	}
 	return value, nil
+}
+
+// solve finds plan and duals, returns the cost and writes the statistics.
+func (t *matching) solve(ws *Workspace, uniform, crowded bool) float64 {
+	if !uniform || t.n != t.m || crowded || !t.assign(ws) {
+		t.ship(ws, uniform)
+	}
+	value, gap := t.certify()
+	ws.Stats.DualityGap = gap
+	return value
 }
 
 // assign solves the problem with equal uniform sides, and reports false if it

@@ -97,6 +97,11 @@ func TestByName(t *testing.T) {
 		"maxsliced":                          distance.SlicedWasserstein{Max: true},
 		"bures:ddof=1":                       distance.Bures{DDof: 1},
 		"coral":                              distance.CORAL{},
+		"fid":                                distance.Bures{DDof: 1},
+		"fid:root":                           distance.Root{D: distance.Bures{DDof: 1}},
+		"kid:subsets=5:size=4:seed=2":        distance.Subsets{Count: 5, Size: 4, Seed: 2},
+		"partial:sqeuclidean:share=.5":       distance.Partial{Cost: distance.SqEuclidean{}, Share: .5},
+		"partial:eps=.1":                     distance.Partial{Epsilon: .1},
 	} {
 		d, err := distance.ByName(text)
 		if err != nil {
@@ -105,7 +110,7 @@ func TestByName(t *testing.T) {
 		}
 		within(t, text, value(t, d, x, y), value(t, want, x, y), 0)
 	}
-	for _, text := range []string{"", "sinkhorm", "emd:eps=1", "emd:cosine:euclidean", "sliced:l=1.5", "mmd:sigma=x", "mmd:unbiased=1", "mmd:sigma=1:sigma=2"} {
+	for _, text := range []string{"", "sinkhorm", "emd:eps=1", "emd:cosine:euclidean", "sliced:l=1.5", "mmd:sigma=x", "mmd:unbiased=1", "mmd:sigma=1:sigma=2", "partial:share=2", "fid:ddof=1", "kid:size=1.5"} {
 		if d, err := distance.ByName(text); !errors.Is(err, distance.ErrParameter) || !strings.HasPrefix(err.Error(), "distance: ") {
 			t.Errorf("%q: got %v, %v", text, d, err)
 		}
