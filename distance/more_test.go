@@ -263,3 +263,17 @@ func TestFromFloat32(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestOppositeTerms: equal terms of opposite weights cancel to the bit, also where
+// products and sums may be fused, so that a root has nothing to blow up.
+func TestOppositeTerms(t *testing.T) {
+	x, y := normal(1, 9, 3, 0), normal(2, 7, 3, .4)
+	for _, w := range []float64{.1, .3, 1. / 3, .7} {
+		d := distance.MMD{}
+		zero := distance.Weighted{Terms: []distance.Term{{Weight: w, D: d}, {Weight: -w, D: d}}}
+		v, gx, _ := evalAll(t, distance.Root{D: zero}, x, y)
+		if v != 0 || maxDiff(gx, make([]float64, len(gx))) != 0 {
+			t.Errorf("weight %v: value %v, gradient %v", w, v, gx)
+		}
+	}
+}
