@@ -21,6 +21,7 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd/experiment"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/featuretest"
+	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
 )
 
@@ -301,4 +302,105 @@ func TestMemorizedAreTheHardOnes(t *testing.T) {
 func TestRelabeledWrapsWhole(t *testing.T) {
 	blobs := featuretest.NewBlobs(30, 4, 3, .5, 1, 2)
 	featuretest.RunDataset(t, &relabeled{blobs, blobs.Labels})
+}
+
+// trainedFiles writes an original model and two retrained ones for what -forget random
+// chooses of the images of writeIDX, as ONNX files.
+func trainedFiles(t *testing.T, idx, dir string) (original string, retrained []string) {
+	t.Helper()
+	f, err := parse([]string{"-idx", idx, "-share", ".2", "-epochs", "2", "-forget", "random"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task, err := f.own(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, kept, err := feature.Partition(task.Train, task.Forget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, d := range []feature.Dataset{task.Train, kept, kept} {
+		m, err := task.Recipe.Fresh(uint64(k))
+		if err == nil {
+			_, err = train.Fit(t.Context(), m, d, &train.Options{Epochs: 2, Seed: uint64(k)})
+		}
+		file := filepath.Join(dir, fmt.Sprintf("%d.onnx", k))
+		if err == nil {
+			err = m.(*nn.Network).SaveONNX(file)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		retrained = append(retrained, file)
+	}
+	return retrained[0], retrained[1:]
+}
+
+// TestGivenModels compares on a model from a file, with retrained models from files and
+// without.
+func TestGivenModels(t *testing.T) {
+	idx, dir := writeIDX(t), t.TempDir()
+	original, retrained := trainedFiles(t, idx, dir)
+	for name, more := range map[string][]string{"given": {"-retrained", strings.Join(retrained, ",")}, "retrained here": nil} {
+		text := compareWith(t, arguments(idx, filepath.Join(dir, name), append([]string{"-model", original, "-forget", "random"}, more...)...)...)
+		if !strings.Contains(text, "over 2 models") || !strings.Contains(text, "finetune") || strings.Contains(text, "failed") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+}
+
+// TestNamedTasks makes tasks of UNLEARN_TESTDATA; what PyTorch's models score is known.
+func TestNamedTasks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads 70,000 images")
+	}
+	f := &flags{testdata: os.Getenv("UNLEARN_TESTDATA"), batch: 32, rate: .05, tasks: list{"yaleb-light", "cmu-pose", "fashion-cnn", drawnTask}}
+	if f.testdata == "" {
+		f.tasks = list{drawnTask}
+	}
+	all, err := f.allTasks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples := map[string][4]int{ // training, forget, unseen, test
+		"yaleb-light": {1336, 304, 383, 384}, "cmu-pose": {330, 104, 125, 92}, "drawn-faces": {960, 240, 240, 240},
+		"fashion-cnn": {20000, 1500, 1500, 10000},
+	}
+	for _, task := range all {
+		goes := 0
+		for i := range task.Train.Len() {
+			if task.Forget(i) {
+				goes++
+			}
+		}
+		if got := [4]int{task.Train.Len(), goes, task.Unseen.Len(), task.Test.Len()}; got != samples[task.Name] {
+			t.Errorf("%s has %v samples, want %v", task.Name, got, samples[task.Name])
+		}
+	}
+	for _, task := range all {
+		if task.Name == "fashion-cnn" { // PyTorch's accuracies are .899 and .898
+			for name, m := range map[string]feature.Model{"original": task.Original, "retrained": task.Retrained[0]} {
+				if got := accuracy(t, m, task.Test); math.Abs(got-.898) > .004 {
+					t.Errorf("%s: test accuracy %.4f", name, got)
+				}
+			}
+		}
+	}
+}
+
+func accuracy(t *testing.T, m feature.Model, d feature.Dataset) float64 {
+	t.Helper()
+	out, labels, err := feature.Predict(t.Context(), m, d, []string{m.Spec().Logits}, 256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := 0
+	for i, label := range labels {
+		row := out[0].Row(i)
+		if slices.Index(row, slices.Max(row)) == label {
+			right++
+		}
+	}
+	return float64(right) / float64(len(labels))
 }
