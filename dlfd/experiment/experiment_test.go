@@ -392,7 +392,7 @@ func TestGivenModels(t *testing.T) {
 	for _, j := range p.Jobs() {
 		kinds[j.Kind]++
 	}
-	want := map[experiment.Kind]int{experiment.JudgeRetrained: 2, experiment.JudgeBand: 1, experiment.JudgeOriginal: 1, experiment.JudgeMethod: 8}
+	want := map[experiment.Kind]int{experiment.JudgeRetrained: 2, experiment.JudgeBand: 2, experiment.JudgeOriginal: 1, experiment.JudgeMethod: 8}
 	if !maps.Equal(kinds, want) {
 		t.Errorf("jobs %v, want %v", kinds, want)
 	}

@@ -27,7 +27,7 @@ func (r *run) judge(ctx context.Context, j Job, m feature.Trainable, o *Outcome)
 		}
 		o.Audits = append(o.Audits, a)
 		if j.Kind == JudgeRetrained || j.Kind.swapped() {
-			continue // no model is retrained without Unseen but with the forget set
+			continue // the band is a job of its own; no model is retrained for swapped sets
 		}
 		gaps := make([]metrics.Gap, len(c.retrained))
 		for k, ref := range c.retrained {
@@ -54,15 +54,18 @@ type comparison struct {
 	retrained []reference
 }
 
-// compared gathers the models that a model is compared with: none for a retrained
-// one and where sets are swapped, the retrained ones for an original, and these and
-// the original for a method.
+// compared gathers the models that a model is compared with: the retrained ones, for
+// one of these the others, and the original, but for an original itself. A retrained
+// model that is judged by itself has none, and neither has one where sets are swapped.
 func (r *run) compared(ctx context.Context, j Job) (*comparison, error) {
 	c := &comparison{run: r, job: j}
 	if j.Kind == JudgeRetrained || j.Kind.swapped() {
 		return c, nil
 	}
 	for k := range r.retrained(j.task) {
+		if j.Kind == JudgeBand && k == j.Model {
+			continue
+		}
 		ref, err := r.reference(ctx, JudgeRetrained, j.task, k)
 		if err != nil {
 			return nil, err
@@ -70,8 +73,11 @@ func (r *run) compared(ctx context.Context, j Job) (*comparison, error) {
 		c.retrained = append(c.retrained, *ref)
 	}
 	var err error
-	if j.Kind == JudgeMethod {
+	switch j.Kind {
+	case JudgeMethod:
 		c.original, err = r.reference(ctx, JudgeOriginal, j.task, j.Model)
+	case JudgeBand:
+		c.original, err = r.reference(ctx, JudgeOriginal, j.task, 0)
 	}
 	return c, err
 }
@@ -112,7 +118,7 @@ func (c *comparison) deep() bool {
 		number = number*runs + c.job.Run
 	}
 	deep := c.manifest.Deep
-	return deep == 0 || number < deep || deep > 0 && c.job.Kind != JudgeMethod
+	return deep == 0 || number < deep || deep > 0 && c.job.Kind.ofRetrained()
 }
 
 // training is what audits imitate.
