@@ -55,8 +55,8 @@ type comparison struct {
 }
 
 // compared gathers the models that a model is compared with: the retrained ones, for
-// one of these the others, and the original, but for an original itself. A retrained
-// model that is judged by itself has none, and neither has one where sets are swapped.
+// one of these the others, and the original. A retrained model that is judged by itself
+// has none, and neither has one where sets are swapped.
 func (r *run) compared(ctx context.Context, j Job) (*comparison, error) {
 	c := &comparison{run: r, job: j}
 	if j.Kind == JudgeRetrained || j.Kind.swapped() {
@@ -78,6 +78,9 @@ func (r *run) compared(ctx context.Context, j Job) (*comparison, error) {
 		c.original, err = r.reference(ctx, JudgeOriginal, j.task, j.Model)
 	case JudgeBand:
 		c.original, err = r.reference(ctx, JudgeOriginal, j.task, 0)
+	case JudgeOriginal: // is its own, which the audit judges first
+		c.original = new(reference)
+		c.original.model, err = r.model(ctx, j.Kind, j.task, j.Model)
 	}
 	return c, err
 }
@@ -99,7 +102,10 @@ func (c *comparison) options(e int) *dlfd.AuditOptions {
 		o.Training = c.problems[c.job.task].Recipe.training()
 	}
 	if c.original != nil {
-		o.Original = &dlfd.Reference{Model: c.original.model, Audited: c.original.audits[e]}
+		o.Original = &dlfd.Reference{Model: c.original.model}
+		if c.original.audits != nil {
+			o.Original.Audited = c.original.audits[e]
+		}
 	}
 	for _, ref := range c.retrained {
 		o.Retrained = append(o.Retrained, dlfd.Reference{Model: ref.model, Audited: ref.audits[e]})
