@@ -71,6 +71,8 @@ type Audited struct {
 	Gap *RetrainedGap `json:"gap,omitempty"`
 
 	// Judgment is the verdict with what it rests on; nil where there is no evidence.
+	// Its attack is LiRA where there are an original and two retrained models, unless
+	// the loss attack alone is outside its band, and the loss attack otherwise.
 	Judgment *metrics.Judgment `json:"judgment,omitempty"`
 	// NotJudged has a sentence for everything that was left out, with the reason:
 	// the data are too few, or what an instrument needs was not given. The fields

@@ -88,6 +88,10 @@ type ReferenceAttacks struct {
 	LiRA metrics.Strength `json:"lira"` // see metrics.Referenced.LiRA
 	RMIA metrics.Strength `json:"rmia"` // see metrics.Referenced.RMIA
 	IAM  metrics.Strength `json:"iam"`  // see metrics.Referenced.IAM
+	// Original has the AUC of LiRA on the original, and Retrained on each retrained
+	// model, by the others; nil with less than two.
+	Original  float64   `json:"original_lira_auc"`
+	Retrained []float64 `json:"retrained_lira_auc,omitempty"`
 }
 
 // Completeness says how far a member is forgotten.
