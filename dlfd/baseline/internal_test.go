@@ -391,3 +391,34 @@ func TestInsertFreshNorms(t *testing.T) {
 func sameSigns(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Signbit(float64(x)) == math.Signbit(float64(y)) })
 }
+
+// A patient limit lets a loss above it pass, but not one beyond repair.
+func TestPatientLimit(t *testing.T) {
+	m := featuretest.NewMLP(4, 6, 3, 1)
+	old, err := feature.Snapshot(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := featuretest.NewBlobs(20, 4, 3, 1, 7, 1)
+	res, err := dlfd.Run(context.Background(), "test", m, dlfd.Data{Retain: d}, nil, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) error {
+		h, err := Limit{Harm: .1}.watch(ctx, s)
+		if err != nil {
+			return err
+		}
+		h.patient, s.Steps = true, 100
+		for i, bias := range []float32{5, 500} { // of one class: the others lose about as much
+			m.P[3][0] = bias
+			s.Step(dlfd.Point{})
+			if err := h.look(ctx); err != nil {
+				return err
+			}
+			if ended := s.Spent(); ended != (i == 1) {
+				t.Errorf("with a bias of %v the run is ended: %v", bias, ended)
+			}
+		}
+		return nil
+	})
+	if err != nil || res.Stop != dlfd.TaskHarmed || !slices.Equal(m.P[3], old[3]) {
+		t.Errorf("%v, %+v", err, res)
+	}
+}

@@ -366,10 +366,15 @@ func TestLimit(t *testing.T) {
 		t.Errorf("without a limit: %q, retain loss %v", res.Stop, after)
 	}
 	// Looks are due every 75 steps; the batches tell before.
-	m = trained(t)
-	res = run(t, baseline.NegGradPlus{Descent: baseline.Descent{Epochs: 100, Rate: .1}, Beta: 5}, m)
-	if _, after := scores(t, m, task().Retain); res.Stop != dlfd.TaskHarmed || res.Ledger.Steps >= 75 || after > limit {
-		t.Errorf("an ascent between looks: %q after %d steps, retain loss %v", res.Stop, res.Ledger.Steps, after)
+	for _, u := range []dlfd.Unlearner{
+		baseline.NegGradPlus{Descent: baseline.Descent{Epochs: 100, Rate: .1}, Beta: 5},
+		baseline.Surgery{Descent: baseline.Descent{Epochs: 100, Rate: 2}, Forgetting: .9},
+	} {
+		m = trained(t)
+		res = run(t, u, m)
+		if _, after := scores(t, m, task().Retain); res.Stop != dlfd.TaskHarmed || res.Ledger.Steps >= 75 || after > limit {
+			t.Errorf("%s between looks: %q after %d steps, retain loss %v", res.Method, res.Stop, res.Ledger.Steps, after)
+		}
 	}
 	// SCRUB may make good what an ascent harms, but not everything.
 	m = trained(t)
