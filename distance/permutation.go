@@ -23,7 +23,8 @@ import (
 type TwoSample struct {
 	// D is the distance, without gradients. Its value must not depend on the
 	// order of the rows. If it is nil, MMD{Kernel: Energy{}} is used, which is
-	// zero only for equal distributions and has no scale to choose.
+	// zero only for equal distributions and has no scale to choose. A Root changes
+	// no p-value, but takes more time, since it is not a Pooler.
 	D Distance
 
 	// Permutations is how many random divisions are drawn. If it is zero, 999
