@@ -18,8 +18,7 @@ import (
 // P(p ≤ α) ≤ α for every α, at any size and for any distance.
 //
 // References: Gretton et al., A kernel two-sample test (2012), §5; Phipson and
-// Smyth, Permutation p-values should never be zero (2010), arXiv:1603.05766,
-// equation 2.
+// Smyth, Permutation p-values should never be zero (2010), arXiv:1603.05766.
 type TwoSample struct {
 	// D is the distance, without gradients. Its value must not depend on the
 	// order of the rows. If it is nil, MMD{Kernel: Energy{}} is used, which is
