@@ -36,8 +36,11 @@ type AuditOptions struct {
 	Original *Reference
 	// Retrained are models that were trained without the forget set, each with
 	// seeds of its own. One or more add the gap, the list of samples least
-	// forgotten and residual knowledge; three or more the band and the margins.
+	// forgotten and residual knowledge; three or more the band, and with Siblings KLoM.
 	Retrained []Reference
+	// Siblings are models that the same method made of the same request with other
+	// seeds. Two or more, with three retrained models, add KLoM.
+	Siblings []feature.Model
 	// Training says how the model was trained. If it is nil, resurgence and
 	// relearning are left out.
 	Training *Training
@@ -105,6 +108,11 @@ func (o *AuditOptions) resolve(spec feature.Spec) (AuditOptions, error) {
 	for i, ref := range r.Retrained {
 		if ref.Model == nil {
 			return r, fmt.Errorf("%w: Retrained %d has no Model", ErrParameter, i)
+		}
+	}
+	for i, m := range r.Siblings {
+		if m == nil {
+			return r, fmt.Errorf("%w: Siblings %d is nil", ErrParameter, i)
 		}
 	}
 	return r, nil

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/metrics"
 )
@@ -59,17 +61,20 @@ func (a *audit) hardest(ctx context.Context) error {
 	if ok, err := a.consult(ctx); !ok || err != nil {
 		return err
 	}
-	before, err := a.refs.original[0].LogitMargins()
+	before, err := a.refs.original[0].CrossEntropies()
 	if err != nil {
 		return err
 	}
 	after := make([][]float64, len(a.refs.retrained[0]))
 	for k, o := range a.refs.retrained[0] {
-		if after[k], err = o.LogitMargins(); err != nil {
+		if after[k], err = o.CrossEntropies(); err != nil {
 			return err
 		}
 	}
-	tenth := hardestTenth(before, after)
+	tenth, err := hardestTenth(before, after)
+	if err != nil {
+		return err
+	}
 	own := selectRows(a.out[memberSet], tenth)
 	h := &Hardest{Members: len(tenth)}
 	if h.Accuracy, err = own.Accuracy(); err != nil {
@@ -85,7 +90,11 @@ func (a *audit) hardest(ctx context.Context) error {
 	}
 	for k, o := range a.refs.retrained[0] { // each on the tenth that the others choose
 		others := slices.Delete(slices.Clone(after), k, k+1)
-		s, err := a.attackOn(selectRows(o, hardestTenth(before, others)), a.refs.retrained[1][k])
+		tenth, err := hardestTenth(before, others)
+		if err != nil {
+			return err
+		}
+		s, err := a.attackOn(selectRows(o, tenth), a.refs.retrained[1][k])
 		if err != nil {
 			return err
 		}
@@ -102,20 +111,14 @@ func (a *audit) attackOn(member, nonmember metrics.Outputs) (metrics.Strength, e
 	return res.Loss, nil
 }
 
-// hardestTenth returns the tenth of the samples, rounded up, whose margin before
-// exceeds the mean of those after by most.
-func hardestTenth(before []float64, after [][]float64) []int {
-	excess, order := slices.Clone(before), make([]int, len(before))
-	for i := range excess {
-		order[i] = i
-		for _, m := range after {
-			excess[i] -= m[i] / float64(len(after))
-		}
+// hardestTenth returns the tenth of the samples whose loss grows most from the one
+// before to the mean of those after.
+func hardestTenth(before []float64, after [][]float64) ([]int, error) {
+	mean := make([]float64, len(before))
+	for _, losses := range after {
+		floats.AddScaled(mean, 1/float64(len(after)), losses)
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(excess[j], excess[i]) })
-	order = order[:(len(order)+9)/10]
-	slices.Sort(order)
-	return order
+	return metrics.MostMemorized(before, mean, .1)
 }
 
 // leastForgotten is the most members that are listed.
@@ -160,6 +163,38 @@ func (a *audit) referenceAttacks(ctx context.Context) error {
 		}
 	}
 	a.Attacks = r
+	return a.likelihoodRatios(match)
+}
+
+// likelihoodRatios sets the AUC of LiRA on the references.
+func (a *audit) likelihoodRatios(match metrics.Matching) (err error) {
+	auc := func(of func(side int) metrics.Referenced) (float64, error) {
+		m, err := of(0).LiRA()
+		if err != nil {
+			return 0, err
+		}
+		n, err := of(1).LiRA()
+		if err != nil {
+			return 0, err
+		}
+		return metrics.AUC(at(m, match.Members), at(n, match.NonMembers))
+	}
+	refs := a.refs
+	if a.Attacks.Original, err = auc(func(side int) metrics.Referenced {
+		return metrics.Referenced{Model: refs.original[side], References: refs.retrained[side]}
+	}); err != nil || len(refs.retrained[0]) < 2 {
+		return err
+	}
+	for k := range refs.retrained[0] {
+		v, err := auc(func(side int) metrics.Referenced {
+			others := slices.Delete(slices.Clone(refs.retrained[side]), k, k+1)
+			return metrics.Referenced{Model: refs.retrained[side][k], References: others}
+		})
+		if err != nil {
+			return err
+		}
+		a.Attacks.Retrained = append(a.Attacks.Retrained, v)
+	}
 	return nil
 }
 
