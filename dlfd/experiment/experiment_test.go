@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -317,5 +318,39 @@ func TestCanceled(t *testing.T) {
 	}})
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// TestReport: the page is written whole with the weights, and says what it lacks
+// without.
+func TestReport(t *testing.T) {
+	p, dir := plan(t, small()), t.TempDir()
+	run(t, p, dir, nil)
+	r, err := p.Merge(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := r.Report(t.Context(), "blobs", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(page.Losses); n != 4 || page.Attack == nil || page.Maps == nil || len(page.Depth) != 1 || len(page.Resurgence) != 2 || len(page.Relearning) != 1 || page.Classes == nil || len(page.Fronts) != 2 || len(page.Trace) != 1 {
+		t.Errorf("%d models with losses; %+v", n, page)
+	}
+	if err := page.WriteHTML(io.Discard); err != nil {
+		t.Error(err)
+	}
+	without, err := r.Report(t.Context(), "blobs", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(without.Losses) != 0 || len(without.NotJudged) != len(page.NotJudged)+4 || len(without.Resurgence) != 2 {
+		t.Errorf("without weights: %d models with losses, left out %+v", len(without.Losses), without.NotJudged)
+	}
+	if err := without.WriteHTML(io.Discard); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Report(t.Context(), "faces", dir); !errors.Is(err, dlfd.ErrParameter) {
+		t.Errorf("a task that is not there: %v", err)
 	}
 }
