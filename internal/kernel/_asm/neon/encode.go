@@ -147,7 +147,7 @@ func (k kind) textOdd(mnemonic, arrangement, letter string, o operands) string {
 	case across:
 		return fmt.Sprintf("S%d, V%d.4S", o.d, o.n)
 	case scalarTwo:
-		return fmt.Sprintf("%s%d, %[1]s%d", letter, o.d, o.n)
+		return fmt.Sprintf("%s%d, %[1]s%[3]d", letter, o.d, o.n)
 	case atRegister:
 		return fmt.Sprintf("Q%d, [X%d, X%d]", o.d, o.n, o.m)
 	case replicate:
