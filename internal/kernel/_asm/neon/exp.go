@@ -43,9 +43,9 @@ func reduceExp(e *elem, x *reg) reduced {
 	return reduced{horner(e, append([]float64{1, 1}, expPoly[e.size]...), x), k, t}
 }
 
-// horner returns Σ cᵢxⁱ.
+// horner returns Σ cᵢxⁱ, for two coefficients or more.
 func horner(e *elem, c []float64, x *reg) *reg {
-	p := e.constant(c[len(c)-1])
+	p := e.keep(c[len(c)-1])
 	for i := len(c) - 2; i >= 0; i-- {
 		next := e.constant(c[i])
 		e.fma(next, p, x)

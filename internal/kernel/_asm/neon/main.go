@@ -31,17 +31,22 @@ var families = []struct {
 }
 
 func main() {
-	for _, family := range families {
-		functions, constants = nil, constantTable{}
-		family.write()
-		for _, f := range functions {
-			f.finish()
-		}
+	for i, family := range families {
+		generate(i)
 		path := filepath.Join("..", family.name+"_arm64")
 		check(os.WriteFile(path+".s", assembly(), 0o644))
 		source, err := format.Source(declarations())
 		check(err)
 		check(os.WriteFile(path+".go", source, 0o644))
+	}
+}
+
+// generate fills functions and constants with those of a family.
+func generate(family int) {
+	functions, constants = nil, constantTable{}
+	families[family].write()
+	for _, f := range functions {
+		f.finish()
 	}
 }
 
