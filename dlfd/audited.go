@@ -48,6 +48,8 @@ type Audited struct {
 	// Head says how much of the members the features bring back under a new last
 	// layer.
 	Head *NewHead `json:"new_head,omitempty"`
+	// Prototypes says how much of classes that go as a whole a few images bring back.
+	Prototypes *Prototypes `json:"prototypes,omitempty"`
 	// TwoSample is a test whether the features of members and non-members have one
 	// distribution.
 	TwoSample *TwoSample `json:"two_sample,omitempty"`
