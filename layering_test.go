@@ -52,8 +52,9 @@ var mayImport = map[string][]string{
 	"dlfd/released": {"dlfd", "metrics", "distance", "feature", "feature/train", "internal/..."},
 
 	"examples/benchmark":       publicPackages,
-	"examples/compare":         publicPackages,
-	"examples/faces":           publicPackages,
+	"examples/compare":         append(publicPackages, "examples/drawnfaces"),
+	"examples/drawnfaces":      publicPackages,
+	"examples/faces":           append(publicPackages, "examples/drawnfaces"),
 	"examples/onnx":            publicPackages,
 	"examples/owndistance":     publicPackages,
 	"examples/distancegallery": publicPackages,

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"flag"
+	"math"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
@@ -116,13 +117,13 @@ func TestCoverageOfProbeDifference(t *testing.T) {
 		draws, lo, hi, some = 2000, .92, .98, shapes[:9]
 	}
 	for _, s := range some {
-		for _, apart := range []float32{0, .7} {
+		for _, apart := range []float64{0, 1} { // standard deviations along the best direction
 			rate := covered(draws, 1, func(k int) []bool {
 				var p [2]Probed
 				for i := range p {
 					m, n := s.sides(2*k + i)
 					for j := range m.Logits {
-						m.Logits[j] += apart
+						m.Logits[j] += float32(apart / math.Sqrt(float64(m.Classes)))
 					}
 					p[i] = Probed{m.asFeatures(), n.asFeatures()}
 				}

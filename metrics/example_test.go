@@ -266,7 +266,7 @@ func ExampleProbed_Difference() {
 	probe, _ := metrics.MembershipProbe(retrained.Member, retrained.NonMember, 1, nil)
 	d, err := model.Difference(retrained, 1, nil)
 	fmt.Printf("the retrained model has AUC %.2f, the model %.2f more, %.2f to %.2f, %v\n", probe.AUC, d.Value, d.Interval.Lo, d.Interval.Hi, err)
-	// Output: the retrained model has AUC 0.76, the model 0.19 more, 0.12 to 0.27, <nil>
+	// Output: the retrained model has AUC 0.76, the model 0.19 more, 0.14 to 0.25, <nil>
 }
 
 func ExampleExchange_Quality() {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 // MembershipProbe measures how well a linear probe tells members from
@@ -66,8 +68,8 @@ func (p Probed) Difference(reference Probed, seed uint64, opt *AttackOptions) (E
 // probes tell members equally well.
 func (p Probed) difference(reference Probed, seed uint64, k int, opt *AttackOptions) (diff, variance float64, err error) {
 	var f *crossFit
-	var auc [2]float64
-	var placed [2][][]float64
+	var of [2]placed
+	var null [2]float64
 	for i, q := range []Probed{p, reference} {
 		m, n := q.Member.table(), q.NonMember.table()
 		o, err := opt.resolve(m.d)
@@ -85,14 +87,54 @@ func (p Probed) difference(reference Probed, seed uint64, k int, opt *AttackOpti
 		if err := f.fit(o.C); err != nil {
 			return 0, 0, err
 		}
-		auc[i], placed[i] = f.placed(m, n)
+		of[i] = f.placed(m, n)
+		_, null[i] = f.auc(m, n)
 	}
-	for c, x := range placed[1] {
-		for i, v := range x {
-			placed[0][c][i] -= v
+	diff = of[0].auc - of[1].auc
+	return diff, f.pairedVariance(of[0], of[1], (null[0]+null[1])/2), nil
+}
+
+// pairedVariance is that of the difference of the AUCs of p and q, from the
+// differences of the placements of each sample, side by side; classes with a single
+// pair in the matching make one stratum. The factor for cross-fitting belongs to
+// probes that find nothing and so agree by chance about the direction: it fades as
+// their AUC leaves ½ by more than twice its deviation without a difference,
+// whose square null is.
+func (f *crossFit) pairedVariance(p, q placed, null float64) (variance float64) {
+	z := ((p.auc+q.auc)/2 - .5) / math.Sqrt(null)
+	byChance := math.Exp(-z * z / 8)
+	var single [2][]float64
+	for c, used := range f.match.Classes {
+		if used.Used == 1 {
+			single[0] = append(single[0], less(p.member[c], q.member[c])...)
+			single[1] = append(single[1], less(p.non[c], q.non[c])...)
 		}
 	}
-	return auc[0] - auc[1], f.nullVariance(placed[0]), nil
+	for c, used := range f.match.Classes {
+		if used.Used == 0 {
+			continue
+		}
+		member, non := less(p.member[c], q.member[c]), less(p.non[c], q.non[c])
+		if used.Used == 1 && len(single[0]) > 1 {
+			member, non = single[0], single[1]
+		}
+		term := f.nullTerm(c, less(p.both[c], q.both[c]), p.free[c])
+		if len(member) > 1 {
+			share := float64(used.Used) / float64(len(f.foldM))
+			term = share * share * (stat.Variance(member, nil)/float64(used.Members) + stat.Variance(non, nil)/float64(used.NonMembers))
+		}
+		variance += (1 + byChance*(foldFactor(f.folds, used.Used)-1)) * term
+	}
+	return variance
+}
+
+// less returns x − y.
+func less(x, y []float64) []float64 {
+	d := make([]float64, len(x))
+	for i, v := range x {
+		d[i] = v - y[i]
+	}
+	return d
 }
 
 func (p Probed) check() error {

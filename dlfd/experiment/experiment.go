@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
@@ -20,6 +21,10 @@ type Experiment struct {
 	Tasks   []*Task
 	Methods []Method
 	Seeds   Seeds
+	// Distances are columns of the tables: each is taken, class by class, between the
+	// features of up to 256 forgotten samples and as many unseen ones. Those of a
+	// retrained model say what there is to expect.
+	Distances []Distance
 	// Version is what results depend on beside all else, such as the version of the
 	// program. It goes into the manifest as it is.
 	Version string
@@ -28,9 +33,9 @@ type Experiment struct {
 	// (resurgence and relearning). That takes eight epochs over what is retained, more
 	// than most methods. If it is zero, all are audited so; below zero, none.
 	Deep int
-	// Swap runs everything a second time with Unseen in the place of the forget set:
-	// models that were trained on it have to forget it, and the forget set is what no
-	// model has seen. An attack that tells the two sets apart by what they are, and not
+	// Swap runs everything a second time with samples of Unseen in the place of the
+	// forget set, as many of each class: models that were trained on them have to forget
+	// them, and the forget set is what no model has seen. An attack that tells the two sets apart by what they are, and not
 	// by what was trained on, is right as often in one run as it is wrong in the other.
 	// Tasks with a given original model are left out, as nobody trained its
 	// counterpart. Reference: Tu, Hu, Ma, arXiv 2404.11577.
@@ -38,6 +43,12 @@ type Experiment struct {
 	// NoFloors keeps New from adding to Methods the floors that are not among them,
 	// baseline.ShortRetrain and baseline.ShrinkPerturb with their defaults.
 	NoFloors bool
+}
+
+// Distance is a column with a distance between features.
+type Distance struct {
+	Name     string
+	Distance distance.Distance
 }
 
 // Method is one row of a table: a method with one choice of its settings.
@@ -93,10 +104,13 @@ type Manifest struct {
 	Tasks   []taskEntry   `json:"tasks"`
 	Methods []methodEntry `json:"methods"`
 	Seeds   Seeds         `json:"seeds"` // as resolved
-	Deep    int           `json:"deep"`
-	Swap    bool          `json:"swap"`
-	Version string        `json:"version,omitempty"`
-	Arch    string        `json:"arch"` // GOARCH: others round in other places
+	// Distances are their names, types and settings.
+	Distances []string `json:"distances,omitempty"`
+
+	Deep    int    `json:"deep"`
+	Swap    bool   `json:"swap"`
+	Version string `json:"version,omitempty"`
+	Arch    string `json:"arch"` // GOARCH: others round in other places
 }
 
 type methodEntry struct {
@@ -112,6 +126,8 @@ type methodEntry struct {
 type Plan struct {
 	problems []*problem
 	methods  []Method
+	columns  []Column
+	distance []Distance
 	manifest Manifest
 	digest   string
 	jobs     []Job
@@ -140,6 +156,9 @@ func newPlan(ctx context.Context, e Experiment) (*Plan, error) {
 		return nil, err
 	}
 	if err := p.addMethods(e); err != nil {
+		return nil, err
+	}
+	if err := p.addDistances(e.Distances); err != nil {
 		return nil, err
 	}
 	text, err := json.Marshal(p.manifest)

@@ -31,7 +31,7 @@ type FrontPoint struct {
 // rows. Methods without a gap are left out.
 func (t *Table) Fronts() []Front {
 	var fronts []Front
-	retain, test := slices.Index(t.Columns, "retain"), slices.Index(t.Columns, "test")
+	retain, test := t.column("retain"), t.column("test")
 	for _, row := range t.Rows {
 		if row.Standing == Reference || row.Gap.N == 0 {
 			continue
@@ -54,6 +54,9 @@ func (t *Table) Fronts() []Front {
 	}
 	return fronts
 }
+
+// column returns the position of a column that every table has.
+func (t *Table) column(name string) int { return slices.Index(t.Columns, name) }
 
 func dominated(p FrontPoint, fronts []Front) bool {
 	for _, f := range fronts {

@@ -17,6 +17,9 @@ func (r *run) judge(ctx context.Context, j Job, m feature.Trainable, o *Outcome)
 		return err
 	}
 	_, data := r.problems[j.task].data(j.Kind)
+	if err := r.measure(ctx, m, data, o); err != nil {
+		return err
+	}
 	for e := range r.manifest.Seeds.Evaluation {
 		a, err := dlfd.Audit(ctx, m, data, c.options(e))
 		if err != nil {

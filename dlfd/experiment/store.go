@@ -45,6 +45,8 @@ type Outcome struct {
 	Weights string `json:"weights_sha256,omitempty"`
 	// Audits has one audit for each seed of evaluation.
 	Audits []*dlfd.Audited `json:"audits,omitempty"`
+	// Distances has those of Experiment.Distances, by name.
+	Distances map[string]float64 `json:"distances,omitempty"`
 	// Gaps has, for each seed of evaluation, the gap to each retrained model; for a
 	// band, those of all pairs of retrained models, (0, 1), (0, 2), …, (1, 2), ….
 	Gaps [][]metrics.Gap `json:"gaps,omitempty"`

@@ -72,7 +72,7 @@ func (r *Results) Tables() []Table {
 
 func (r *Results) table(task int) Table {
 	t := Table{Task: r.plan.problems[task].Name, Band: r.bandOf(task)}
-	columns := Columns()
+	columns := r.plan.columns
 	for _, c := range columns {
 		t.Columns = append(t.Columns, c.Name)
 	}

@@ -1,13 +1,19 @@
 // Compare runs methods of unlearning on one or more tasks, over several seeds, and
 // says in tables which forget best, for what they cost, and which cannot be told apart.
 //
-// The tasks with names of their own need the packs of UNLEARN_TESTDATA, or -testdata:
+// The tasks with names of their own, of which all but the first need the packs of
+// UNLEARN_TESTDATA, or -testdata:
 //
+//	go run ./examples/compare -task drawn-faces -seeds 5 -out out/drawn
 //	go run ./examples/compare -task yaleb-light -seeds 5 -out out/yaleb
 //	go run ./examples/compare -task cmu-pose -seeds 3 -out out/cmu
 //	go run ./examples/compare -task fashion-cnn -seeds 5 -out out/folded
 //	go run ./examples/compare -task fashion-cnn-bn -seeds 5 -out out/bn
 //	go run ./examples/compare -task fashion-mlp -seeds 5 -out out/mlp
+//
+// The search for the settings of all methods, equal for each:
+//
+//	go run ./examples/compare -tune examples/compare/tuning.json -out out/tuning
 //
 // Other data:
 //
@@ -90,5 +96,8 @@ func run(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return write(ctx, stdout, f.out, dirs, results)
+	if err := write(ctx, stdout, f.out, dirs, results); err != nil || f.search == nil {
+		return err
+	}
+	return f.search.writeChoices(stdout, f.out, results)
 }
