@@ -22,7 +22,7 @@ import (
 // With the cost |x−y|² and the Wasserstein distance of the classes, or Bures as
 // its bound, this is the optimal transport dataset distance of Alvarez-Melis and
 // Fusi, Geometric dataset distances via optimal transport (2020),
-// arXiv:2002.02923, equations 5 to 7, squared: see Root.
+// arXiv:2002.02923, squared: see Root.
 //
 // The gradient holds the optimal plan fixed, as that of EMD does, and accounts for
 // the change of the distances between classes.

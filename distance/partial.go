@@ -19,7 +19,7 @@ import (
 // It is transport between the samples with one more point each, of mass 1−s, that
 // takes from any other at no cost. Reference: Chapel, Alaya, Gasso, Partial optimal
 // transport with applications on positive-unlabeled learning (2020),
-// arXiv:2002.08276, §3.1 and proposition 1.
+// arXiv:2002.08276.
 type Partial struct {
 	// Cost of moving one unit of mass. If it is nil, Cosine is used.
 	Cost Cost

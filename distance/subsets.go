@@ -14,7 +14,7 @@ import (
 
 // Subsets is the mean of a distance over random subsets of both samples. Its zero
 // value is the kernel Inception distance of Bińkowski et al., Demystifying MMD
-// GANs (2018), arXiv:1801.01401, §4: the unbiased MMD² with a polynomial kernel.
+// GANs (2018), arXiv:1801.01401: the unbiased MMD² with a polynomial kernel.
 // Since distances without bias are averaged, larger samples do not shift the
 // value, and time grows with Count·Size² only.
 //

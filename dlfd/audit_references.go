@@ -163,6 +163,38 @@ func (a *audit) referenceAttacks(ctx context.Context) error {
 		}
 	}
 	a.Attacks = r
+	return a.likelihoodRatios(match)
+}
+
+// likelihoodRatios sets the AUC of LiRA on the references.
+func (a *audit) likelihoodRatios(match metrics.Matching) (err error) {
+	auc := func(of func(side int) metrics.Referenced) (float64, error) {
+		m, err := of(0).LiRA()
+		if err != nil {
+			return 0, err
+		}
+		n, err := of(1).LiRA()
+		if err != nil {
+			return 0, err
+		}
+		return metrics.AUC(at(m, match.Members), at(n, match.NonMembers))
+	}
+	refs := a.refs
+	if a.Attacks.Original, err = auc(func(side int) metrics.Referenced {
+		return metrics.Referenced{Model: refs.original[side], References: refs.retrained[side]}
+	}); err != nil || len(refs.retrained[0]) < 2 {
+		return err
+	}
+	for k := range refs.retrained[0] {
+		v, err := auc(func(side int) metrics.Referenced {
+			others := slices.Delete(slices.Clone(refs.retrained[side]), k, k+1)
+			return metrics.Referenced{Model: refs.retrained[side][k], References: others}
+		})
+		if err != nil {
+			return err
+		}
+		a.Attacks.Retrained = append(a.Attacks.Retrained, v)
+	}
 	return nil
 }
 

@@ -107,7 +107,7 @@ func (a *audit) klom(ctx context.Context) error {
 	for i, m := range a.opt.Siblings {
 		x, err := a.marginsOf(ctx, m)
 		if err != nil {
-			return fmt.Errorf("Siblings %d: %w", i, err)
+			return fmt.Errorf("sibling %d: %w", i, err)
 		}
 		unlearned = append(unlearned, x)
 	}
@@ -115,7 +115,7 @@ func (a *audit) klom(ctx context.Context) error {
 	for i, r := range a.opt.Retrained {
 		x, err := a.marginsOf(ctx, r.Model)
 		if err != nil {
-			return fmt.Errorf("Retrained %d: %w", i, err)
+			return fmt.Errorf("retrained model %d: %w", i, err)
 		}
 		retrained = append(retrained, x)
 	}

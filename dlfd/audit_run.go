@@ -213,7 +213,7 @@ func (a *audit) judgeReferences(ctx context.Context) error {
 	for i, r := range a.opt.Retrained {
 		b, err := a.reference(ctx, r, o)
 		if err != nil {
-			return fmt.Errorf("Retrained %d: %w", i, err)
+			return fmt.Errorf("retrained model %d: %w", i, err)
 		}
 		a.References.Retrained = append(a.References.Retrained, b)
 	}
@@ -223,7 +223,7 @@ func (a *audit) judgeReferences(ctx context.Context) error {
 	o.Training = nil
 	var err error
 	if a.References.Original, err = a.reference(ctx, *a.opt.Original, o); err != nil {
-		return fmt.Errorf("Original: %w", err)
+		return fmt.Errorf("original model: %w", err)
 	}
 	return nil
 }

@@ -153,24 +153,24 @@ func TestAuditRestoresWhateverHappens(t *testing.T) {
 	m, data, opt := auditable(t)
 	opt.Original, opt.Retrained = nil, nil
 	before := weights(t, m)
-	audit := func(ctx context.Context, data dlfd.AuditData) (err error, panicked any) {
+	audit := func(ctx context.Context, data dlfd.AuditData) (panicked any, err error) {
 		defer func() { panicked = recover() }()
 		_, err = dlfd.Audit(ctx, single{m}, data, &opt)
-		return err, nil
+		return nil, err
 	}
 	m.FailAfter = m.Calls + 7
-	if err, _ := audit(context.Background(), data); !errors.Is(err, featuretest.ErrBroken) {
+	if _, err := audit(context.Background(), data); !errors.Is(err, featuretest.ErrBroken) {
 		t.Errorf("a broken model gives %v", err)
 	}
 	m.FailAfter = 0
 	ctx, cancel := context.WithCancel(context.Background())
 	later := data
 	later.Retain = &hooked{Blobs: data.Retain.(*featuretest.Blobs), after: 20, do: cancel}
-	if err, _ := audit(ctx, later); !errors.Is(err, context.Canceled) {
+	if _, err := audit(ctx, later); !errors.Is(err, context.Canceled) {
 		t.Errorf("a canceled audit gives %v", err)
 	}
 	later.Retain = &hooked{Blobs: data.Retain.(*featuretest.Blobs), after: 20, do: func() { panic("user code") }}
-	if err, panicked := audit(context.Background(), later); panicked != "user code" {
+	if panicked, err := audit(context.Background(), later); panicked != "user code" {
 		t.Errorf("error %v, panic %v", err, panicked)
 	}
 	if !slices.Equal(before, weights(t, m)) {
@@ -340,6 +340,9 @@ func TestVerdictWithoutRetrainedModels(t *testing.T) {
 
 // KLoM needs models of other seeds, and tells the original from retrained models.
 func TestKLoMOfSiblings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains six models")
+	}
 	m, data, opt := auditable(t)
 	opt.Training = nil
 	opt.Siblings = []feature.Model{m, m}
@@ -357,6 +360,40 @@ func TestKLoMOfSiblings(t *testing.T) {
 	t.Logf("KLoM %+v, floor %v", a.KLoM, *a.KLoM.Floor)
 	if a.KLoM.P95 < *a.KLoM.Floor || a.KLoM.Unlearned != 3 || a.KLoM.Retrained != 6 {
 		t.Errorf("KLoM %+v, floor %v", a.KLoM, *a.KLoM.Floor)
+	}
+}
+
+// A class that goes as a whole comes back by a few images where the features still
+// know it: the original had only its last layer's row of the class taken away.
+func TestPrototypesOfAClass(t *testing.T) {
+	all, unseen := featuretest.NewBlobs(600, 20, 3, 1.2, 7, 1), featuretest.NewBlobs(600, 20, 3, 1.2, 7, 2)
+	r, err := dlfd.NewRequest(all, func(i int) bool { return all.Labels[i] == 1 }, unseen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := trainNet(1, all)
+	for i, p := range m.Spec().Params {
+		if headOnly(p) && p.Kind == feature.Bias {
+			b := make([]float32, 3)
+			must(m.GetParam(i, b))
+			b[1] = -1e3
+			must(m.SetParam(i, b))
+		}
+	}
+	a, err := dlfd.Audit(context.Background(), m, r.AuditData, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := a.Prototypes
+	if p == nil {
+		t.Fatal(a.NotJudged)
+	}
+	t.Logf("%+v", p)
+	if !slices.Equal(p.Classes, []int{1}) || p.Shots != 10 || p.Judged != 90 || p.Before != 0 || p.After < .8 {
+		t.Errorf("prototypes %+v", p)
+	}
+	if a.ForgetAccuracy != 0 || a.Judgment.Verdict == metrics.WithinBand {
+		t.Errorf("forget accuracy %v, %v", a.ForgetAccuracy, a.Judgment)
 	}
 }
 

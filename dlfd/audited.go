@@ -48,6 +48,8 @@ type Audited struct {
 	// Head says how much of the members the features bring back under a new last
 	// layer.
 	Head *NewHead `json:"new_head,omitempty"`
+	// Prototypes says how much of classes that go as a whole a few images bring back.
+	Prototypes *Prototypes `json:"prototypes,omitempty"`
 	// TwoSample is a test whether the features of members and non-members have one
 	// distribution.
 	TwoSample *TwoSample `json:"two_sample,omitempty"`
@@ -71,6 +73,8 @@ type Audited struct {
 	Gap *RetrainedGap `json:"gap,omitempty"`
 
 	// Judgment is the verdict with what it rests on; nil where there is no evidence.
+	// Its attack is LiRA where there are an original and two retrained models, unless
+	// the loss attack alone is outside its band, and the loss attack otherwise.
 	Judgment *metrics.Judgment `json:"judgment,omitempty"`
 	// NotJudged has a sentence for everything that was left out, with the reason:
 	// the data are too few, or what an instrument needs was not given. The fields

@@ -57,6 +57,18 @@ type NewHead struct {
 	FittedOn  int     `json:"fitted_on"`  // retained samples
 }
 
+// Prototypes has the accuracies on members of classes of which nothing is retained,
+// before and after up to ten other members of each class are put into the last layer
+// as prototypes (metrics.Head.Relearn).
+type Prototypes struct {
+	Classes  []int   `json:"classes"`
+	Shots    int     `json:"shots"`  // members put in, of all classes
+	Judged   int     `json:"judged"` // members judged
+	Before   float64 `json:"before"`
+	After    float64 `json:"after"`
+	Regained float64 `json:"regained"` // After less Before
+}
+
 // Margins has the outcome of metrics.KLoM of the model and its siblings.
 type Margins struct {
 	P95  float64 `json:"p95"` // of the members
@@ -88,6 +100,10 @@ type ReferenceAttacks struct {
 	LiRA metrics.Strength `json:"lira"` // see metrics.Referenced.LiRA
 	RMIA metrics.Strength `json:"rmia"` // see metrics.Referenced.RMIA
 	IAM  metrics.Strength `json:"iam"`  // see metrics.Referenced.IAM
+	// Original has the AUC of LiRA on the original, and Retrained on each retrained
+	// model, by the others; nil with less than two.
+	Original  float64   `json:"original_lira_auc"`
+	Retrained []float64 `json:"retrained_lira_auc,omitempty"`
 }
 
 // Completeness says how far a member is forgotten.

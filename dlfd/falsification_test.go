@@ -246,7 +246,7 @@ func TestOverUnlearnedModelIsTold(t *testing.T) {
 	c := theCourt()
 	a := c.audit(c.mislead(c.retrained[0], 20, .5, nil))
 	tell(t, "over-unlearned", a)
-	if a.Judgment.Verdict != metrics.OverUnlearned || a.LossAttack.AUCInterval.Hi >= .5 || a.LossAttack.Leak < .05 {
+	if a.Judgment.Verdict != metrics.OverUnlearned || !strings.Contains(a.Judgment.Because[0], "attack AUC") || a.LossAttack.AUCInterval.Hi >= .5 || a.LossAttack.Leak < .05 {
 		t.Errorf("the model that was trained against the forget set gets %v", a.Judgment)
 	}
 }
@@ -257,7 +257,7 @@ func TestRetrainedModelsPass(t *testing.T) {
 	c := theCourt()
 	n, failed := 20, 0
 	if testing.Short() {
-		n = 5
+		n = 3
 	}
 	for seed := range uint64(n) {
 		a := c.audit(trainNet(100+seed, c.request.Data.Retain))
@@ -269,7 +269,7 @@ func TestRetrainedModelsPass(t *testing.T) {
 			tell(t, "retrained", a)
 		}
 	}
-	// At a rate of 95 %, 4 or more of 20 have a probability of 1.6 %, 2 of 5 of 2.3 %.
+	// At a rate of 95 %, 4 or more of 20 have a probability of 1.6 %, 2 of 3 of .7 %.
 	if t.Logf("%d of %d retrained models do not pass", failed, n); failed > max(1, n*3/20) {
 		t.Errorf("%d of %d retrained models do not pass", failed, n)
 	}
@@ -291,7 +291,7 @@ func TestNeverTrainedOnEitherSet(t *testing.T) {
 	m := trainNet(5, featuretest.NewBlobs(600, 20, 3, 2.4, 7, 5))
 	draws, least, most := 200, .92, .98
 	if testing.Short() {
-		draws, least, most = 60, .86, 1 // three standard deviations below .95
+		draws, least, most = 24, .81, 1 // three standard deviations below .95
 	}
 	held, floors := 0, 0.
 	for k := range uint64(draws) {
@@ -324,7 +324,11 @@ func imbalanced(d *featuretest.Blobs, whole int) feature.Dataset {
 // A model that diverged gets its audit, and no figure of it is NaN: JSON has none.
 func TestNumbersAtAnyScale(t *testing.T) {
 	c := theCourt()
-	for _, scale := range []float32{1e-20, 1e5, 1e9, 1e20} {
+	scales := []float32{1e9, 1e20, 1e5, 1e-20}
+	if testing.Short() {
+		scales = scales[:2]
+	}
+	for _, scale := range scales {
 		m := c.copyOfOriginal()
 		for i, p := range m.Spec().Params {
 			if headOnly(p) {

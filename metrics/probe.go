@@ -118,7 +118,7 @@ func (f *crossFit) pairedVariance(p, q placed, null float64) (variance float64) 
 		if used.Used == 1 && len(single[0]) > 1 {
 			member, non = single[0], single[1]
 		}
-		term := f.nullTerm(c, less(p.both[c], q.both[c]))
+		term := f.nullTerm(c, less(p.both[c], q.both[c]), p.free[c])
 		if len(member) > 1 {
 			share := float64(used.Used) / float64(len(f.foldM))
 			term = share * share * (stat.Variance(member, nil)/float64(used.Members) + stat.Variance(non, nil)/float64(used.NonMembers))

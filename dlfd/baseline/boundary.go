@@ -36,12 +36,15 @@ type BoundaryShrink struct {
 // Name implements dlfd.Namer.
 func (BoundaryShrink) Name() string { return "BoundaryShrink" }
 
+// Needs implements dlfd.Needer.
+func (BoundaryShrink) Needs() dlfd.Needs { return dlfd.Needs{Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Forget, and Holdout for the note.
 // Cost: one forward and backward pass a forget sample and epoch, for the labels one
 // backward pass and three forward passes, and two forward passes of up to 256 held-out
 // samples.
 func (b BoundaryShrink) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, b.Name(), m, data, opt, dlfd.Needs{Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, b.Name(), m, data, opt, b.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		b, err := b.resolve(s.Model.Spec())
 		if err != nil {
 			return err

@@ -46,12 +46,15 @@ type DUCK struct {
 // Name implements dlfd.Namer.
 func (DUCK) Name() string { return "DUCK" }
 
+// Needs implements dlfd.Needer.
+func (DUCK) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Holdout: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads all three datasets. Cost: two forward
 // and backward passes a retain sample and epoch; one forward pass of the forget set
 // for each pass over it, for the accuracy; one forward pass of all three datasets;
 // and the looks of the Limit.
 func (d DUCK) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, d.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, d.Name(), m, data, opt, d.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		d, err := d.resolve()
 		if err != nil {
 			return err

@@ -46,11 +46,14 @@ type JiT struct {
 // Name implements dlfd.Namer.
 func (JiT) Name() string { return "JiT" }
 
+// Needs implements dlfd.Needer.
+func (JiT) Needs() dlfd.Needs { return dlfd.Needs{Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads the samples of Forget, and
 // Holdout for the note. Cost: Samples+1 forward and backward passes a forget sample and
 // epoch, and two forward passes of up to 256 held-out samples.
 func (j JiT) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, j.Name(), m, data, opt, dlfd.Needs{Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, j.Name(), m, data, opt, j.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		j, err := j.resolve()
 		if err != nil {
 			return err

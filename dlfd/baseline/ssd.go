@@ -40,11 +40,14 @@ type SSD struct {
 // Name implements dlfd.Namer.
 func (SSD) Name() string { return "SSD" }
 
+// Needs implements dlfd.Needer.
+func (SSD) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. A step is one
 // parameter dampened. Cost: one forward and backward pass of up to Samples samples of
 // either set, each sample by itself, and two looks of the Limit.
 func (d SSD) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, d.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, d.Name(), m, data, opt, d.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		d, err := d.resolve()
 		if err != nil {
 			return err

@@ -54,11 +54,14 @@ type UNSIR struct {
 // Name implements dlfd.Namer.
 func (UNSIR) Name() string { return "UNSIR" }
 
+// Needs implements dlfd.Needer.
+func (UNSIR) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: Steps+1 forward
 // and backward passes a noise, two a retain sample that is drawn, and two looks of the
 // Limit.
 func (u UNSIR) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, u.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, u.Name(), m, data, opt, u.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		u, err := u.resolve()
 		if err != nil {
 			return err

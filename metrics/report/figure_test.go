@@ -201,6 +201,9 @@ func TestLabelsDoNotOverlap(t *testing.T) {
 func TestStylesDiffer(t *testing.T) {
 	s := (&Report{}).styles(0)
 	seen := map[style]string{}
+	if a, b, c := s.get("a", Floor), s.get("b", Floor), s.get("c", Floor); a.marker == b.marker || b.marker == c.marker || a.marker == c.marker {
+		t.Error("three floors do not differ in their markers")
+	}
 	for i := range 56 {
 		look := s.get(method(i+1), Method)
 		if other, ok := seen[look]; ok {

@@ -83,7 +83,7 @@ func (v Value) cell(write func(float64) string) cell {
 	if v.N == 0 {
 		return cell{Text: missing}
 	}
-	c := cell{Exact: exact(v.Mean), Text: write(v.Mean)}
+	c := cell{Exact: exact(v.Mean), Text: write(v.shown())}
 	if v.N > 1 || v.SE > 0 {
 		c.SE = write(v.SE)
 	}

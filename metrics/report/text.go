@@ -150,12 +150,21 @@ func percent(v float64) string {
 	return strconv.FormatFloat(100*v, 'f', digits, 64) + " %"
 }
 
+// shown is the mean, or zero where it is smaller than the last decimal of the standard
+// error beside it: 4.6e-18 ± 0.061 would be noise of rounding.
+func (v Value) shown() float64 {
+	if math.Abs(v.Mean) < .0005 && v.SE >= .0005 {
+		return 0
+	}
+	return v.Mean
+}
+
 // text writes a value in words for tooltips and labels.
 func (v Value) text() string {
 	if v.N == 0 {
 		return missing
 	}
-	s := figure(v.Mean)
+	s := figure(v.shown())
 	if v.N > 1 || v.SE > 0 {
 		s += " ± " + figure(v.SE)
 	}

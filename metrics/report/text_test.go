@@ -95,6 +95,16 @@ func TestFormulasInCSV(t *testing.T) {
 	}
 }
 
+func TestMeansOfRoundingNoise(t *testing.T) {
+	for want, v := range map[string]Value{
+		"0.000 ± 0.061": {Mean: 4.6e-18, SE: .061, N: 3}, "4.6e-18": {Mean: 4.6e-18, N: 1}, "4.6e-5 ± 1.0e-5": {Mean: 4.6e-5, SE: 1e-5, N: 3}, missing: {Mean: 3},
+	} {
+		if got := v.text(); got != want {
+			t.Errorf("%+v is written as %q, want %q", v, got, want)
+		}
+	}
+}
+
 func TestFigures(t *testing.T) {
 	for _, c := range []struct {
 		write func(float64) string
