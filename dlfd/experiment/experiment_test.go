@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -297,6 +298,37 @@ func TestFailuresAreOutcomes(t *testing.T) {
 		t.Error(text.String())
 	}
 	t.Log(text.String())
+}
+
+// blowUp makes weights that are finite and logits that are not.
+type blowUp struct{}
+
+func (blowUp) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
+	return dlfd.Run(ctx, "blow up", m, data, opt, dlfd.Needs{}, func(_ context.Context, s *dlfd.Session) error {
+		last := len(s.Model.Spec().Params) - 2
+		return feature.UpdateParam(s.Model, last, make([]float32, feature.Size(s.Model.Spec().Params[last].Shape)), func(w []float32) {
+			for k := range w {
+				w[k] = math.MaxFloat32 * float32(1-2*(k%2))
+			}
+		})
+	})
+}
+
+func TestWhatCannotBeAudited(t *testing.T) {
+	e := small()
+	e.Tasks = e.Tasks[:1]
+	e.Methods = append(e.Methods, experiment.Method{Name: "blow up", Unlearner: blowUp{}})
+	p, dir := plan(t, e), t.TempDir()
+	run(t, p, dir, nil)
+	r, err := p.Merge(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range r.Tables()[0].Rows {
+		if row.Name == "blow up" && (row.Stops[experiment.Failed] != 2 || row.Gap.N != 0 || len(row.Failures) == 0 || !strings.Contains(row.Failures[0], "finite")) {
+			t.Errorf("%+v", row)
+		}
+	}
 }
 
 func TestTrainingFailureEndsTheRun(t *testing.T) {
