@@ -227,6 +227,23 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// TestDecoratorsInTheManifest: what a decorator runs, which its JSON does not show, makes
+// a difference, and where a function lies in memory does not.
+func TestDecoratorsInTheManifest(t *testing.T) {
+	digests := make(map[string]bool)
+	for _, u := range []dlfd.Unlearner{
+		baseline.Rewind{Of: baseline.SCRUB{}}, baseline.Rewind{Of: baseline.SCRUB{Alpha: .5}}, baseline.Rewind{Of: baseline.NegGrad{}},
+		baseline.Retrain{Schedule: train.Cosine}, baseline.Retrain{}, baseline.Retrain{Schedule: train.Constant},
+	} {
+		e := small()
+		e.Methods = []experiment.Method{{Name: "mine", Unlearner: u}}
+		digests[plan(t, e).Digest()] = true
+	}
+	if len(digests) != 5 { // the two schedules are functions
+		t.Errorf("6 methods have %d digests", len(digests))
+	}
+}
+
 // TestDigestOfTheManifest changes all that results depend on, one after the other.
 func TestDigestOfTheManifest(t *testing.T) {
 	base := plan(t, small()).Digest()
