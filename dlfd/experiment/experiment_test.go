@@ -528,3 +528,35 @@ func TestSeedsVaryApart(t *testing.T) {
 		t.Errorf("two audits of a model: test accuracy %v and %v, logistic attack %+v and %+v", x.TestAccuracy, y.TestAccuracy, x.LogisticAttack, y.LogisticAttack)
 	}
 }
+
+// TestChoose: a choice has the smallest mean gap of its group over the tasks.
+func TestChoose(t *testing.T) {
+	e := small()
+	e.Methods = append(e.Methods,
+		experiment.Method{Name: "NegGrad+:beta=.1", Unlearner: baseline.NegGradPlus{Beta: .1}},
+		experiment.Method{Name: "fails:always", Unlearner: failing{errors.New("no such layer")}},
+	)
+	p, dir := plan(t, e), t.TempDir()
+	run(t, p, dir, nil)
+	r, err := p.Merge(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gaps := make(map[string]float64)
+	for _, table := range r.Tables() {
+		for _, row := range table.Rows {
+			gaps[row.Name] += row.Gap.Mean / 2
+		}
+	}
+	choices, err := r.Choose(1)
+	if err != nil || len(choices) != 2 {
+		t.Fatal(choices, err)
+	}
+	c := choices[1]
+	if c.Group != "NegGrad+" || c.Settings != 2 || c.Eligible != 2 || c.Gap != min(gaps["NegGrad+:beta=1"], gaps["NegGrad+:beta=.1"]) || c.Gap != gaps[c.Method] {
+		t.Errorf("%+v of %v", c, gaps)
+	}
+	if _, err := r.Choose(-1); !errors.Is(err, dlfd.ErrParameter) {
+		t.Error(err)
+	}
+}
