@@ -340,6 +340,9 @@ func TestVerdictWithoutRetrainedModels(t *testing.T) {
 
 // KLoM needs models of other seeds, and tells the original from retrained models.
 func TestKLoMOfSiblings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains six models")
+	}
 	m, data, opt := auditable(t)
 	opt.Training = nil
 	opt.Siblings = []feature.Model{m, m}

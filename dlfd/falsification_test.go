@@ -118,7 +118,7 @@ func TestOriginalIsUnderUnlearned(t *testing.T) {
 	if *a.Resurgence.WeightChange != 0 || *a.Utility.JS != 0 {
 		t.Errorf("the original differs from itself: weights by %v, outputs by %v", *a.Resurgence.WeightChange, *a.Utility.JS)
 	}
-	if a.Residual.Interval.Lo <= 1 || a.SMI.Interval.Hi >= .5 || a.Attacks.LiRA.AUC < a.LossAttack.AUC || len(a.Least) != 20 {
+	if a.Residual.Interval.Lo <= 1 || a.SMI.Interval.Hi >= .5 || a.Attacks.LiRA.AUC < .57 || len(a.Least) != 20 {
 		t.Errorf("residual knowledge %v, SMI %v, LiRA %v, %d listed as least forgotten", *a.Residual, *a.SMI, a.Attacks.LiRA.AUC, len(a.Least))
 	}
 	h, whole := a.Hardest, a.LossAttack.AUC-a.References.Retrained[0].LossAttack.AUC
@@ -257,7 +257,7 @@ func TestRetrainedModelsPass(t *testing.T) {
 	c := theCourt()
 	n, failed := 20, 0
 	if testing.Short() {
-		n = 5
+		n = 3
 	}
 	for seed := range uint64(n) {
 		a := c.audit(trainNet(100+seed, c.request.Data.Retain))
@@ -269,7 +269,7 @@ func TestRetrainedModelsPass(t *testing.T) {
 			tell(t, "retrained", a)
 		}
 	}
-	// At a rate of 95 %, 4 or more of 20 have a probability of 1.6 %, 2 of 5 of 2.3 %.
+	// At a rate of 95 %, 4 or more of 20 have a probability of 1.6 %, 2 of 3 of .7 %.
 	if t.Logf("%d of %d retrained models do not pass", failed, n); failed > max(1, n*3/20) {
 		t.Errorf("%d of %d retrained models do not pass", failed, n)
 	}
@@ -291,7 +291,7 @@ func TestNeverTrainedOnEitherSet(t *testing.T) {
 	m := trainNet(5, featuretest.NewBlobs(600, 20, 3, 2.4, 7, 5))
 	draws, least, most := 200, .92, .98
 	if testing.Short() {
-		draws, least, most = 60, .86, 1 // three standard deviations below .95
+		draws, least, most = 24, .81, 1 // three standard deviations below .95
 	}
 	held, floors := 0, 0.
 	for k := range uint64(draws) {
@@ -324,7 +324,11 @@ func imbalanced(d *featuretest.Blobs, whole int) feature.Dataset {
 // A model that diverged gets its audit, and no figure of it is NaN: JSON has none.
 func TestNumbersAtAnyScale(t *testing.T) {
 	c := theCourt()
-	for _, scale := range []float32{1e-20, 1e5, 1e9, 1e20} {
+	scales := []float32{1e9, 1e20, 1e5, 1e-20}
+	if testing.Short() {
+		scales = scales[:2]
+	}
+	for _, scale := range scales {
 		m := c.copyOfOriginal()
 		for i, p := range m.Spec().Params {
 			if headOnly(p) {
