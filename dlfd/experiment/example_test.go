@@ -77,6 +77,6 @@ func Example() {
 		}
 	}
 	// Output:
-	// 19 jobs, 6 rows, columns [AUC test retain forget resurgence relearning scatter SMI IAM SWAP energy]
+	// 21 jobs, 6 rows, columns [AUC test retain forget resurgence relearning scatter SMI IAM SWAP energy]
 	// halve over 2 seeds, from 3 retrained models
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -59,8 +60,8 @@ type Method struct {
 	// Group is what several settings of one method have in common: they are the
 	// points of one front. If it is empty, it is Name up to the first colon.
 	Group string
-	// Unlearner is the method. Its type and, as JSON, its settings go into the
-	// manifest; what JSON does not show, such as a function, should show in Name.
+	// Unlearner is the method. Its type and its fields go into the manifest, but for what
+	// functions and pointers lead to, which should show in Name.
 	Unlearner dlfd.Unlearner
 	// Floor marks a method that others must beat. ShortRetrain and ShrinkPerturb are
 	// floors in any case, unless Experiment.NoFloors is set.
@@ -116,8 +117,8 @@ type Manifest struct {
 type methodEntry struct {
 	Name     string          `json:"name"`
 	Group    string          `json:"group"`
-	Type     string          `json:"type,omitempty"`
-	Settings json.RawMessage `json:"settings,omitempty"`
+	Go       string          `json:"go"`       // type and all fields
+	Settings json.RawMessage `json:"settings"` // what of them is JSON
 	Floor    bool            `json:"floor,omitempty"`
 }
 
@@ -218,10 +219,19 @@ func (p *Plan) addMethods(e Experiment) error {
 		if err != nil {
 			return fmt.Errorf("method %s: %w", m.Name, err)
 		}
-		entry := methodEntry{Name: m.Name, Group: m.Group, Type: fmt.Sprintf("%T", m.Unlearner), Settings: settings, Floor: m.Floor}
+		entry := methodEntry{Name: m.Name, Group: m.Group, Go: describe(m.Unlearner), Settings: settings, Floor: m.Floor}
 		p.methods, p.manifest.Methods = append(p.methods, m), append(p.manifest.Methods, entry)
 	}
 	return nil
+}
+
+// address is how fmt writes functions and pointers.
+var address = regexp.MustCompile(`0x[0-9a-f]+`)
+
+// describe returns type and fields of a method, those of a method that it runs
+// included, without the addresses, which differ from one program to the next.
+func describe(u dlfd.Unlearner) string {
+	return address.ReplaceAllString(fmt.Sprintf("%T %+v", u, u), "(pointer)")
 }
 
 // Manifest returns all that the results depend on. Callers must not modify it.

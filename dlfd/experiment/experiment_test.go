@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -226,6 +227,23 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// TestDecoratorsInTheManifest: what a decorator runs, which its JSON does not show, makes
+// a difference, and where a function lies in memory does not.
+func TestDecoratorsInTheManifest(t *testing.T) {
+	digests := make(map[string]bool)
+	for _, u := range []dlfd.Unlearner{
+		baseline.Rewind{Of: baseline.SCRUB{}}, baseline.Rewind{Of: baseline.SCRUB{Alpha: .5}}, baseline.Rewind{Of: baseline.NegGrad{}},
+		baseline.Retrain{Schedule: train.Cosine}, baseline.Retrain{}, baseline.Retrain{Schedule: train.Constant},
+	} {
+		e := small()
+		e.Methods = []experiment.Method{{Name: "mine", Unlearner: u}}
+		digests[plan(t, e).Digest()] = true
+	}
+	if len(digests) != 5 { // the two schedules are functions
+		t.Errorf("6 methods have %d digests", len(digests))
+	}
+}
+
 // TestDigestOfTheManifest changes all that results depend on, one after the other.
 func TestDigestOfTheManifest(t *testing.T) {
 	base := plan(t, small()).Digest()
@@ -297,6 +315,37 @@ func TestFailuresAreOutcomes(t *testing.T) {
 		t.Error(text.String())
 	}
 	t.Log(text.String())
+}
+
+// blowUp makes weights that are finite and logits that are not.
+type blowUp struct{}
+
+func (blowUp) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
+	return dlfd.Run(ctx, "blow up", m, data, opt, dlfd.Needs{}, func(_ context.Context, s *dlfd.Session) error {
+		last := len(s.Model.Spec().Params) - 2
+		return feature.UpdateParam(s.Model, last, make([]float32, feature.Size(s.Model.Spec().Params[last].Shape)), func(w []float32) {
+			for k := range w {
+				w[k] = math.MaxFloat32 * float32(1-2*(k%2))
+			}
+		})
+	})
+}
+
+func TestWhatCannotBeAudited(t *testing.T) {
+	e := small()
+	e.Tasks = e.Tasks[:1]
+	e.Methods = append(e.Methods, experiment.Method{Name: "blow up", Unlearner: blowUp{}})
+	p, dir := plan(t, e), t.TempDir()
+	run(t, p, dir, nil)
+	r, err := p.Merge(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range r.Tables()[0].Rows {
+		if row.Name == "blow up" && (row.Stops[experiment.Failed] != 2 || row.Gap.N != 0 || len(row.Failures) == 0 || !strings.Contains(row.Failures[0], "finite")) {
+			t.Errorf("%+v", row)
+		}
+	}
 }
 
 func TestTrainingFailureEndsTheRun(t *testing.T) {
@@ -392,7 +441,7 @@ func TestGivenModels(t *testing.T) {
 	for _, j := range p.Jobs() {
 		kinds[j.Kind]++
 	}
-	want := map[experiment.Kind]int{experiment.JudgeRetrained: 2, experiment.JudgeBand: 1, experiment.JudgeOriginal: 1, experiment.JudgeMethod: 8}
+	want := map[experiment.Kind]int{experiment.JudgeRetrained: 2, experiment.JudgeBand: 2, experiment.JudgeOriginal: 1, experiment.JudgeMethod: 8}
 	if !maps.Equal(kinds, want) {
 		t.Errorf("jobs %v, want %v", kinds, want)
 	}

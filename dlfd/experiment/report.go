@@ -59,7 +59,7 @@ const bestShown = 3
 
 // choose takes the retrained model, the original, the floors and the first methods.
 func (w *reporting) choose() {
-	w.shown = []shown{{"Retrained", report.Retrained, JudgeRetrained, -1}, {"Original", report.Original, JudgeOriginal, -1}}
+	w.shown = []shown{{"Retrained", report.Retrained, JudgeBand, -1}, {"Original", report.Original, JudgeOriginal, -1}}
 	left := bestShown
 	for _, row := range w.table.Rows[2:] {
 		s := shown{row.Name, roleOf(row), JudgeMethod, slices.IndexFunc(w.plan.methods, func(m Method) bool { return m.Name == row.Name })}

@@ -136,6 +136,20 @@ func TestFronts(t *testing.T) {
 	}
 }
 
+func TestWriteFronts(t *testing.T) {
+	table := tableOf(.01, map[string][]float64{"a": {.1, .2}, "a:epochs=5": {.05, .06}, "b": {.3, .3}})
+	for i := range table.Rows {
+		table.Rows[i].Group = table.Rows[i].Name[:1]
+	}
+	var text strings.Builder
+	if err := table.WriteFronts(&text); err != nil {
+		t.Fatal(err)
+	}
+	if got := text.String(); strings.Count(got, "\n") != 3 || !strings.Contains(got, ".150±.050") || strings.Contains(got, ".300") {
+		t.Error(got)
+	}
+}
+
 func TestChoiceRule(t *testing.T) {
 	good, bad := Choice{Gap: .03, Deficit: .01}, Choice{Gap: .001, Deficit: .3}
 	for _, c := range []struct {

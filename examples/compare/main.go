@@ -21,10 +21,17 @@
 //	go run ./examples/compare -idx DIR -forget random -share .05 -out out/idx
 //	go run ./examples/compare -idx DIR -model M.onnx -epochs 14 -out out/model
 //
-// A run that was killed goes on where it was, given the same arguments. Eight
-// processes share the work with -shard 0/8, …, -shard 7/8, in one folder or in
-// several; without -shard, and with -merge out/a,out/b for the other folders, the
-// tables are printed when all is there. Run it with -h for all flags.
+// A run that was killed goes on where it was, given the same arguments. Eight processes
+// share the work, in one folder or in several; whoever comes last, or a run without
+// -shard, prints the tables. The digest at the end is that of one process:
+//
+//	for i in 0 1 2 3 4 5 6 7; do go run ./examples/compare -task drawn-faces -out out/drawn -shard $i/8 & done; wait
+//	go run ./examples/compare -task drawn-faces -out out/drawn
+//
+// Where the shards have folders of their own, -merge out/a,out/b,… names the others.
+// The audits that look whether what was forgotten comes back take most of the time;
+// -deep N has them for N runs of each method alone, and -swap=false leaves out the
+// second run with exchanged sets. Run it with -h for all flags.
 package main
 
 import (

@@ -47,6 +47,11 @@ func FuzzTexts(f *testing.F) {
 		f.Add(s)
 	}
 	r := sample(3, 3, 2)
+	for i := range r.Maps.Maps {
+		r.Maps.Maps[i].Points = r.Maps.Maps[i].Points[:6]
+	}
+	r.Fronts, r.Losses, r.Attack.Curves, r.Depth = r.Fronts[:1], r.Losses[:2], r.Attack.Curves[:1], r.Depth[:1]
+	r.Trace, r.Losses[0].Retain, r.Losses[1].Retain = nil, nil, nil
 	f.Fuzz(func(t *testing.T, s string) {
 		setTexts(r, s)
 		var b bytes.Buffer
