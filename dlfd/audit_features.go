@@ -12,7 +12,7 @@ const (
 	// featureSample is the most samples of a set whose features are looked at, and
 	// featureNumbers the most numbers, for activations that are wide.
 	featureSample  = 1024
-	featureNumbers = 1 << 24
+	featureNumbers = 1 << 22
 	// pairSample is the most samples of a set of which all pairs are compared.
 	pairSample = 512
 )

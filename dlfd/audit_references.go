@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/floats"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/rng"
 	"github.com/dlfd-go/unlearn/metrics"
 )
 
@@ -152,50 +154,92 @@ func (a *audit) referenceAttacks(ctx context.Context) error {
 			scores[2][side][i] *= -1
 		}
 	}
-	match, err := metrics.MatchClasses(a.out[memberSet].Labels, a.out[nonMemberSet].Labels, a.out[memberSet].Classes, a.opt.Seed)
+	matchings, err := a.matchings()
 	if err != nil {
 		return err
 	}
 	r := new(ReferenceAttacks)
 	for k, to := range []*metrics.Strength{&r.LiRA, &r.RMIA, &r.IAM} {
-		if *to, err = metrics.JudgeScores(at(scores[k][0], match.Members), at(scores[k][1], match.NonMembers), a.opt.Seed, nil); err != nil {
+		if *to, err = meanStrength(scores[k], matchings, a.opt.Seed); err != nil {
 			return err
 		}
 	}
 	a.Attacks = r
-	return a.likelihoodRatios(match)
+	return a.likelihoodRatios(matchings)
+}
+
+// referenceMatchings is how many matchings of members and non-members an attack by
+// retrained models is averaged over.
+const referenceMatchings = 5
+
+// matchings returns as many members as non-members of each class, several times.
+func (a *audit) matchings() ([]metrics.Matching, error) {
+	all := make([]metrics.Matching, referenceMatchings)
+	for k := range all {
+		var err error
+		all[k], err = metrics.MatchClasses(a.out[memberSet].Labels, a.out[nonMemberSet].Labels, a.out[memberSet].Classes, rng.Seed(a.opt.Seed, "reference matching", k))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// meanStrength averages what an attack reaches over matchings.
+func meanStrength(scores [2][]float64, matchings []metrics.Matching, seed uint64) (metrics.Strength, error) {
+	var mean metrics.Strength
+	share := 1 / float64(len(matchings))
+	for _, m := range matchings {
+		s, err := metrics.JudgeScores(at(scores[0], m.Members), at(scores[1], m.NonMembers), seed, nil)
+		if err != nil {
+			return mean, err
+		}
+		mean.AUC += share * s.AUC
+		mean.AUCInterval.Lo += share * s.AUCInterval.Lo
+		mean.AUCInterval.Hi += share * s.AUCInterval.Hi
+		mean.TPR += share * s.TPR
+		mean.BalancedAccuracy += share * s.BalancedAccuracy
+	}
+	mean.Leak = math.Abs(mean.AUC - .5)
+	return mean, nil
 }
 
 // likelihoodRatios sets the AUC of LiRA on the references.
-func (a *audit) likelihoodRatios(match metrics.Matching) (err error) {
-	auc := func(of func(side int) metrics.Referenced) (float64, error) {
-		m, err := of(0).LiRA()
-		if err != nil {
-			return 0, err
-		}
-		n, err := of(1).LiRA()
-		if err != nil {
-			return 0, err
-		}
-		return metrics.AUC(at(m, match.Members), at(n, match.NonMembers))
-	}
+func (a *audit) likelihoodRatios(matchings []metrics.Matching) (err error) {
 	refs := a.refs
-	if a.Attacks.Original, err = auc(func(side int) metrics.Referenced {
-		return metrics.Referenced{Model: refs.original[side], References: refs.retrained[side]}
-	}); err != nil || len(refs.retrained[0]) < 2 {
+	if a.Attacks.Original, err = likelihoodRatio(refs.original, refs.retrained, matchings); err != nil || len(refs.retrained[0]) < 2 {
 		return err
 	}
 	for k := range refs.retrained[0] {
-		v, err := auc(func(side int) metrics.Referenced {
-			others := slices.Delete(slices.Clone(refs.retrained[side]), k, k+1)
-			return metrics.Referenced{Model: refs.retrained[side][k], References: others}
-		})
+		var others [2][]metrics.Outputs
+		for side := range others {
+			others[side] = slices.Delete(slices.Clone(refs.retrained[side]), k, k+1)
+		}
+		v, err := likelihoodRatio([2]metrics.Outputs{refs.retrained[0][k], refs.retrained[1][k]}, others, matchings)
 		if err != nil {
 			return err
 		}
 		a.Attacks.Retrained = append(a.Attacks.Retrained, v)
 	}
 	return nil
+}
+
+// likelihoodRatio returns the AUC of LiRA on a model.
+func likelihoodRatio(model [2]metrics.Outputs, references [2][]metrics.Outputs, matchings []metrics.Matching) (mean float64, err error) {
+	var scores [2][]float64
+	for side := range scores {
+		if scores[side], err = (metrics.Referenced{Model: model[side], References: references[side]}).LiRA(); err != nil {
+			return 0, err
+		}
+	}
+	for _, m := range matchings {
+		v, err := metrics.AUC(at(scores[0], m.Members), at(scores[1], m.NonMembers))
+		if err != nil {
+			return 0, err
+		}
+		mean += v / float64(len(matchings))
+	}
+	return mean, nil
 }
 
 // at returns the elements at the given positions.

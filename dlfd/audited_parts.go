@@ -95,7 +95,8 @@ type Hardest struct {
 }
 
 // ReferenceAttacks has what attackers reach who have the retrained models, on
-// members and non-members of equal numbers of every class.
+// members and non-members of equal numbers of every class, as means over five
+// matchings, the ends of intervals too.
 type ReferenceAttacks struct {
 	LiRA metrics.Strength `json:"lira"` // see metrics.Referenced.LiRA
 	RMIA metrics.Strength `json:"rmia"` // see metrics.Referenced.RMIA

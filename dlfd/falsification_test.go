@@ -118,7 +118,7 @@ func TestOriginalIsUnderUnlearned(t *testing.T) {
 	if *a.Resurgence.WeightChange != 0 || *a.Utility.JS != 0 {
 		t.Errorf("the original differs from itself: weights by %v, outputs by %v", *a.Resurgence.WeightChange, *a.Utility.JS)
 	}
-	if a.Residual.Interval.Lo <= 1 || a.SMI.Interval.Hi >= .5 || a.Attacks.LiRA.AUC < a.LossAttack.AUC || len(a.Least) != 20 {
+	if a.Residual.Interval.Lo <= 1 || a.SMI.Interval.Hi >= .5 || a.Attacks.LiRA.AUC < .57 || len(a.Least) != 20 {
 		t.Errorf("residual knowledge %v, SMI %v, LiRA %v, %d listed as least forgotten", *a.Residual, *a.SMI, a.Attacks.LiRA.AUC, len(a.Least))
 	}
 	h, whole := a.Hardest, a.LossAttack.AUC-a.References.Retrained[0].LossAttack.AUC

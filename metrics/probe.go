@@ -40,7 +40,8 @@ type Probed struct{ Member, NonMember Features }
 // without membership is in both and cancels. Layers may have different dimensions.
 //
 // Matchings and folds are the same for both. The interval, at AttackOptions.Level,
-// pairs the samples and widens as that of the probe does for cross-fitting. Errors
+// pairs the samples and widens as that of the probe does for cross-fitting; with
+// three members a class it is too wide. Errors
 // as for MembershipProbe, ErrShape if numbers of samples or classes differ,
 // ErrLabel if labels do. Cost: twice that of MembershipProbe.
 func (p Probed) Difference(reference Probed, seed uint64, opt *AttackOptions) (Estimate, error) {
