@@ -354,7 +354,7 @@ func (r *Results) addWork(row *Row, task int, kind Kind, method int) {
 	passes := func(j Job) (float64, bool) {
 		o := r.Outcomes[j.Index]
 		n := o.Ledger.Forward + o.Ledger.Backward
-		return float64(n), o.Stop != Failed
+		return float64(n), o.Stop != Failed && o.Stop != NotDone
 	}
 	row.Passes = summary(r.bySeed(task, kind, method, passes))
 	if whole := float64(r.plan.problems[task].retrainPasses()); whole > 0 {
