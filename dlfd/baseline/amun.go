@@ -16,8 +16,8 @@ import (
 // Boroojeny, Sundaram, Chandrasekaran, arXiv 2503.00917, algorithm 1). The example is
 // the nearest one that is found: a search by projected gradient ascent in a Euclidean
 // ball whose radius is doubled until the model is wrong. A sample that it gets wrong
-// already is its own example. By default it takes 3 epochs at a rate that falls from
-// .01 along a cosine; published are 10 from .05 or lower.
+// already is its own example. By default it takes 5 epochs at a rate that falls from
+// .05 along a cosine; published are 10 from .05 or lower.
 type AMUN struct {
 	Descent
 	Limit
@@ -70,7 +70,7 @@ func (a AMUN) resolve() (_ AMUN, err error) {
 	if !positive(a.Radius) || a.Doublings < 1 || a.Doublings > 64 || a.Steps < 1 {
 		return a, fmt.Errorf("%w: Radius %v, Doublings %d, Steps %d", dlfd.ErrParameter, a.Radius, a.Doublings, a.Steps)
 	}
-	if a.Descent, err = a.Descent.resolve(3, .01); err != nil {
+	if a.Descent, err = a.Descent.resolve(5, .05); err != nil {
 		return a, err
 	}
 	a.Limit, err = a.Limit.resolve()

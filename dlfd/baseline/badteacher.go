@@ -23,7 +23,7 @@ type BadTeacher struct {
 	// it is zero, 1 is used. The published .3 cost a convolutional net for
 	// Fashion-MNIST five points of test accuracy, 1 cost it one.
 	Share float64
-	// Temperature is T. If it is zero, 1 is used.
+	// Temperature is T. If it is zero, 2 is used.
 	Temperature float64
 }
 
@@ -74,7 +74,7 @@ func (b BadTeacher) resolve() (_ BadTeacher, err error) {
 	if b.Limit, err = b.Limit.resolve(); err != nil {
 		return b, err
 	}
-	b.Share, b.Temperature = cmp.Or(b.Share, 1), cmp.Or(b.Temperature, 1)
+	b.Share, b.Temperature = cmp.Or(b.Share, 1), cmp.Or(b.Temperature, 2)
 	if !(b.Share > 0 && b.Share <= 1) || !positive(b.Temperature) {
 		return b, fmt.Errorf("%w: Share %v, Temperature %v", dlfd.ErrParameter, b.Share, b.Temperature)
 	}

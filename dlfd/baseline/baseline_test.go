@@ -53,8 +53,8 @@ func TestOneStepInClosedForm(t *testing.T) {
 		u    dlfd.Unlearner
 		beta float64
 	}{
-		{baseline.FineTune{Descent: baseline.Descent{Rate: rate}}, 0},
-		{baseline.NegGradPlus{Descent: baseline.Descent{Rate: rate}, Beta: beta}, beta},
+		{baseline.FineTune{Descent: baseline.Descent{Epochs: 1, Rate: rate}}, 0},
+		{baseline.NegGradPlus{Descent: baseline.Descent{Epochs: 1, Rate: rate}, Beta: beta}, beta},
 	} {
 		m := featuretest.NewMLP(4, 6, 3, 1)
 		keep, lose := gradient(t, m, data().Retain), gradient(t, m, data().Forget)

@@ -22,8 +22,8 @@ import (
 // samples, where there are such. Layers are in training mode, as in the released code,
 // but for the statistics of batch norm, which stay.
 type BoundaryShrink struct {
-	// Epsilon is the length of the step in pixel units. If it is zero, .1 is used, as
-	// in the released code.
+	// Epsilon is the length of the step in pixel units. If it is zero, .2 is used; the
+	// released code takes .1.
 	Epsilon float64
 	// Epochs is the number of passes over the forget set. If it is zero, 5 is used; the
 	// released code takes 10.
@@ -66,7 +66,7 @@ func (b BoundaryShrink) Unlearn(ctx context.Context, m feature.Trainable, data d
 }
 
 func (b BoundaryShrink) resolve(spec feature.Spec) (BoundaryShrink, error) {
-	b.Epsilon, b.Epochs, b.Rate = cmp.Or(b.Epsilon, .1), cmp.Or(b.Epochs, 5), cmp.Or(b.Rate, .00001)
+	b.Epsilon, b.Epochs, b.Rate = cmp.Or(b.Epsilon, .2), cmp.Or(b.Epochs, 5), cmp.Or(b.Rate, .00001)
 	if !positive(b.Epsilon) || b.Epochs < 1 || !positive(b.Rate) {
 		return b, fmt.Errorf("%w: Epsilon %v, Epochs %d, Rate %v", dlfd.ErrParameter, b.Epsilon, b.Epochs, b.Rate)
 	}

@@ -148,6 +148,9 @@ func TestRewindThroughInsertedNorms(t *testing.T) {
 	}
 }
 
+// oneEpoch is fine-tuning that takes as many steps as an epoch has.
+var oneEpoch = baseline.FineTune{Descent: baseline.Descent{Epochs: 1, Rate: .005}}
+
 func TestEarlyStop(t *testing.T) {
 	m := trained(t)
 	res := run(t, baseline.EarlyStop{Of: hardAscent, AUC: .6, Every: 2}, m)
@@ -160,7 +163,7 @@ func TestEarlyStop(t *testing.T) {
 			t.Errorf("went on after score %+v", s)
 		}
 	}
-	if res := run(t, baseline.EarlyStop{Of: baseline.FineTune{}}, trained(t)); res.Stop != dlfd.Completed || len(res.Scores) != 15 {
+	if res := run(t, baseline.EarlyStop{Of: oneEpoch}, trained(t)); res.Stop != dlfd.Completed || len(res.Scores) != 15 {
 		t.Errorf("fine-tuning: %q with %d scores in 15 steps", res.Stop, len(res.Scores))
 	}
 	data := task()
@@ -194,7 +197,7 @@ func TestSequential(t *testing.T) {
 	const parts = 3
 	m := trained(t)
 	var sizes [][2]int // of the sets of each request
-	u := spy{baseline.FineTune{}, &sizes}
+	u := spy{oneEpoch, &sizes}
 	var events []dlfd.Event
 	res, err := baseline.Sequential{Of: u, Parts: parts}.Unlearn(context.Background(), m, task(), &dlfd.Options{Seed: 5, BatchSize: 8, Observer: func(e dlfd.Event) { events = append(events, e) }})
 	if err != nil {

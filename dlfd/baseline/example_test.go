@@ -27,8 +27,8 @@ func Example() {
 	}
 	// Output:
 	// Retrain: completed, 10 steps
-	// FineTune: completed, 2 steps
-	// NegGrad+: completed, 2 steps
+	// FineTune: completed, 10 steps
+	// NegGrad+: completed, 6 steps
 }
 
 // A command takes methods by name.
@@ -47,6 +47,6 @@ func ExampleByName() {
 	}
 	// Output:
 	// CF-k: completed, 4 steps
-	// FineTune within a budget: completed, 2 steps
+	// FineTune within a budget: budget spent, 3 steps
 	// baseline: invalid parameter: "scrub" has no setting "speed", or it is there twice, in "scrub:speed=9"
 }

@@ -9,7 +9,7 @@ import (
 
 // FineTune goes on training on the retain set, beside which the rest may be
 // forgotten (Golatkar, Achille, Soatto, CVPR 2020, arXiv
-// 1911.04933, section 6). By default it takes one epoch at rate .005.
+// 1911.04933, section 6). By default it takes 5 epochs at rate .02.
 type FineTune struct {
 	Descent
 }
@@ -24,7 +24,7 @@ func (FineTune) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
 // and backward pass a retain sample and epoch.
 func (f FineTune) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, f.Name(), m, data, opt, f.Needs(), func(ctx context.Context, s *dlfd.Session) error {
-		d, err := f.resolve(1, .005)
+		d, err := f.resolve(5, .02)
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ import (
 // evaluation mode, as statistics of forget samples alone would be statistics of
 // nothing else. Images are kept in the pixel box, and ξ is what is left of the noise.
 type JiT struct {
-	// Sigma is in pixel units. If it is zero, .5 is used; the released code has values
+	// Sigma is in pixel units. If it is zero, .1 is used; the released code has values
 	// from .01 to .5, by the network and the task.
 	Sigma float64
 	// Samples is the number of noises for each forget sample and step. If it is zero,
@@ -37,7 +37,7 @@ type JiT struct {
 	// published.
 	Epochs int
 	// Rate is the learning rate of plain descent on the mean over a batch. If it is
-	// zero, .001 is used. The .0003 of the released code is for the sum over a batch of
+	// zero, .01 is used. The .0003 of the released code is for the sum over a batch of
 	// 128, .04 for its mean, and a quarter of it already destroys small networks: one of
 	// five layers on Fashion-MNIST loses 33 points of test accuracy.
 	Rate float64
@@ -80,7 +80,7 @@ func (j JiT) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 }
 
 func (j JiT) resolve() (JiT, error) {
-	j.Sigma, j.Samples, j.Epochs, j.Rate = cmp.Or(j.Sigma, .5), cmp.Or(j.Samples, 25), cmp.Or(j.Epochs, 1), cmp.Or(j.Rate, .001)
+	j.Sigma, j.Samples, j.Epochs, j.Rate = cmp.Or(j.Sigma, .1), cmp.Or(j.Samples, 25), cmp.Or(j.Epochs, 1), cmp.Or(j.Rate, .01)
 	if !positive(j.Sigma) || j.Samples < 1 || j.Samples > 1<<16 || j.Epochs < 1 || !positive(j.Rate) {
 		return j, fmt.Errorf("%w: Sigma %v, Samples %d, Epochs %d, Rate %v", dlfd.ErrParameter, j.Sigma, j.Samples, j.Epochs, j.Rate)
 	}

@@ -14,7 +14,7 @@ import (
 // L1Sparse descends on CE(retain) + γ·‖w‖₁, where γ falls linearly to zero: a
 // sparse model has less room for what was memorized (Jia et al., NeurIPS 2023, arXiv
 // 2304.04934: ℓ1-sparse unlearning with a decreasing γ). By default it takes 3
-// epochs at a rate that falls from .01 along a cosine.
+// epochs at a rate that falls from .05 along a cosine.
 type L1Sparse struct {
 	Descent
 	// Gamma is γ at the first step. If it is zero, 5e-4 is used.
@@ -31,7 +31,7 @@ func (L1Sparse) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
 // backward pass a retain sample and epoch.
 func (l L1Sparse) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, l.Name(), m, data, opt, l.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
-		if l.Descent, err = l.Descent.resolve(3, .01); err != nil {
+		if l.Descent, err = l.Descent.resolve(3, .05); err != nil {
 			return err
 		}
 		if l.Gamma = cmp.Or(l.Gamma, 5e-4); !(l.Gamma > 0) || math.IsInf(l.Gamma, 0) {

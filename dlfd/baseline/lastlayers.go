@@ -13,7 +13,7 @@ import (
 // forget the rest, and freezes the layers before them (Goel et al., "Towards
 // adversarial evaluations for inexact machine unlearning", arXiv 2201.06640:
 // catastrophically forgetting the last k layers). By default it takes 3 epochs at a
-// rate that falls from .02 along a cosine.
+// rate that falls from .05 along a cosine.
 type CFk struct {
 	Descent
 	// K is the number of layers. A layer begins with each Weight of two or more axes,
@@ -33,7 +33,7 @@ func (CFk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
 // counts as a whole one.
 func (c CFk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, c.Name(), m, data, opt, c.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
-		if c.Descent, err = c.Descent.resolve(3, .02); err != nil {
+		if c.Descent, err = c.Descent.resolve(3, .05); err != nil {
 			return err
 		}
 		last, err := chooseLayers(s.Model.Spec(), &c.K)
@@ -48,7 +48,7 @@ func (c CFk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 // EUk draws the weights of the last K layers anew and trains these layers on the
 // retain set, which is exact unlearning for them; the layers before them stay (Goel
 // et al., arXiv 2201.06640: exact unlearning of the last k layers). By default
-// it takes 3 epochs at a rate that falls from .03 along a cosine.
+// it takes 5 epochs at a rate that falls from .03 along a cosine.
 type EUk struct {
 	Descent
 	// K is the number of layers, as in CFk.
@@ -64,7 +64,7 @@ func (EUk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: that of CFk.
 func (e EUk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, e.Name(), m, data, opt, e.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
-		if e.Descent, err = e.Descent.resolve(3, .03); err != nil {
+		if e.Descent, err = e.Descent.resolve(5, .03); err != nil {
 			return err
 		}
 		last, err := chooseLayers(s.Model.Spec(), &e.K)

@@ -91,10 +91,10 @@ func TestMethodsForget(t *testing.T) {
 	}{
 		{baseline.NegGrad{Descent: baseline.Descent{Epochs: 12, Rate: .05}, Limit: off}, .1, .8},
 		{baseline.RandomLabel{Descent: baseline.Descent{Epochs: 20, Rate: .1}, Limit: off}, .8, .5},
-		{baseline.SalUn{Descent: baseline.Descent{Epochs: 20, Rate: .1}, Limit: off}, .8, .5},
+		{baseline.SalUn{Descent: baseline.Descent{Epochs: 20, Rate: .1}, Limit: off, Share: .5}, .8, .5},
 		{baseline.SCRUB{Descent: baseline.Descent{Epochs: 20, Rate: .01}, Limit: off, MaxEpochs: 18}, .8, .9},
 		{baseline.BadTeacher{Descent: baseline.Descent{Epochs: 20, Rate: .1}, Limit: off, Share: 1}, .8, .8},
-		{baseline.Surgery{Descent: baseline.Descent{Epochs: 20, Rate: .2}, Limit: off}, .9, .9},
+		{baseline.Surgery{Descent: baseline.Descent{Epochs: 20, Rate: .2}, Limit: off, Forgetting: .5}, .9, .9},
 		{baseline.ShortRetrain{Descent: baseline.Descent{Epochs: 10}}, .8, .95},
 		{baseline.EUk{Descent: baseline.Descent{Epochs: 10}}, .8, 1},
 	} {

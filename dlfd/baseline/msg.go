@@ -31,7 +31,7 @@ type MSG struct {
 	// is used, the share of that entry.
 	Share float64
 	// Damp scales the gradients of the parameters and elements that are not drawn anew.
-	// If it is zero, .1 is used; dlfd.Off keeps them as they are but for weight decay.
+	// If it is zero, .3 is used; dlfd.Off keeps them as they are but for weight decay.
 	Damp float64
 }
 
@@ -69,7 +69,7 @@ func (g MSG) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 }
 
 func (g MSG) resolve() (_ MSG, err error) {
-	g.Share, g.Damp = cmp.Or(g.Share, .3), cmp.Or(g.Damp, .1)
+	g.Share, g.Damp = cmp.Or(g.Share, .3), cmp.Or(g.Damp, .3)
 	if !(g.Share > 0 && g.Share <= 1) || !positive(g.Damp) && g.Damp != dlfd.Off {
 		return g, fmt.Errorf("%w: Share %v, Damp %v", dlfd.ErrParameter, g.Share, g.Damp)
 	}

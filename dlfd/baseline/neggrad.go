@@ -12,7 +12,7 @@ import (
 
 // NegGrad ascends the cross-entropy of the forget set, and does nothing else
 // (Golatkar, Achille, Soatto, CVPR 2020, arXiv 1911.04933, section 6). By default it
-// takes 5 epochs over the forget set at rate .0005. Its Limit is what ends it: the
+// takes 2 epochs over the forget set at rate .002. Its Limit is what ends it: the
 // ascent itself has no end.
 type NegGrad struct {
 	Descent
@@ -30,7 +30,7 @@ func (NegGrad) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true
 // the Limit.
 func (g NegGrad) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, g.Name(), m, data, opt, g.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
-		if g.Descent, err = g.Descent.resolve(5, .0005); err != nil {
+		if g.Descent, err = g.Descent.resolve(2, .002); err != nil {
 			return err
 		}
 		if g.Limit, err = g.Limit.resolve(); err != nil {
@@ -54,12 +54,12 @@ func (g NegGrad) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 
 // NegGradPlus descends on CE(retain) − Beta·CE(forget), one batch of each a
 // step (Kurmanji et al., NeurIPS 2023, arXiv 2302.09880, section 4, where the
-// weights are α and 1−α). By default it takes one epoch over the retain set at
-// rate .002.
+// weights are α and 1−α). By default it takes 3 epochs over the retain set at
+// rate .02.
 type NegGradPlus struct {
 	Descent
 	Limit
-	// Beta is the weight of the forget loss. If it is zero, .5 is used.
+	// Beta is the weight of the forget loss. If it is zero, .05 is used.
 	Beta float64
 }
 
@@ -106,11 +106,11 @@ func (g NegGradPlus) Unlearn(ctx context.Context, m feature.Trainable, data dlfd
 }
 
 func (g NegGradPlus) resolve() (_ NegGradPlus, err error) {
-	g.Beta = cmp.Or(g.Beta, .5)
+	g.Beta = cmp.Or(g.Beta, .05)
 	if !(g.Beta > 0) || math.IsInf(g.Beta, 0) {
 		return g, fmt.Errorf("%w: Beta %v", dlfd.ErrParameter, g.Beta)
 	}
-	if g.Descent, err = g.Descent.resolve(1, .002); err != nil {
+	if g.Descent, err = g.Descent.resolve(3, .02); err != nil {
 		return g, err
 	}
 	g.Limit, err = g.Limit.resolve()

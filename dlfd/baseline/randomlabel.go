@@ -14,7 +14,7 @@ import (
 // samples of the forget set have wrong labels, drawn once and uniformly (Graves,
 // Nagisetty, Ganesh, AAAI 2021, arXiv 2010.10981; Golatkar, Achille,
 // Soatto, arXiv 1911.04933, section 6). By default it takes 3 epochs at a rate
-// that falls from .01 along a cosine.
+// that falls from .02 along a cosine.
 type RandomLabel struct {
 	Descent
 	Limit
@@ -30,7 +30,7 @@ func (RandomLabel) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: 
 // and backward pass a sample of either and epoch, and the looks of the Limit.
 func (r RandomLabel) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, r.Name(), m, data, opt, r.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
-		if r.Descent, err = r.Descent.resolve(3, .01); err != nil {
+		if r.Descent, err = r.Descent.resolve(3, .02); err != nil {
 			return err
 		}
 		if r.Limit, err = r.Limit.resolve(); err != nil {

@@ -37,7 +37,7 @@ func (ReGUn) Name() string { return "ReGUn" }
 func (ReGUn) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Holdout: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads all three datasets. By default it takes
-// 3 epochs over the retain set at rate .005. Cost: two forward and backward passes a
+// 3 epochs over the retain set at rate .01. Cost: two forward and backward passes a
 // retain sample and epoch, and one forward pass of Holdout.
 func (g ReGUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, g.Name(), m, data, opt, g.Needs(), func(ctx context.Context, s *dlfd.Session) error {
@@ -76,7 +76,7 @@ func (g ReGUn) resolve() (_ ReGUn, err error) {
 	if !positive(g.Lambda) {
 		return g, fmt.Errorf("%w: Lambda %v", dlfd.ErrParameter, g.Lambda)
 	}
-	g.Descent, err = g.Descent.resolve(3, .005)
+	g.Descent, err = g.Descent.resolve(3, .01)
 	return g, err
 }
 

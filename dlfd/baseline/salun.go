@@ -17,12 +17,12 @@ import (
 // the weights that the model came with, is largest in size (Fan et al., ICLR 2024,
 // arXiv 2310.12508). The others stay as they are, to the bit;
 // weight decay, which the released code applies to all, goes by the mask too. By
-// default it takes 3 epochs at a rate that falls from .013 along a cosine.
+// default it takes 3 epochs at a rate that falls from .026 along a cosine.
 type SalUn struct {
 	Descent
 	Limit
-	// Share is the part of the weights, in (0, 1], that changes. If it is zero, .5 is
-	// used, as published.
+	// Share is the part of the weights, in (0, 1], that changes. If it is zero, .1 is
+	// used; published is .5.
 	Share float64
 }
 
@@ -36,13 +36,13 @@ func (SalUn) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} 
 // RandomLabel, and one forward and backward pass of the forget set for the mask.
 func (u SalUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, u.Name(), m, data, opt, u.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
-		if u.Descent, err = u.Descent.resolve(3, .013); err != nil {
+		if u.Descent, err = u.Descent.resolve(3, .026); err != nil {
 			return err
 		}
 		if u.Limit, err = u.Limit.resolve(); err != nil {
 			return err
 		}
-		if u.Share = cmp.Or(u.Share, .5); !(u.Share > 0 && u.Share <= 1) {
+		if u.Share = cmp.Or(u.Share, .1); !(u.Share > 0 && u.Share <= 1) {
 			return fmt.Errorf("%w: Share %v", dlfd.ErrParameter, u.Share)
 		}
 		s.Result.Settings = u

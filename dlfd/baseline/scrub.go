@@ -14,7 +14,7 @@ import (
 // forget set drives the outputs away from the teacher's, by ascent on the divergence
 // d = T²·KL(teacher/T ‖ model/T), and an epoch over the retain set descends on
 // Alpha·d + Gamma·CE (Kurmanji et al., NeurIPS 2023, arXiv 2302.09880, section 3). The first MaxEpochs epochs have both, the rest the latter alone. By
-// default there are 3 epochs at rate .0005; an epoch over the forget set is one of
+// default there are 5 epochs at rate .001; an epoch over the forget set is one of
 // MaxEpochs.
 //
 // SCRUB+R is Rewind{Of: SCRUB{}}. The Limit is looked at after each epoch over the
@@ -64,7 +64,7 @@ func (c SCRUB) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data,
 }
 
 func (c SCRUB) resolve() (_ SCRUB, err error) {
-	if c.Descent, err = c.Descent.resolve(3, .0005); err != nil {
+	if c.Descent, err = c.Descent.resolve(5, .001); err != nil {
 		return c, err
 	}
 	if c.Limit, err = c.Limit.resolve(); err != nil {

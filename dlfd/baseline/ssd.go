@@ -29,8 +29,8 @@ type SSD struct {
 	// dampens no weight where a tenth of the samples goes, and hardly one where a random
 	// part does. A run that dampens none says that nothing was done.
 	Alpha float64
-	// Lambda scales the factor of the weights that are dampened. If it is zero, 1 is
-	// used, as published.
+	// Lambda scales the factor of the weights that are dampened. If it is zero, .5 is
+	// used; published is 1.
 	Lambda float64
 	// Samples is the most samples of either set whose gradients are taken, drawn at
 	// random where there are more. If it is zero, 5000 is used; the paper takes all.
@@ -73,7 +73,7 @@ func (d SSD) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 }
 
 func (d SSD) resolve() (_ SSD, err error) {
-	d.Alpha, d.Lambda, d.Samples = cmp.Or(d.Alpha, 1.5), cmp.Or(d.Lambda, 1), cmp.Or(d.Samples, 5000)
+	d.Alpha, d.Lambda, d.Samples = cmp.Or(d.Alpha, 1.5), cmp.Or(d.Lambda, .5), cmp.Or(d.Samples, 5000)
 	if !positive(d.Alpha) || !positive(d.Lambda) || d.Samples < 1 {
 		return d, fmt.Errorf("%w: Alpha %v, Lambda %v, Samples %d", dlfd.ErrParameter, d.Alpha, d.Lambda, d.Samples)
 	}

@@ -28,13 +28,13 @@ import (
 //
 // A note says how many steps were of the last kind, and what the mean of κ/(‖r‖·‖f‖)
 // was. There is neither momentum nor weight decay. By default it takes 3 epochs at
-// rate .01. The gradients are those of all weights together; the published
+// rate .03. The gradients are those of all weights together; the published
 // experiments solve for every layer apart.
 type Surgery struct {
 	Descent
 	Limit
 	// Forgetting is the amount asked for, as a share of what a step of the same
-	// length along f would bring, in (0, 1). If it is zero, .5 is used.
+	// length along f would bring, in (0, 1). If it is zero, .2 is used.
 	Forgetting float64
 }
 
@@ -48,13 +48,13 @@ func (Surgery) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true
 // and backward passes a retain sample and epoch, and the looks of the Limit.
 func (g Surgery) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, g.Name(), m, data, opt, g.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
-		if g.Descent, err = g.Descent.resolve(3, .01); err != nil {
+		if g.Descent, err = g.Descent.resolve(3, .03); err != nil {
 			return err
 		}
 		if g.Limit, err = g.Limit.resolve(); err != nil {
 			return err
 		}
-		if g.Forgetting = cmp.Or(g.Forgetting, .5); !(g.Forgetting > 0 && g.Forgetting < 1) {
+		if g.Forgetting = cmp.Or(g.Forgetting, .2); !(g.Forgetting > 0 && g.Forgetting < 1) {
 			return fmt.Errorf("%w: Forgetting %v", dlfd.ErrParameter, g.Forgetting)
 		}
 		s.Result.Settings = g

@@ -36,8 +36,8 @@ type UNSIR struct {
 	// StepSize is the rate of Adam for the noise, in model units. If it is zero, .1 is
 	// used, as in the released code.
 	StepSize float64
-	// Penalty is λ. If it is zero, .1 is used, as in the released code, where it weighs
-	// the square of the norm; dlfd.Off is none.
+	// Penalty is λ. If it is zero, or dlfd.Off, there is none; the released code, where it
+	// weighs the square of the norm, takes .1.
 	Penalty float64
 	// PerClass is the number of noises for a class that goes as a whole. If it is zero,
 	// 256 is used.
@@ -88,7 +88,7 @@ func (u UNSIR) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data,
 
 func (u UNSIR) resolve() (_ UNSIR, err error) {
 	u.Steps, u.StepSize = cmp.Or(u.Steps, 40), cmp.Or(u.StepSize, .1)
-	u.Penalty = cmp.Or(u.Penalty, .1)
+	u.Penalty = cmp.Or(u.Penalty, dlfd.Off)
 	u.PerClass, u.PerRetainClass = cmp.Or(u.PerClass, 256), cmp.Or(u.PerRetainClass, 1000)
 	u.Impair, u.Repair = cmp.Or(u.Impair, .001), cmp.Or(u.Repair, .001)
 	if u.Steps < 1 || !positive(u.StepSize) || !positive(u.Penalty) && u.Penalty != dlfd.Off {

@@ -26,7 +26,8 @@ func TestTuning(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range methodNames() {
-		if texts := search.Methods[name]; name != "released" && (len(texts) != 12 || texts[0] != name) {
+		texts := slices.Compact(slices.Sorted(slices.Values(search.Methods[name])))
+		if name != "released" && len(texts) != 12 {
 			t.Errorf("%s has the settings %q", name, texts)
 		}
 	}
