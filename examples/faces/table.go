@@ -77,13 +77,30 @@ func printSeed(w io.Writer, r seedRun) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for _, o := range r.Models {
-		if j := o.Audit.Judgment; j != nil {
-			fmt.Fprintf(w, "verdict without regard to the retrained model: %s %v\n", o.Method, j.Verdict)
-		}
-	}
+	printVerdicts(w, r)
 	_, err := fmt.Fprintf(w, "band %s: the gap between two models retrained with different seeds; a smaller gap tells nothing\n", short(r.Models[bandRow].Gap.Mean))
 	return err
+}
+
+// printVerdicts writes what the audit says of each model where it knows no
+// retrained one: a line for each verdict.
+func printVerdicts(w io.Writer, r seedRun) {
+	names := make(map[string][]string)
+	var verdicts []string
+	for _, o := range r.Models {
+		j := o.Audit.Judgment
+		if j == nil {
+			continue
+		}
+		v := j.Verdict.String()
+		if names[v] == nil {
+			verdicts = append(verdicts, v)
+		}
+		names[v] = append(names[v], o.Method)
+	}
+	for _, v := range verdicts {
+		fmt.Fprintf(w, "%s, judged without a retrained model: %s\n", v, strings.Join(names[v], ", "))
+	}
 }
 
 // printMeans writes means and standard deviations over the seeds, if there is
