@@ -322,7 +322,7 @@ func TestAuditOfATrainingThatDiverges(t *testing.T) {
 
 // Without retrained models the verdict rests on what is left, and says so.
 func TestVerdictWithoutRetrainedModels(t *testing.T) {
-	c := theCourt()
+	c := theSetup()
 	for name, m := range map[string]feature.Model{"original": c.original, "retrained": c.retrained[0]} {
 		a, err := dlfd.Audit(context.Background(), m, c.request.AuditData, &dlfd.AuditOptions{Seed: 1, Original: c.opt.Original, Training: c.opt.Training})
 		if err != nil {

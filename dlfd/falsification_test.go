@@ -23,9 +23,9 @@ import (
 // These tests try the audit on models that are made to fail it, and on models that
 // must pass.
 
-// court has what the audit is tried on: a network that knows its training set by
+// setup has what the audit is tried on: a network that knows its training set by
 // heart, and three that were trained without the forget set.
-type court struct {
+type setup struct {
 	request   *dlfd.Request
 	original  *nn.Network
 	retrained []*nn.Network
@@ -33,11 +33,11 @@ type court struct {
 	verdict   *dlfd.Audited // on the original
 }
 
-var theCourt = sync.OnceValue(func() *court {
+var theSetup = sync.OnceValue(func() *setup {
 	trained, unseen := featuretest.NewBlobs(1200, 20, 3, 2.4, 7, 1), featuretest.NewBlobs(2400, 20, 3, 2.4, 7, 2)
 	request, err := dlfd.NewRequest(trained, func(i int) bool { return i%10 < 4 }, unseen)
 	must(err)
-	c := &court{request: request, original: trainNet(1, trained)}
+	c := &setup{request: request, original: trainNet(1, trained)}
 	c.opt = dlfd.AuditOptions{Seed: 1, Original: &dlfd.Reference{Model: c.original}, Training: &dlfd.Training{}}
 	for seed := range uint64(3) {
 		m := trainNet(11+seed, request.Data.Retain)
@@ -66,20 +66,20 @@ func trainNet(seed uint64, d feature.Dataset) *nn.Network {
 	return m
 }
 
-func (c *court) audit(m feature.Model) *dlfd.Audited {
+func (c *setup) audit(m feature.Model) *dlfd.Audited {
 	a, err := dlfd.Audit(context.Background(), m, c.request.AuditData, &c.opt)
 	must(err)
 	return a
 }
 
-func (c *court) copyOfOriginal() *nn.Network {
+func (c *setup) copyOfOriginal() *nn.Network {
 	m, err := c.original.Clone()
 	must(err)
 	return m.(*nn.Network)
 }
 
 // after returns the original after a method.
-func (c *court) after(u dlfd.Unlearner) *nn.Network {
+func (c *setup) after(u dlfd.Unlearner) *nn.Network {
 	m := c.copyOfOriginal()
 	_, err := u.Unlearn(context.Background(), m, c.request.Data, &dlfd.Options{Seed: 1})
 	must(err)
@@ -111,7 +111,7 @@ func relearningTells(a *dlfd.Audited) bool {
 }
 
 func TestOriginalIsUnderUnlearned(t *testing.T) {
-	a := theCourt().verdict
+	a := theSetup().verdict
 	tell(t, "original", a)
 	if a.Judgment.Verdict != metrics.UnderUnlearned || !scatterTells(a) || !relearningTells(a) {
 		t.Errorf("the original passes: %v", a.Judgment)
@@ -130,7 +130,7 @@ func TestOriginalIsUnderUnlearned(t *testing.T) {
 
 // A model that always gives the same answer is told by its accuracy.
 func TestConstantModelIsTold(t *testing.T) {
-	c := theCourt()
+	c := theSetup()
 	m := c.copyOfOriginal()
 	for i, p := range m.Spec().Params {
 		if !headOnly(p) {
@@ -157,7 +157,7 @@ func headOnly(p feature.Param) bool { return strings.HasPrefix(p.Name, "fc4.") }
 
 // distilled trains only the last layer of the original, to say what a retrained
 // model says of all training samples.
-func (c *court) distilled() *nn.Network {
+func (c *setup) distilled() *nn.Network {
 	all, err := feature.Concat(c.request.Data.Retain, c.request.Data.Forget)
 	must(err)
 	m := c.copyOfOriginal()
@@ -181,7 +181,7 @@ func (c *court) distilled() *nn.Network {
 }
 
 // mislead trains a model on the retain set and on forget samples with wrong labels.
-func (c *court) mislead(m *nn.Network, epochs int, weight float64, which func(feature.Param) bool) *nn.Network {
+func (c *setup) mislead(m *nn.Network, epochs int, weight float64, which func(feature.Param) bool) *nn.Network {
 	copied, err := m.Clone()
 	must(err)
 	forget, err := feature.ReadAll(c.request.Data.Forget)
@@ -206,7 +206,7 @@ func (c *court) mislead(m *nn.Network, epochs int, weight float64, which func(fe
 
 // What changes the last layer alone leaves the features as they were.
 func TestHeadOnlyEditsAreTold(t *testing.T) {
-	c := theCourt()
+	c := theSetup()
 	for name, m := range map[string]*nn.Network{"head distillation": c.distilled(), "head-only edit": c.mislead(c.original, 2, .3, headOnly)} {
 		a := c.audit(m)
 		tell(t, name, a)
@@ -229,7 +229,7 @@ func TestHeadOnlyEditsAreTold(t *testing.T) {
 
 // Methods that push outputs only are told by what comes back.
 func TestHiddenInfluenceIsTold(t *testing.T) {
-	c := theCourt()
+	c := theSetup()
 	a := c.audit(c.after(dlfd.Align{Shrink: 1, Perturb: dlfd.Off, Match: .5, Rate: .01, Epochs: 10, Revisit: 1}))
 	tell(t, "match only", a)
 	if a.Judgment.Verdict == metrics.WithinBand || !resurgenceTells(a) || !relearningTells(a) {
@@ -248,7 +248,7 @@ func TestHiddenInfluenceIsTold(t *testing.T) {
 
 // An attack that tells forget samples by their being treated worse is told too.
 func TestOverUnlearnedModelIsTold(t *testing.T) {
-	c := theCourt()
+	c := theSetup()
 	a := c.audit(c.mislead(c.retrained[0], 20, .5, nil))
 	tell(t, "over-unlearned", a)
 	if a.Judgment.Verdict != metrics.OverUnlearned || !strings.Contains(a.Judgment.Because[0], "attack AUC") || a.LossAttack.AUCInterval.Hi >= .5 || a.LossAttack.Leak < .05 {
@@ -259,7 +259,7 @@ func TestOverUnlearnedModelIsTold(t *testing.T) {
 // Models that were retrained, each with a seed that the references have not, are
 // within the band. Every interval alone holds at 95 %; those that decide are five.
 func TestRetrainedModelsPass(t *testing.T) {
-	c := theCourt()
+	c := theSetup()
 	n, failed := 20, 0
 	if testing.Short() {
 		n = 3
@@ -282,7 +282,7 @@ func TestRetrainedModelsPass(t *testing.T) {
 
 // The recommended method passes here, so that the audit does not fail everything.
 func TestRecommendedMethodPasses(t *testing.T) {
-	c := theCourt()
+	c := theSetup()
 	a := c.audit(c.after(dlfd.Recommended()))
 	tell(t, "recommended", a)
 	if a.Judgment.Verdict != metrics.WithinBand {
@@ -328,7 +328,7 @@ func imbalanced(d *featuretest.Blobs, whole int) feature.Dataset {
 
 // A model that diverged gets its audit, and no figure of it is NaN: JSON has none.
 func TestNumbersAtAnyScale(t *testing.T) {
-	c := theCourt()
+	c := theSetup()
 	scales := []float32{1e9, 1e20, 1e5, 1e-20}
 	if testing.Short() {
 		scales = scales[:2]
@@ -388,7 +388,7 @@ func (m telltale) Forward(ctx context.Context, x feature.Tensor, taps []string, 
 
 // A perfect attacker scores exactly 1.
 func TestPerfectAttacker(t *testing.T) {
-	c := theCourt()
+	c := theSetup()
 	b, err := feature.ReadAll(c.request.AuditData.Member)
 	must(err)
 	m := telltale{c.original, map[float32]bool{}}

@@ -28,7 +28,7 @@ func trainFor(seed uint64) func(context.Context, feature.Dataset) (feature.Train
 	return func(_ context.Context, d feature.Dataset) (feature.Trainable, error) { return trainNet(seed, d), nil }
 }
 
-// retrain is the exact method of the nets of the court.
+// retrain is the exact method of the nets of the setup.
 func retrain() dlfd.Unlearner {
 	return baseline.Retrain{Epochs: 40, Fresh: func(seed uint64) (feature.Trainable, error) {
 		return nn.MLP(nn.MLPConfig{Input: []int{20}, Classes: 3, Hidden: []int{64, 64, 64}, Seed: seed})
@@ -37,7 +37,7 @@ func retrain() dlfd.Unlearner {
 
 // Retraining has quality 1 by symmetry; doing nothing has less.
 func TestSwapTellsWhoForgot(t *testing.T) {
-	c := theCourt()
+	c := theSetup()
 	ctx := context.Background()
 	q, err := dlfd.Swap(ctx, c.retrained[0], c.request, trainFor(31), retrain(), &dlfd.Options{Seed: 3})
 	must(err)
@@ -137,7 +137,7 @@ func TestSwapKeepsSidesApart(t *testing.T) {
 }
 
 func TestSwapErrors(t *testing.T) {
-	c := theCourt()
+	c := theSetup()
 	if _, err := dlfd.Swap(context.Background(), c.original, nil, trainFor(1), idle{}, nil); !errors.Is(err, dlfd.ErrParameter) {
 		t.Errorf("error %v", err)
 	}
