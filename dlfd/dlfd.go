@@ -172,6 +172,8 @@ type Result struct {
 	// now.
 	Scores []Score `json:"scores,omitempty"`
 	Ledger Ledger  `json:"ledger"`
+	// Kernels is feature.Kernels: the same arguments give the same bits with these.
+	Kernels string `json:"kernels"`
 	// Overlap lists the identities that stand both in Retain and in Forget.
 	Overlap []string `json:"overlap,omitempty"`
 	// Notes says what else a user should know, one sentence each: which layers

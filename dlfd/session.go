@@ -85,7 +85,7 @@ func run(ctx context.Context, name string, m feature.Trainable, data Data, opt *
 }
 
 func newSession(name string, m feature.Trainable, data Data, opt *Options) (*Session, error) {
-	s := &Session{Data: data, Result: &Result{Method: name, Stop: Completed}}
+	s := &Session{Data: data, Result: &Result{Method: name, Stop: Completed, Kernels: feature.Kernels()}}
 	if opt != nil {
 		s.opt = *opt
 	}

@@ -22,7 +22,7 @@
 // so that each can vary while the others stay.
 //
 // Results are equal to the bit for one manifest, one version of the program and
-// one architecture. The manifest has the architecture; a program whose methods
+// the same kernels, which the manifest names too; a program whose methods
 // change should change Experiment.Version, or use a new folder.
 package experiment
 

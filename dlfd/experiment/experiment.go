@@ -8,12 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
@@ -111,7 +111,8 @@ type Manifest struct {
 	Deep    int    `json:"deep"`
 	Swap    bool   `json:"swap"`
 	Version string `json:"version,omitempty"`
-	Arch    string `json:"arch"` // GOARCH: others round in other places
+	// Kernels is feature.Kernels: others round in other places.
+	Kernels string `json:"kernels"`
 }
 
 type methodEntry struct {
@@ -152,7 +153,7 @@ func newPlan(ctx context.Context, e Experiment) (*Plan, error) {
 	if p.manifest.Seeds, err = e.Seeds.resolve(); err != nil {
 		return nil, err
 	}
-	p.manifest.Deep, p.manifest.Swap, p.manifest.Version, p.manifest.Arch = e.Deep, e.Swap, e.Version, runtime.GOARCH
+	p.manifest.Deep, p.manifest.Swap, p.manifest.Version, p.manifest.Kernels = e.Deep, e.Swap, e.Version, feature.Kernels()
 	if err := p.addTasks(ctx, e.Tasks); err != nil {
 		return nil, err
 	}
