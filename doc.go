@@ -19,6 +19,8 @@
 //   - metrics judges the result: utility, membership attacks, whether what was
 //     forgotten comes back, the verdict; metrics/report makes a page of it.
 //
+// It works on 64-bit platforms only. amd64 and arm64 have kernels in assembly.
+//
 // The published method is Distribution-Level Feature Distancing (Choi & Na, AAAI
 // 2025, arXiv 2409.14747).
 package unlearn
