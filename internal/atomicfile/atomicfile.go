@@ -57,7 +57,7 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err = os.Rename(f.Name(), target); err != nil {
+	if err = rename(f.Name(), target); err != nil {
 		return err
 	}
 	// The new content is in place; if the folder cannot be synced, only its
@@ -152,7 +152,7 @@ func prefix(target string) string {
 	return dir + "." + base + "-"
 }
 
-// removeLeftovers removes temporary files for target that no process has locked.
+// removeLeftovers removes temporary files for target that no process is writing.
 func removeLeftovers(target string) {
 	dir, start := filepath.Split(prefix(target))
 	if dir == "" {
@@ -166,15 +166,7 @@ func removeLeftovers(target string) {
 		if !strings.HasPrefix(e.Name(), start) || !strings.HasSuffix(e.Name(), suffix) || !numbered(e.Name()[len(start):len(e.Name())-len(suffix)]) {
 			continue
 		}
-		name := filepath.Join(dir, e.Name())
-		f, err := os.OpenFile(name, os.O_RDWR, 0)
-		if err != nil {
-			continue
-		}
-		if abandoned(f) {
-			os.Remove(name)
-		}
-		f.Close()
+		removeAbandoned(filepath.Join(dir, e.Name()))
 	}
 }
 

@@ -8,14 +8,16 @@ import (
 	"time"
 )
 
-// lock does nothing here: see abandoned.
+// lock does nothing here: see removeAbandoned.
 func lock(*os.File) bool { return true }
 
-// abandoned reports whether nothing has been written to f for an hour: these
-// systems have no lock that ends with the process.
-func abandoned(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && time.Since(info.ModTime()) > time.Hour
+// removeAbandoned removes a file to which nothing has been written for an hour:
+// these systems have no lock that ends with the process. The file must not be
+// open: Windows removes none that is, and so keeps what a process still writes.
+func removeAbandoned(name string) {
+	if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > time.Hour {
+		os.Remove(name)
+	}
 }
 
 // hardLinks is 1: the count is not at hand here.

@@ -8,17 +8,26 @@ import (
 	"syscall"
 )
 
-// lock locks f against abandoned. Where the file system has no locks, it
+// lock locks f against removeAbandoned. Where the file system has no locks, it
 // succeeds.
 func lock(f *os.File) bool {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != syscall.EWOULDBLOCK
 }
 
-// abandoned reports whether the process that made f is gone: whether its lock can
-// be had.
-func abandoned(f *os.File) bool {
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+// removeAbandoned removes a file if the process that made it is gone: if its lock
+// can be had, which is held meanwhile.
+func removeAbandoned(name string) {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+		os.Remove(name)
+	}
 }
+
+func rename(from, to string) error { return os.Rename(from, to) }
 
 // hardLinks returns how many names a file has.
 func hardLinks(info fs.FileInfo) int {

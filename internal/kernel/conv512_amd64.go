@@ -8,23 +8,3 @@ package kernel
 //
 //go:noescape
 func packPiecesF32(n int, img *float32, offsets *int32, starts *int32, masks *int32, dst *float32)
-
-// tapRows1F32 stores in element i of row r of dst, rows ldd bytes apart, the sum over the taps of a[6·t+r]·img[i+offsets[t]], for i below n and 1 rows.
-//
-//go:noescape
-func tapRows1F32(n int, img *float32, taps int, offsets *int32, a *float32, dst *float32, ldd int)
-
-// tapRows2F32 stores in element i of row r of dst, rows ldd bytes apart, the sum over the taps of a[6·t+r]·img[i+offsets[t]], for i below n and 2 rows.
-//
-//go:noescape
-func tapRows2F32(n int, img *float32, taps int, offsets *int32, a *float32, dst *float32, ldd int)
-
-// tapRows3F32 stores in element i of row r of dst, rows ldd bytes apart, the sum over the taps of a[6·t+r]·img[i+offsets[t]], for i below n and 3 rows.
-//
-//go:noescape
-func tapRows3F32(n int, img *float32, taps int, offsets *int32, a *float32, dst *float32, ldd int)
-
-// tapRows4F32 stores in element i of row r of dst, rows ldd bytes apart, the sum over the taps of a[6·t+r]·img[i+offsets[t]], for i below n and 4 rows.
-//
-//go:noescape
-func tapRows4F32(n int, img *float32, taps int, offsets *int32, a *float32, dst *float32, ldd int)

@@ -7,19 +7,3 @@ package kernel
 func packPiecesF32(n int, img *float32, offsets, starts, masks *int32, dst *float32) {
 	panic(noAssembly)
 }
-
-func tapRows1F32(n int, img *float32, taps int, offsets *int32, a, dst *float32, ldd int) {
-	panic(noAssembly)
-}
-
-func tapRows2F32(n int, img *float32, taps int, offsets *int32, a, dst *float32, ldd int) {
-	panic(noAssembly)
-}
-
-func tapRows3F32(n int, img *float32, taps int, offsets *int32, a, dst *float32, ldd int) {
-	panic(noAssembly)
-}
-
-func tapRows4F32(n int, img *float32, taps int, offsets *int32, a, dst *float32, ldd int) {
-	panic(noAssembly)
-}

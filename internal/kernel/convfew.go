@@ -6,12 +6,12 @@ import (
 )
 
 // few is the largest number of input planes whose gradient is summed up straight
-// from the padded image, without packing, by the assembly for AVX-512: each
-// element of the image takes part in so few products.
+// from the padded image, without packing, by the assembly for AVX-512 and NEON:
+// each element of the image takes part in so few products.
 const few = 4
 
 // unpacked reports whether BackwardInput takes that way.
-func (c *Conv) unpacked() bool { return useWide && useAsm && c.Channels <= few }
+func (c *Conv) unpacked() bool { return hasTapRows() && c.Channels <= few }
 
 // length returns the positions of a phase, with the gaps between its rows.
 func (l *lattice) length() int { return (l.rows-1)*l.stepY + l.cols }

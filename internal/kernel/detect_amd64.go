@@ -2,7 +2,7 @@
 
 package kernel
 
-// useAsm and, on top of it, useWide are set once at start-up; only tests change
+// useAsm and, on top of it, useWide are set at start-up; only Use and tests change
 // them afterwards.
 var (
 	useAsm  = detect()
@@ -52,3 +52,7 @@ func detectWide() bool {
 	need := uint32(bmi2 | avx512f | dq | bw | vl)
 	return ebx&need == need
 }
+
+// hasTapRows reports whether there is assembly for convolutions with few outputs:
+// that for AVX-512.
+func hasTapRows() bool { return useWide && useAsm }

@@ -270,15 +270,3 @@ func BenchmarkFloat32(b *testing.B) {
 		})
 	}
 }
-
-func TestForcePlain(t *testing.T) {
-	had := useAsm
-	restore := forcePlain()
-	if useAsm {
-		t.Error("assembly still in use")
-	}
-	restore()
-	if useAsm != had {
-		t.Error("not restored")
-	}
-}

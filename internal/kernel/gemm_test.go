@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -12,54 +13,44 @@ import (
 // run, and with the plain twins.
 func eachKernel(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
-	if useWide {
-		t.Run("avx512", test)
-	}
-	if useAsm {
-		t.Run("avx2", func(t *testing.T) {
-			defer forceNarrow()()
+	for _, path := range Paths() {
+		_, name, _ := strings.Cut(path, "/")
+		t.Run(name, func(t *testing.T) {
+			defer force(t, path)()
 			test(t)
 		})
 	}
-	t.Run("plain", func(t *testing.T) {
-		defer forcePlain()()
-		test(t)
-	})
 }
 
-// forceNarrow switches AVX-512 off and returns what switches it back.
-func forceNarrow() func() {
-	old := useWide
-	useWide = false
-	return func() { useWide = old }
-}
-
-// forcePlain switches to the plain twins and returns what switches back.
-func forcePlain() func() {
-	old := useAsm
-	useAsm = false
-	return func() { useAsm = old }
-}
-
-// instructions names the assembly in use: "avx512", "avx2", or "" for plain Go.
-// Results have the same bits only where it is the same.
-func instructions() string {
-	switch {
-	case useAsm && useWide:
-		return "avx512"
-	case useAsm:
-		return "avx2"
+// force switches to a path and returns what switches back.
+func force(t *testing.T, path string) func() {
+	t.Helper()
+	asm, wide := useAsm, useWide
+	if err := Use(path); err != nil {
+		t.Fatal(err)
 	}
-	return ""
+	return func() { useAsm, useWide = asm, wide }
 }
 
-func TestInstructions(t *testing.T) {
+func TestPath(t *testing.T) {
+	before := Path()
 	eachKernel(t, func(t *testing.T) {
-		want := strings.TrimPrefix(t.Name(), "TestInstructions/")
-		if got := instructions(); got != want && !(got == "" && want == "plain") {
+		want := runtime.GOARCH + "/" + strings.TrimPrefix(t.Name(), "TestPath/")
+		if got := Path(); got != want || hasTapRows() && !useAsm || useWide && !useAsm {
 			t.Errorf("%q while %s is forced", got, want)
 		}
 	})
+	if got := Path(); got != before || got != Paths()[0] {
+		t.Errorf("%q at the end, %q before, of %q", got, before, Paths())
+	}
+	for _, wrong := range []string{"", "plain", "arm64/avx2", "amd64/neon"} {
+		if err := Use(wrong); err == nil || !strings.Contains(err.Error(), before) {
+			t.Errorf("Use(%q): %v", wrong, err)
+		}
+	}
+	if got := Path(); got != before {
+		t.Errorf("%q after errors, %q before", got, before)
+	}
 }
 
 // guard is a value that no kernel computes.

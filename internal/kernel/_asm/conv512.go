@@ -8,10 +8,12 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// convolution512 writes the packing of B from rows of any width, and direct
-// convolutions with few outputs, for which packing costs more than it saves.
-func convolution512() {
-	packPieces()
+// convolution512 writes the packing of B from rows of any width.
+func convolution512() { packPieces() }
+
+// tapRows512 writes direct convolutions with few outputs, for which packing
+// costs more than it saves.
+func tapRows512() {
 	for rows := 1; rows <= 4; rows++ {
 		tapRows(rows)
 	}
