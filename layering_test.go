@@ -50,11 +50,14 @@ var mayImport = map[string][]string{
 	"dlfd/dlfdtest":   {"dlfd", "feature", "feature/featuretest", "internal/..."},
 	// A leaf, which nobody but examples imports: the released code.
 	"dlfd/released": {"dlfd", "metrics", "distance", "feature", "feature/train", "internal/..."},
+	// A leaf, which nobody but examples imports: signed deletion receipts.
+	"dlfd/receipt": {"dlfd", "metrics", "feature", "internal/..."},
 
 	"examples/benchmark":       publicPackages,
 	"examples/compare":         publicPackages,
 	"examples/faces":           publicPackages,
 	"examples/onnx":            publicPackages,
+	"examples/receipt":         publicPackages,
 	"examples/owndistance":     publicPackages,
 	"examples/distancegallery": publicPackages,
 }
@@ -120,6 +123,7 @@ var thirdParty = map[string][]string{
 	"dlfd/experiment": {"gonum.org/v1/gonum"},
 	"dlfd/dlfdtest":   {"gonum.org/v1/gonum"},
 	"dlfd/released":   {"gonum.org/v1/gonum"},
+	"dlfd/receipt":    {"gonum.org/v1/gonum"},
 	"distance":        {"gonum.org/v1/gonum"},
 
 	"distance/distancetest": {"gonum.org/v1/gonum"},
