@@ -9,7 +9,6 @@ import (
 	"iter"
 	"math"
 	"os"
-	"path/filepath"
 
 	"github.com/dlfd-go/unlearn/feature"
 )
@@ -66,16 +65,16 @@ func header(shape []int) []byte {
 }
 
 // Pathed is implemented by datasets that were read from files: Path is that of
-// sample i below their folder, with forward slashes.
+// sample i.
 type Pathed interface {
 	Path(i int) string
 }
 
-// Files returns the contents of the files in dir that the samples of d were read
-// from, in the order of d. The content of a file is its bytes, which are read as a
-// stream. d must be Pathed, by feature.As: else the error wraps ErrParameter. A path
-// that leads out of dir is an error.
-func Files(dir string, d feature.Dataset) Contents {
+// Files returns the contents of the files that the samples of d were read from, in the
+// order of d. The content of a file is its bytes, which are read as a stream. d must be
+// Pathed, by feature.As: else the error wraps ErrParameter. Samples that share a file, as
+// in IDX, have no file of their own: take Samples for them.
+func Files(d feature.Dataset) Contents {
 	return func(yield func(Content, error) bool) {
 		paths, ok := feature.As[Pathed](d)
 		if !ok {
@@ -87,28 +86,13 @@ func Files(dir string, d feature.Dataset) Contents {
 			yield(Content{}, err)
 			return
 		}
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			yield(Content{}, err)
-			return
-		}
-		defer root.Close()
 		for i, label := range labels {
-			sum, err := sumIn(root, paths.Path(i))
+			sum, err := SumFile(paths.Path(i))
 			if !yield(Content{sum, label, feature.IdentityOf(d, i)}, err) || err != nil {
 				return
 			}
 		}
 	}
-}
-
-func sumIn(root *os.Root, name string) (Hash, error) {
-	f, err := root.Open(filepath.FromSlash(name))
-	if err != nil {
-		return Hash{}, err
-	}
-	defer f.Close()
-	return Sum(f)
 }
 
 // Sum returns the SHA-256 of a stream.

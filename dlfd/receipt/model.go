@@ -49,6 +49,16 @@ func SumModel(path string) (Model, error) {
 	return m, nil
 }
 
+// sumIn hashes a file that must be below root.
+func sumIn(root *os.Root, name string) (Hash, error) {
+	f, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return Hash{}, err
+	}
+	defer f.Close()
+	return Sum(f)
+}
+
 // message names the fields of a protobuf message that lead to external data.
 type message int
 

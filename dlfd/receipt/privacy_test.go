@@ -11,7 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash"
-	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,7 +41,7 @@ func dictionary(t *testing.T, d *made) map[string][]byte {
 	for _, p := range []photos{d.retain, d.forget, d.holdout} {
 		for i := range p.Len() {
 			name := p.Path(i)
-			for _, w := range []string{name, path.Base(name), path.Dir(name), p.Persons[i], strings.TrimSuffix(path.Base(name), ".png"), string(p.content(i))} {
+			for _, w := range []string{name, filepath.Base(name), filepath.Base(filepath.Dir(name)), p.Persons[i], strings.TrimSuffix(filepath.Base(name), ".png"), string(p.content(i))} {
 				words[w] = []byte(w)
 			}
 		}
@@ -72,7 +72,7 @@ func guesses(word []byte) map[string]bool {
 func TestNothingConfirmed(t *testing.T) {
 	d := carryOut(t, "R-1", nil)
 	d.forget.X, d.forget.Labels, d.forget.Persons = d.forget.X.Slice(0, 1), d.forget.Labels[:1], d.forget.Persons[:1]
-	d.sources.Forget = receipt.Files(d.forgetDir, d.forget) // one photo: the root is its leaf
+	d.sources.Forget = receipt.Files(d.forget) // one photo: the root is its leaf
 	d.seal(t, d.private)
 	text := told(t, d.bundle)
 	hashes := regexp.MustCompile(`[0-9a-f]{32,}`).FindAllString(text, -1)

@@ -26,11 +26,23 @@ import (
 // photos is a dataset whose samples have files.
 type photos struct {
 	*featuretest.Blobs
-	set string
+	set, dir string
+}
+
+// newPhotos draws photos and writes their files.
+func newPhotos(t *testing.T, set string, n int, seed uint64) photos {
+	t.Helper()
+	p := photos{featuretest.NewBlobs(n, 4, 3, 1, 1, seed), set, t.TempDir()}
+	for i := range p.Len() {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(p.Path(i)), 0o755), os.WriteFile(p.Path(i), p.content(i), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
 }
 
 func (p photos) Path(i int) string {
-	return fmt.Sprintf("person-%s/%s-%03d.png", p.Persons[i], p.set, i)
+	return filepath.Join(p.dir, "person-"+p.Persons[i], fmt.Sprintf("%s-%03d.png", p.set, i))
 }
 
 // content are the bytes of photo i.
@@ -38,23 +50,9 @@ func (p photos) content(i int) []byte {
 	return fmt.Appendf(nil, "photo %d of %s: %v", i, p.set, p.X.Row(i))
 }
 
-// write writes the photos into a folder of their own and returns it.
-func (p photos) write(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	for i := range p.Len() {
-		name := filepath.Join(dir, p.Path(i))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, p.content(i), 0o644)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
 // made is a request that was carried out.
 type made struct {
 	retain, forget, holdout photos
-	forgetDir               string
 	key                     receipt.Key
 	facts                   receipt.Facts
 	sources                 receipt.Sources
@@ -90,10 +88,7 @@ func weights(t *testing.T, m feature.Trainable) string {
 // carryOut carries out a request on blobs, for real, and makes its receipt.
 func carryOut(t *testing.T, id string, previous *receipt.Opened) *made {
 	t.Helper()
-	blobs := func(set string, n int, seed uint64) photos {
-		return photos{featuretest.NewBlobs(n, 4, 3, 1, 1, seed), set}
-	}
-	d := &made{retain: blobs("kept", 60, 2), forget: blobs("gone", 21, 3), holdout: blobs("unseen", 24, 4), private: newKey(t)}
+	d := &made{retain: newPhotos(t, "kept", 60, 2), forget: newPhotos(t, "gone", 21, 3), holdout: newPhotos(t, "unseen", 24, 4), private: newKey(t)}
 	m := featuretest.NewMLP(4, 8, 3, 5)
 	d.before = weights(t, m)
 	opt := &dlfd.Options{Seed: 7}
@@ -119,7 +114,6 @@ func carryOut(t *testing.T, id string, previous *receipt.Opened) *made {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.forgetDir = d.forget.write(t)
 	d.facts = receipt.Facts{
 		ID: id, Received: "2026-11-26", Scenario: receipt.Person, Outcome: receipt.Forgotten, Input: receipt.Input{Model: input.File},
 		Leaves: receipt.OfFiles, Classes: 3, Result: d.result, Options: opt, Audit: audit, Trace: &trace,
@@ -127,9 +121,7 @@ func carryOut(t *testing.T, id string, previous *receipt.Opened) *made {
 	if previous != nil {
 		d.facts.Input.Previous, d.facts.Input.Model = &previous.Hash, previous.Model.File
 	}
-	d.sources = receipt.Sources{
-		Retain: receipt.Files(d.retain.write(t), d.retain), Forget: receipt.Files(d.forgetDir, d.forget), Holdout: receipt.Files(d.holdout.write(t), d.holdout),
-	}
+	d.sources = receipt.Sources{Retain: receipt.Files(d.retain), Forget: receipt.Files(d.forget), Holdout: receipt.Files(d.holdout)}
 	d.seal(t, d.private)
 	return d
 }
@@ -255,8 +247,7 @@ func TestEveryFailure(t *testing.T) {
 	_, noProof := s.Prove(receipt.Hash{}, 3)
 	second := carryOut(t, "R-2", o)
 	third := carryOut(t, "R-3", second.open(t))
-	photo := filepath.Join(d.forgetDir, d.forget.Path(5))
-	if err := os.WriteFile(photo, append(d.forget.content(5), 'x'), 0o644); err != nil {
+	if err := os.WriteFile(d.forget.Path(5), append(d.forget.content(5), 'x'), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	said := make(map[string]string)
@@ -325,7 +316,7 @@ func both(a, b receipt.Contents) receipt.Contents {
 // TestReturnedPerson has another photo of a person who had to be forgotten.
 func TestReturnedPerson(t *testing.T) {
 	d := carryOut(t, "R-1", nil)
-	back := photos{featuretest.NewBlobs(4, 4, 3, 1, 1, 99), "later"}
+	back := newPhotos(t, "later", 4, 99)
 	back.Persons[2] = d.forget.Persons[3]
 	err := d.secret(t).CheckReturned(receipt.Samples(back))
 	if !errors.Is(err, receipt.ErrReturned) || !strings.Contains(err.Error(), "samples 0, persons 1, of 4 samples; the first is sample 2") || strings.Contains(err.Error(), back.Persons[2]) {
