@@ -13,9 +13,11 @@
 //   - synth perturbs samples along input gradients.
 //   - dlfd has the interface Unlearner, the recommended method Align, the
 //     published method DLFD and the audit; dlfd/baseline has methods to compare
-//     with, dlfd/released the code that was released with the paper, and
-//     dlfd/dlfdtest checks a method of your own.
-//   - metrics judges the result: utility, membership attacks, scores.
+//     with, dlfd/released the code that was released with the paper,
+//     dlfd/experiment compares them on tasks and seeds, and dlfd/dlfdtest checks a
+//     method of your own.
+//   - metrics judges the result: utility, membership attacks, whether what was
+//     forgotten comes back, the verdict; metrics/report makes a page of it.
 //
 // The published method is Distribution-Level Feature Distancing (Choi & Na, AAAI
 // 2025, arXiv 2409.14747).

@@ -54,8 +54,9 @@ var mayImport = map[string][]string{
 	"dlfd/receipt": {"dlfd", "metrics", "feature", "internal/..."},
 
 	"examples/benchmark":       publicPackages,
-	"examples/compare":         publicPackages,
-	"examples/faces":           publicPackages,
+	"examples/compare":         append(publicPackages, "examples/drawnfaces"),
+	"examples/drawnfaces":      publicPackages,
+	"examples/faces":           append(publicPackages, "examples/drawnfaces"),
 	"examples/onnx":            publicPackages,
 	"examples/receipt":         publicPackages,
 	"examples/owndistance":     publicPackages,

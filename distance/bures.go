@@ -29,7 +29,8 @@ import (
 // (2017).
 type Bures struct {
 	// DDof is 0 for covariances that divide by the sum of the weights, and 1
-	// for the unbiased ones (n−1, or 1−Σw² in general).
+	// for the unbiased ones (n−1, or 1−Σw² in general). With 1 it is the Fréchet
+	// Inception distance, which is not rooted, of any features.
 	DDof int
 
 	// Ridge is added to the diagonals of the covariances.

@@ -21,8 +21,11 @@ import (
 // The names are sinkhorn, divergence, sharp, unbalanced (these with eps, tol,
 // iter, warm and, for the last, rho), emd; mmd, laplacian, energy, linear, kid,
 // rq, imq (with sigma, unbiased, lineartime); fourier (sigma, features, seed),
-// sliced, maxsliced (p, l, seed), bures (ddof, ridge) and coral.
-// Transport takes one of the costs cosine, sqeuclidean, euclidean and
+// sliced, maxsliced (p, l, seed), bures (ddof, ridge), fid (ridge: bures with ddof 1, not
+// rooted, as published), coral; partial (share, eps) and otdd (weight; with
+// Bures between classes). kid takes subsets, size and seed: without any, it is the
+// estimate from all points, and with one, the mean over random subsets.
+// Transport, partial and otdd take one of the costs cosine, sqeuclidean, euclidean and
 // cityblock. All take root, for the square root, or root=p. A text that is not
 // understood, a number that is not positive or settings that contradict each
 // other give ErrParameter.
@@ -159,6 +162,23 @@ func (s *settings) sliced(most bool) SlicedWasserstein {
 	return SlicedWasserstein{P: s.number("p"), L: s.integer("l"), Seed: s.seed(), Max: most}
 }
 
+func (s *settings) partial() Partial {
+	d := Partial{Cost: s.cost(), Share: s.number("share"), Epsilon: s.number("eps")}
+	if d.Share > 1 {
+		s.fail("share=%v is more than 1", d.Share)
+	}
+	return d
+}
+
+func (s *settings) kid() Distance {
+	_, seeded := s.values["seed"]
+	q := Subsets{D: kid, Count: s.integer("subsets"), Size: s.integer("size"), Seed: s.seed()}
+	if q.Count == 0 && q.Size == 0 && !seeded {
+		return q.D
+	}
+	return q
+}
+
 func (s *settings) named(name string) Distance {
 	switch name {
 	case "sinkhorn":
@@ -183,6 +203,12 @@ func (s *settings) named(name string) Distance {
 		return s.sliced(name == "maxsliced")
 	case "bures":
 		return Bures{DDof: s.integer("ddof"), Ridge: s.number("ridge")}
+	case "fid":
+		return Bures{DDof: 1, Ridge: s.number("ridge")}
+	case "partial":
+		return s.partial()
+	case "otdd":
+		return OTDD{Cost: s.cost(), Weight: s.number("weight")}
 	case "coral":
 		return CORAL{}
 	}
@@ -200,7 +226,7 @@ func (s *settings) namedKernel(name string) Distance {
 	case "linear":
 		return s.mmd(Linear{})
 	case "kid":
-		return MMD{Kernel: Polynomial{}, Unbiased: true}
+		return s.kid()
 	case "rq":
 		return s.mmd(RationalQuadratic{Sigma: s.number("sigma")})
 	case "imq":

@@ -14,9 +14,11 @@
 //	Sinkhorn            entropic transport: regularized, sharp; debiased; unbalanced
 //	SlicedWasserstein   mean or maximum over projections; Wasserstein1D
 //	MMD, RandomFourier  Gaussian, Laplacian, Energy, Linear, Polynomial, … or one's own Kernel
-//	Bures, CORAL        distances of means and covariances
+//	Partial, OTDD       exact transport of a share of the mass, and between samples with classes
+//	Bures, CORAL        distances of means and covariances; Bures with DDof 1 is the FID
 //	HSIC                a dependence of paired samples, with an interface of its own
 //	Weighted, Root, ClassConditional, Func, Numeric    made from others
+//	Subsets             a mean over random subsets, with standard error; its zero value is the KID
 //	TwoSample           whether two samples differ: a permutation test with any of them
 //
 // Costs of transport are Cosine, SqEuclidean, Euclidean, CityBlock or the

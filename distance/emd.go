@@ -16,9 +16,11 @@ import (
 // The gradient holds the optimal plan fixed. Where there is more than one, it
 // is one of the subgradients.
 //
-// Stats.DualityGap certifies the value: it exceeds the minimum by no more. It is
-// large where weights whose sums agree up to rounding meet a point that is some
-// 1e8 times as far away as the others, in more than one dimension.
+// Stats.DualityGap certifies the value: it exceeds the minimum by no more. Where
+// groups of points that are far from one another have equal masses on both sides,
+// up to the rounding of sums of weights, they are solved one by one, so that a far
+// point costs the others no digits. If they have not, mass moves from group to
+// group, and the value is as large as that.
 //
 // In one dimension, with a cost that is SqEuclidean, Euclidean or CityBlock,
 // points are sorted, in O((N+M) log(N+M)) and without a matrix. Elsewhere,
@@ -89,6 +91,10 @@ type matching struct {
 	u, v, plan []float64
 }
 
+func newMatching(ws *Workspace, n, m int) matching {
+	return matching{n: n, m: m, c: ws.Floats(n * m), u: ws.Floats(n), v: ws.Floats(m), plan: ws.Floats(n * m)}
+}
+
 // Eval implements Distance. It takes O(N²·Dim), and O(N³) at worst.
 func (e EMD) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error) {
 	return e.eval(ws, request{gx: gx, gy: gy}, x, y)
@@ -130,20 +136,14 @@ func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 	if p := linePower(e.Cost, x.Dim); p > 0 && !r.weights() {
 		return sorted(ws, p, r, a, b, x, y)
 	}
-	t := matching{n: x.N, m: y.N, a: a, b: b, c: ws.Floats(x.N * y.N), u: ws.Floats(x.N), v: ws.Floats(y.N)}
+	t := newMatching(ws, x.N, y.N)
+	t.a, t.b = a, b
 	e.Cost.Matrix(ws, t.c, x, y)
 	if _, _, err := costRange(t.c); err != nil {
 		return 0, err
 	}
-	t.plan = ws.Floats(x.N * y.N)
 	before := ws.beginPart()
-	uniform := x.W == nil && y.W == nil
-	crowded := x.Dim <= crowdedDim && x.N >= crowdedFrom
-	if !uniform || x.N != y.N || crowded || !t.assign(ws) {
-		t.ship(ws, uniform)
-	}
-	value, gap := t.certify()
-	ws.Stats.DualityGap = gap
+	value := t.solve(ws, x.W == nil && y.W == nil, x.Dim <= crowdedDim && x.N >= crowdedFrom)
 	own := ws.endPart(before)
 	if !finite.Is(value) {
 		return 0, errCost(value)
@@ -158,6 +158,39 @@ func (e EMD) eval(ws *Workspace, r request, x, y Sample) (float64, error) {
 		return value, notConverged(own, 0)
 	}
 	return value, nil
+}
+
+// solve finds plan and duals, returns the cost and writes the statistics.
+func (t *matching) solve(ws *Workspace, uniform, crowded bool) float64 {
+	if !uniform || t.n != t.m || crowded || !t.assign(ws) {
+		t.ship(ws, uniform)
+	}
+	value, gap := t.certify()
+	if gap > lossy*math.Abs(value) {
+		value, gap = t.improve(ws, value, gap)
+	}
+	ws.Stats.DualityGap = gap
+	return value
+}
+
+// improve solves the problem by groups of points, and keeps that solution if its
+// gap is smaller.
+func (t *matching) improve(ws *Workspace, value, gap float64) (float64, float64) {
+	ws = ws.Enter()
+	defer ws.Leave()
+	s := *t
+	s.u, s.v, s.plan = ws.Floats(t.n), ws.Floats(t.m), ws.Floats(t.n*t.m)
+	converged := ws.Stats.Converged
+	if s.split(ws) {
+		if v, g := s.certify(); g < gap && ws.Stats.Converged {
+			copy(t.u, s.u)
+			copy(t.v, s.v)
+			copy(t.plan, s.plan)
+			return v, g
+		}
+	}
+	ws.Stats.Converged = converged
+	return value, gap
 }
 
 // assign solves the problem with equal uniform sides, and reports false if it

@@ -33,6 +33,7 @@ type Stats struct {
 	DualityGap    float64 // upper bound on the error of the value, where computed
 	Converged     bool    // every iteration reached its tolerance
 	ZeroVectors   int     // rows without a direction that met the cosine cost
+	StandardError float64 // of a mean over random subsets
 	SkippedMass   float64 // of x, in classes that ClassConditional left out
 }
 
@@ -40,6 +41,7 @@ func (s *Stats) merge(t Stats) {
 	s.addCounts(t)
 	s.MarginalError = max(s.MarginalError, t.MarginalError)
 	s.DualityGap += t.DualityGap
+	s.StandardError = max(s.StandardError, t.StandardError)
 	s.ZeroVectors += t.ZeroVectors
 	s.SkippedMass += t.SkippedMass
 	s.Converged = s.Converged && t.Converged

@@ -107,3 +107,27 @@ func ExampleTwoSample() {
 	fmt.Printf("distance %.2f, p above .1: %v, %v ways to divide %d persons\n", one.Observed, one.P > .1, one.Arrangements, one.Blocks)
 	// Output: distance 2.50, p above .1: true, 6 ways to divide 4 persons
 }
+
+// Class 1 of x has no counterpart in y: a plan of all mass has to move it, one of
+// the share that both have leaves it where it is.
+func ExamplePartial() {
+	x := distance.FromRows([][]float64{{0}, {1}, {100}, {101}})
+	y := distance.FromRows([][]float64{{2}, {3}})
+	for _, share := range []float64{1, .5} {
+		v, err := distance.Partial{Cost: distance.Euclidean{}, Share: share}.Eval(nil, nil, nil, x, y)
+		fmt.Println(share, v, err)
+	}
+	// Output:
+	// 1 49.5 <nil>
+	// 0.5 0.75 <nil>
+}
+
+// The witness function tells where two samples differ: here at 5, which only x has.
+func ExampleMMD_Witness() {
+	x := distance.FromRows([][]float64{{0}, {1}, {5}})
+	y := distance.FromRows([][]float64{{0}, {1}, {.5}})
+	f := make([]float64, x.N)
+	err := distance.MMD{Kernel: distance.Gaussian{Sigma: 1}}.Witness(nil, f, x, x, y)
+	fmt.Printf("%.2f %v\n", f, err)
+	// Output: [-0.29 -0.29 0.33] <nil>
+}

@@ -36,7 +36,7 @@ func (t *transport) gap(ws *Workspace) float64 {
 		if ec[j] > 0 {
 			y[j] = min(1, b/ec[j])
 		}
-		ec[j] = max(0, b-y[j]*ec[j])
+		ec[j] = max(0, b-float64(y[j]*ec[j])) // not fused: what y makes equal leaves no rest
 		short += ec[j]
 	}
 	var first, mass float64

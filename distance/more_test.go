@@ -97,6 +97,11 @@ func TestByName(t *testing.T) {
 		"maxsliced":                          distance.SlicedWasserstein{Max: true},
 		"bures:ddof=1":                       distance.Bures{DDof: 1},
 		"coral":                              distance.CORAL{},
+		"fid":                                distance.Bures{DDof: 1},
+		"fid:root":                           distance.Root{D: distance.Bures{DDof: 1}},
+		"kid:subsets=5:size=4:seed=2":        distance.Subsets{Count: 5, Size: 4, Seed: 2},
+		"partial:sqeuclidean:share=.5":       distance.Partial{Cost: distance.SqEuclidean{}, Share: .5},
+		"partial:eps=.1":                     distance.Partial{Epsilon: .1},
 	} {
 		d, err := distance.ByName(text)
 		if err != nil {
@@ -105,7 +110,7 @@ func TestByName(t *testing.T) {
 		}
 		within(t, text, value(t, d, x, y), value(t, want, x, y), 0)
 	}
-	for _, text := range []string{"", "sinkhorm", "emd:eps=1", "emd:cosine:euclidean", "sliced:l=1.5", "mmd:sigma=x", "mmd:unbiased=1", "mmd:sigma=1:sigma=2"} {
+	for _, text := range []string{"", "sinkhorm", "emd:eps=1", "emd:cosine:euclidean", "sliced:l=1.5", "mmd:sigma=x", "mmd:unbiased=1", "mmd:sigma=1:sigma=2", "partial:share=2", "fid:ddof=1", "kid:size=1.5"} {
 		if d, err := distance.ByName(text); !errors.Is(err, distance.ErrParameter) || !strings.HasPrefix(err.Error(), "distance: ") {
 			t.Errorf("%q: got %v, %v", text, d, err)
 		}
@@ -256,5 +261,19 @@ func TestFromFloat32(t *testing.T) {
 	}
 	if err := distance.Check(nil, nil, distance.FromRows([][]float64{{1}, {1, 2}}), s); !errors.Is(err, distance.ErrShape) {
 		t.Error(err)
+	}
+}
+
+// TestOppositeTerms: equal terms of opposite weights cancel to the bit, also where
+// products and sums may be fused, so that a root has nothing to blow up.
+func TestOppositeTerms(t *testing.T) {
+	x, y := normal(1, 9, 3, 0), normal(2, 7, 3, .4)
+	for _, w := range []float64{.1, .3, 1. / 3, .7} {
+		d := distance.MMD{}
+		zero := distance.Weighted{Terms: []distance.Term{{Weight: w, D: d}, {Weight: -w, D: d}}}
+		v, gx, _ := evalAll(t, distance.Root{D: zero}, x, y)
+		if v != 0 || maxDiff(gx, make([]float64, len(gx))) != 0 {
+			t.Errorf("weight %v: value %v, gradient %v", w, v, gx)
+		}
 	}
 }

@@ -37,6 +37,9 @@ func TestParameters(t *testing.T) {
 		"Weighted NaN":           distance.Weighted{Terms: []distance.Term{{Weight: math.NaN(), D: distance.EMD{}}}},
 		"Weighted Inf":           distance.Weighted{Terms: []distance.Term{{Weight: math.Inf(1), D: distance.EMD{}}}},
 		"ClassConditional":       distance.ClassConditional{},
+		"Partial.Share":          distance.Partial{Share: 1.01},
+		"Subsets.Count":          distance.Subsets{Count: -1},
+		"Subsets.Size":           distance.Subsets{Size: -1},
 		"Func":                   distance.Func(nil),
 		"Numeric":                distance.Numeric(nil),
 	}
@@ -55,6 +58,9 @@ func TestParameters(t *testing.T) {
 			"Fourier.Sigma":      distance.RandomFourier{Sigma: v},
 			"Sliced.P":           distance.SlicedWasserstein{P: v},
 			"Bures.Ridge":        distance.Bures{Ridge: v},
+			"Partial.Share":      distance.Partial{Share: v},
+			"Partial.Epsilon":    distance.Partial{Epsilon: v},
+			"OTDD.Weight":        distance.OTDD{Weight: v},
 			"Root.P":             distance.Root{D: distance.EMD{}, P: v},
 		} {
 			bad[fmt.Sprintf("%s = %v", name, v)] = d

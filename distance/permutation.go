@@ -18,12 +18,12 @@ import (
 // P(p ≤ α) ≤ α for every α, at any size and for any distance.
 //
 // References: Gretton et al., A kernel two-sample test (2012), §5; Phipson and
-// Smyth, Permutation p-values should never be zero (2010), arXiv:1603.05766,
-// equation 2.
+// Smyth, Permutation p-values should never be zero (2010), arXiv:1603.05766.
 type TwoSample struct {
 	// D is the distance, without gradients. Its value must not depend on the
 	// order of the rows. If it is nil, MMD{Kernel: Energy{}} is used, which is
-	// zero only for equal distributions and has no scale to choose.
+	// zero only for equal distributions and has no scale to choose. A Root changes
+	// no p-value, but takes more time, since it is not a Pooler.
 	D Distance
 
 	// Permutations is how many random divisions are drawn. If it is zero, 999

@@ -157,6 +157,19 @@ func TestTwoSamplePower(t *testing.T) {
 	within(t, "power", got[0], 0.466, 4*math.Sqrt(.25/400+.25/2000))
 }
 
+// TestTwoSampleNeverZero: the observed division counts, so that p is 1/20 at least
+// with 19 others, and 1 where all distances are equal.
+func TestTwoSampleNeverZero(t *testing.T) {
+	x, y := normal(1, 20, 2, 0), normal(2, 20, 2, 100)
+	for _, d := range []distance.Distance{nil, distance.EMD{}} {
+		within(t, "apart", twoSample(t, distance.TwoSample{D: d, Permutations: 19}, x, y, nil, nil).P, 1./20, 0)
+	}
+	x, y = column(1, 3, 3, 3), column(1, 3, 3)
+	r := twoSample(t, distance.TwoSample{Permutations: 19}, x, y, nil, nil)
+	within(t, "equal points", r.P, 1, 0)
+	within(t, "equal points: error", r.StandardError, 0, 0)
+}
+
 // TestTwoSampleErrors: what cannot be tested is refused, with the reason.
 func TestTwoSampleErrors(t *testing.T) {
 	x, y := normal(1, 4, 2, 0), normal(2, 4, 2, 0)

@@ -100,7 +100,7 @@ func (w Weighted) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, e
 		if err != nil {
 			late = err
 		}
-		value += t.Weight * v
+		value += float64(t.Weight * v) // not fused: equal terms of opposite weights cancel
 		kernel.Axpy(t.Weight, hx, gx)
 		kernel.Axpy(t.Weight, hy, gy)
 	}

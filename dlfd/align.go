@@ -116,12 +116,15 @@ func (a Align) Refit(ctx context.Context, s *Session) (Align, error) {
 // Name implements Namer.
 func (Align) Name() string { return "Align" }
 
+// Needs implements Needer.
+func (Align) Needs() Needs { return Needs{Retain: true, Forget: true, Holdout: true} }
+
 // Unlearn implements Unlearner. It reads all three datasets. Cost: Epochs
 // passes over Retain, forward and backward; for Match as many over Forget, with
 // as many forward passes of Holdout batches; where part 1 changes weights and there
 // is batch norm, 30 batches forward for its statistics; two scores.
 func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error) {
-	return Run(ctx, a.Name(), m, data, opt, Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *Session) error {
+	return Run(ctx, a.Name(), m, data, opt, a.Needs(), func(ctx context.Context, s *Session) error {
 		inserted, fold, err := a.insertNorms(ctx, s)
 		if err != nil {
 			return err

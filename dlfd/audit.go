@@ -36,8 +36,11 @@ type AuditOptions struct {
 	Original *Reference
 	// Retrained are models that were trained without the forget set, each with
 	// seeds of its own. One or more add the gap, the list of samples least
-	// forgotten and residual knowledge; three or more the band and the margins.
+	// forgotten and residual knowledge; three or more the band, and with Siblings KLoM.
 	Retrained []Reference
+	// Siblings are models that the same method made of the same request with other
+	// seeds. Two or more, with three retrained models, add KLoM.
+	Siblings []feature.Model
 	// Training says how the model was trained. If it is nil, resurgence and
 	// relearning are left out.
 	Training *Training
@@ -107,6 +110,11 @@ func (o *AuditOptions) resolve(spec feature.Spec) (AuditOptions, error) {
 			return r, fmt.Errorf("%w: Retrained %d has no Model", ErrParameter, i)
 		}
 	}
+	for i, m := range r.Siblings {
+		if m == nil {
+			return r, fmt.Errorf("%w: Siblings %d is nil", ErrParameter, i)
+		}
+	}
 	return r, nil
 }
 
@@ -117,14 +125,22 @@ func (o *AuditOptions) resolve(spec feature.Spec) (AuditOptions, error) {
 // taken by feature.Cloner, or, where there is none, the weights are put back, after
 // errors and panics too; meanwhile nobody else may use such a model.
 //
-// Cost, in forward passes where nothing else is said: one over all of data, and one
-// of up to 2,048 samples of each set for the features; the numbers that follow take
-// seconds at 100,000 samples and memory in proportion to them. Original adds
-// one over all of data. Each retrained model is audited too, unless its Audited is
-// given, and takes one pass over Member; with residual knowledge 16 passes over
-// up to 256 samples of Member. Training adds, for the model and for each retrained
-// model, eight epochs over Retain forward and backward (resurgence) and 40 steps
-// (relearning).
+// Cost, in samples run forward where nothing else is said; numbers that follow take
+// some seconds at 100,000 samples a set, and memory in proportion to them:
+//
+//   - accuracies, attacks, label floor, calibration: all of data, once
+//   - scatter ratio, SMI, new head, two-sample test: up to 1,024 samples of each set
+//     once more for the features, every class thinned out alike; two-sample test and
+//     SDE compare all pairs of up to 512
+//   - Original: all of data, and Retain, Member and NonMember once more
+//   - Retrained, each: an audit of its own, unless its Audited is given; Member and
+//     NonMember once more, for the most memorized tenth, LiRA, RMIA and IAM
+//   - residual knowledge: 16 times up to 256 members, by the model and by one
+//     retrained model
+//   - KLoM: Member, by each sibling and each retrained model
+//   - Training, for the model and for each retrained model that is audited:
+//     resurgence makes eight epochs over Retain, forward and backward, and runs Forget
+//     and Test six times; relearning makes 40 steps and runs half of Forget three times
 //
 // Forget, Member and NonMember may be empty, and the members too few for an
 // attack: NotJudged says so then. A nil dataset, or an empty Retain or Test, gives

@@ -12,7 +12,7 @@ const (
 	// featureSample is the most samples of a set whose features are looked at, and
 	// featureNumbers the most numbers, for activations that are wide.
 	featureSample  = 1024
-	featureNumbers = 1 << 24
+	featureNumbers = 1 << 22
 	// pairSample is the most samples of a set of which all pairs are compared.
 	pairSample = 512
 )
@@ -20,7 +20,7 @@ const (
 // features sets what is told by the features of the model.
 func (a *audit) features(ctx context.Context) error {
 	if a.Counts.Forget == 0 || a.Counts.Member == 0 || a.Counts.NonMember == 0 {
-		a.leftOut("scatter ratio, SMI, SDE and two-sample test: there are %d forget samples, %d members and %d non-members", a.Counts.Forget, a.Counts.Member, a.Counts.NonMember)
+		a.leftOut("scatter ratio, SMI, SDE, new head and two-sample test: there are %d forget samples, %d members and %d non-members", a.Counts.Forget, a.Counts.Member, a.Counts.NonMember)
 		return nil
 	}
 	var f [auditSets]activation
@@ -41,6 +41,8 @@ func (a *audit) features(ctx context.Context) error {
 		{"scatter ratio", a.scatter(f[forgetSet].Features, f[testSet].Features)},
 		{"SMI", a.smi(f[memberSet].Features, f[retainSet].Features, f[nonMemberSet].Features)},
 		{"SDE", a.sde()},
+		{"new head", a.newHead(f[memberSet].Features, f[nonMemberSet].Features, f[retainSet].Features)},
+		{"prototypes", a.prototypes(ctx, f[memberSet].Features)},
 		{"two-sample test", a.twoSample(ctx, f[memberSet].atMost(pairSample), f[nonMemberSet].atMost(pairSample), f[retainSet].Features)},
 	} {
 		if err := a.judged(i.name, i.err); err != nil {

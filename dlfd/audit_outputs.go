@@ -83,10 +83,16 @@ func (a *Audited) publishedAttack(member, nonmember metrics.Outputs, seed uint64
 	return err
 }
 
+// calibrationBins is the common number.
+const calibrationBins = 15
+
 // utility sets what is known of the task beside the accuracies.
 func (a *audit) utility(ctx context.Context) (err error) {
 	u := new(Utility)
 	if u.TestTop2, err = a.out[testSet].TopK(min(2, a.out[testSet].Classes)); err != nil {
+		return err
+	}
+	if u.TestECE, err = a.out[testSet].CalibrationError(calibrationBins); err != nil {
 		return err
 	}
 	for i, to := range []*[]float64{&u.Retain, &u.Forget, &u.Test} {

@@ -4,9 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/rng"
 	"github.com/dlfd-go/unlearn/metrics"
 )
 
@@ -59,17 +63,20 @@ func (a *audit) hardest(ctx context.Context) error {
 	if ok, err := a.consult(ctx); !ok || err != nil {
 		return err
 	}
-	before, err := a.refs.original[0].LogitMargins()
+	before, err := a.refs.original[0].CrossEntropies()
 	if err != nil {
 		return err
 	}
 	after := make([][]float64, len(a.refs.retrained[0]))
 	for k, o := range a.refs.retrained[0] {
-		if after[k], err = o.LogitMargins(); err != nil {
+		if after[k], err = o.CrossEntropies(); err != nil {
 			return err
 		}
 	}
-	tenth := hardestTenth(before, after)
+	tenth, err := hardestTenth(before, after)
+	if err != nil {
+		return err
+	}
 	own := selectRows(a.out[memberSet], tenth)
 	h := &Hardest{Members: len(tenth)}
 	if h.Accuracy, err = own.Accuracy(); err != nil {
@@ -85,7 +92,11 @@ func (a *audit) hardest(ctx context.Context) error {
 	}
 	for k, o := range a.refs.retrained[0] { // each on the tenth that the others choose
 		others := slices.Delete(slices.Clone(after), k, k+1)
-		s, err := a.attackOn(selectRows(o, hardestTenth(before, others)), a.refs.retrained[1][k])
+		tenth, err := hardestTenth(before, others)
+		if err != nil {
+			return err
+		}
+		s, err := a.attackOn(selectRows(o, tenth), a.refs.retrained[1][k])
 		if err != nil {
 			return err
 		}
@@ -102,20 +113,14 @@ func (a *audit) attackOn(member, nonmember metrics.Outputs) (metrics.Strength, e
 	return res.Loss, nil
 }
 
-// hardestTenth returns the tenth of the samples, rounded up, whose margin before
-// exceeds the mean of those after by most.
-func hardestTenth(before []float64, after [][]float64) []int {
-	excess, order := slices.Clone(before), make([]int, len(before))
-	for i := range excess {
-		order[i] = i
-		for _, m := range after {
-			excess[i] -= m[i] / float64(len(after))
-		}
+// hardestTenth returns the tenth of the samples whose loss grows most from the one
+// before to the mean of those after.
+func hardestTenth(before []float64, after [][]float64) ([]int, error) {
+	mean := make([]float64, len(before))
+	for _, losses := range after {
+		floats.AddScaled(mean, 1/float64(len(after)), losses)
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(excess[j], excess[i]) })
-	order = order[:(len(order)+9)/10]
-	slices.Sort(order)
-	return order
+	return metrics.MostMemorized(before, mean, .1)
 }
 
 // leastForgotten is the most members that are listed.
@@ -149,18 +154,92 @@ func (a *audit) referenceAttacks(ctx context.Context) error {
 			scores[2][side][i] *= -1
 		}
 	}
-	match, err := metrics.MatchClasses(a.out[memberSet].Labels, a.out[nonMemberSet].Labels, a.out[memberSet].Classes, a.opt.Seed)
+	matchings, err := a.matchings()
 	if err != nil {
 		return err
 	}
 	r := new(ReferenceAttacks)
 	for k, to := range []*metrics.Strength{&r.LiRA, &r.RMIA, &r.IAM} {
-		if *to, err = metrics.JudgeScores(at(scores[k][0], match.Members), at(scores[k][1], match.NonMembers), a.opt.Seed, nil); err != nil {
+		if *to, err = meanStrength(scores[k], matchings, a.opt.Seed); err != nil {
 			return err
 		}
 	}
 	a.Attacks = r
+	return a.likelihoodRatios(matchings)
+}
+
+// referenceMatchings is how many matchings of members and non-members an attack by
+// retrained models is averaged over.
+const referenceMatchings = 5
+
+// matchings returns as many members as non-members of each class, several times.
+func (a *audit) matchings() ([]metrics.Matching, error) {
+	all := make([]metrics.Matching, referenceMatchings)
+	for k := range all {
+		var err error
+		all[k], err = metrics.MatchClasses(a.out[memberSet].Labels, a.out[nonMemberSet].Labels, a.out[memberSet].Classes, rng.Seed(a.opt.Seed, "reference matching", k))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// meanStrength averages what an attack reaches over matchings.
+func meanStrength(scores [2][]float64, matchings []metrics.Matching, seed uint64) (metrics.Strength, error) {
+	var mean metrics.Strength
+	share := 1 / float64(len(matchings))
+	for _, m := range matchings {
+		s, err := metrics.JudgeScores(at(scores[0], m.Members), at(scores[1], m.NonMembers), seed, nil)
+		if err != nil {
+			return mean, err
+		}
+		mean.AUC += share * s.AUC
+		mean.AUCInterval.Lo += share * s.AUCInterval.Lo
+		mean.AUCInterval.Hi += share * s.AUCInterval.Hi
+		mean.TPR += share * s.TPR
+		mean.BalancedAccuracy += share * s.BalancedAccuracy
+	}
+	mean.Leak = math.Abs(mean.AUC - .5)
+	return mean, nil
+}
+
+// likelihoodRatios sets the AUC of LiRA on the references.
+func (a *audit) likelihoodRatios(matchings []metrics.Matching) (err error) {
+	refs := a.refs
+	if a.Attacks.Original, err = likelihoodRatio(refs.original, refs.retrained, matchings); err != nil || len(refs.retrained[0]) < 2 {
+		return err
+	}
+	for k := range refs.retrained[0] {
+		var others [2][]metrics.Outputs
+		for side := range others {
+			others[side] = slices.Delete(slices.Clone(refs.retrained[side]), k, k+1)
+		}
+		v, err := likelihoodRatio([2]metrics.Outputs{refs.retrained[0][k], refs.retrained[1][k]}, others, matchings)
+		if err != nil {
+			return err
+		}
+		a.Attacks.Retrained = append(a.Attacks.Retrained, v)
+	}
 	return nil
+}
+
+// likelihoodRatio returns the AUC of LiRA on a model.
+func likelihoodRatio(model [2]metrics.Outputs, references [2][]metrics.Outputs, matchings []metrics.Matching) (mean float64, err error) {
+	var scores [2][]float64
+	for side := range scores {
+		if scores[side], err = (metrics.Referenced{Model: model[side], References: references[side]}).LiRA(); err != nil {
+			return 0, err
+		}
+	}
+	for _, m := range matchings {
+		v, err := metrics.AUC(at(scores[0], m.Members), at(scores[1], m.NonMembers))
+		if err != nil {
+			return 0, err
+		}
+		mean += v / float64(len(matchings))
+	}
+	return mean, nil
 }
 
 // at returns the elements at the given positions.

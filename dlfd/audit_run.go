@@ -80,6 +80,11 @@ func (a *audit) checkReferences(spec feature.Spec) error {
 			return err
 		}
 	}
+	for i, m := range a.opt.Siblings {
+		if err := check(fmt.Sprintf("Siblings %d", i), Reference{Model: m}); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -104,6 +109,8 @@ func (a *audit) run(ctx context.Context) error {
 		{"features", a.features},
 		{"the most memorized tenth", a.hardest},
 		{"attacks by retrained models", a.referenceAttacks},
+		{"residual knowledge", a.residual},
+		{"KLoM", a.klom},
 		{"resurgence", a.resurgence},
 		{"relearning", a.relearning},
 		{"gap", a.gap},
@@ -128,9 +135,11 @@ func (a *audit) needs() {
 		a.leftOut("divergence from the original, the most memorized tenth and samples least forgotten: there is no original model")
 	}
 	if n := len(a.opt.Retrained); n == 0 {
-		a.leftOut("gap to retraining, the most memorized tenth and samples least forgotten: there is no retrained model")
+		a.leftOut("gap to retraining, residual knowledge, the most memorized tenth and samples least forgotten: there is no retrained model")
 	} else if n < bandModels {
 		a.leftOut("band of retraining: it needs %d retrained models, and there are %d", bandModels, n)
+	} else if len(a.opt.Siblings) < 2 {
+		a.leftOut("KLoM: it needs two models more that the same method made, and there are %d", len(a.opt.Siblings))
 	}
 }
 
@@ -200,11 +209,11 @@ func (m forwardMeter) As(target any) bool { return lookThrough(m.Model, target) 
 // the original, by all that the options allow the retrained models.
 func (a *audit) judgeReferences(ctx context.Context) error {
 	o := a.opt
-	o.Original, o.Retrained = nil, nil
+	o.Original, o.Retrained, o.Siblings = nil, nil, nil
 	for i, r := range a.opt.Retrained {
 		b, err := a.reference(ctx, r, o)
 		if err != nil {
-			return fmt.Errorf("Retrained %d: %w", i, err)
+			return fmt.Errorf("retrained model %d: %w", i, err)
 		}
 		a.References.Retrained = append(a.References.Retrained, b)
 	}
@@ -214,7 +223,7 @@ func (a *audit) judgeReferences(ctx context.Context) error {
 	o.Training = nil
 	var err error
 	if a.References.Original, err = a.reference(ctx, *a.opt.Original, o); err != nil {
-		return fmt.Errorf("Original: %w", err)
+		return fmt.Errorf("original model: %w", err)
 	}
 	return nil
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/dlfd-go/unlearn/metrics"
 )
 
+// permutations give a P of .05 a standard error of .01.
+const permutations = 499
+
 // twoSample tests whether members and non-members have features of one
 // distribution.
 func (a *audit) twoSample(ctx context.Context, member, nonmember activation, retain metrics.Features) error {
@@ -16,7 +19,7 @@ func (a *audit) twoSample(ctx context.Context, member, nonmember activation, ret
 		return fmt.Errorf("%w: members and non-members have no class in common", metrics.ErrEmpty)
 	}
 	blocksM, blocksN, strata := blocks(member, nonmember)
-	test := distance.TwoSample{D: distance.MMD{Kernel: distance.Energy{}}, Stratified: strata, Seed: a.opt.Seed}
+	test := distance.TwoSample{D: distance.MMD{Kernel: distance.Energy{}}, Permutations: permutations, Stratified: strata, Seed: a.opt.Seed}
 	x, y := asSample(member.Features), asSample(nonmember.Features)
 	r, err := test.Test(ctx, x, y, blocksM, blocksN)
 	if err != nil {

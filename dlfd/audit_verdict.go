@@ -11,14 +11,7 @@ import (
 // judge gives the verdict on what was measured.
 func (a *audit) judge(context.Context) error {
 	var e metrics.Evidence
-	if a.attacked() {
-		e.AUC = a.compared(a.LossAttack.AUCInterval, func(r *Audited) (float64, bool) { return r.LossAttack.AUC, r.attacked() })
-		e.Samples = min(a.Counts.Member, a.Counts.NonMember)
-		e.AUC.Interval = unlessTied(e.AUC)
-	}
-	if o := a.References.Original; o != nil && o.attacked() {
-		e.OriginalAUC = o.LossAttack.AUC
-	}
+	a.addAttack(&e)
 	right := int(math.Round(a.TestAccuracy * float64(a.Counts.Test)))
 	i, err := metrics.Wilson(right, a.Counts.Test, auditLevel)
 	if err != nil {
@@ -57,6 +50,32 @@ func (a *audit) judge(context.Context) error {
 	}
 	a.Judgment = &j
 	return nil
+}
+
+// addAttack adds LiRA, which knows how hard a sample is from the retrained models, or
+// the loss attack, where there is no other or it alone lies outside its band.
+func (a *audit) addAttack(e *metrics.Evidence) {
+	e.Samples = min(a.Counts.Member, a.Counts.NonMember)
+	if a.attacked() {
+		e.AUC = a.compared(a.LossAttack.AUCInterval, func(r *Audited) (float64, bool) { return r.LossAttack.AUC, r.attacked() })
+		e.AUC.Interval = unlessTied(e.AUC)
+		if o := a.References.Original; o != nil && o.attacked() {
+			e.OriginalAUC = o.LossAttack.AUC
+		}
+	}
+	if a.Attacks == nil || len(a.Attacks.Retrained) == 0 {
+		return
+	}
+	ratio := &metrics.Compared{Interval: a.Attacks.LiRA.AUCInterval, Retrained: a.Attacks.Retrained}
+	if e.AUC == nil || outside(ratio) || !outside(e.AUC) {
+		e.AUC, e.OriginalAUC = ratio, a.Attacks.Original
+		e.AUC.Interval = unlessTied(e.AUC)
+	}
+}
+
+// outside reports whether an interval lies above or below all of the retrained models.
+func outside(c *metrics.Compared) bool {
+	return len(c.Retrained) > 0 && (c.Interval.Lo > slices.Max(c.Retrained) || c.Interval.Hi < slices.Min(c.Retrained))
 }
 
 // compared puts an interval beside the same figure of those retrained models that

@@ -45,6 +45,11 @@ type Audited struct {
 	// SDE is the dependence of the logits of random halves of the members; see
 	// metrics.SDE.
 	SDE *metrics.Dependence `json:"sde,omitempty"`
+	// Head says how much of the members the features bring back under a new last
+	// layer.
+	Head *NewHead `json:"new_head,omitempty"`
+	// Prototypes says how much of classes that go as a whole a few images bring back.
+	Prototypes *Prototypes `json:"prototypes,omitempty"`
 	// TwoSample is a test whether the features of members and non-members have one
 	// distribution.
 	TwoSample *TwoSample `json:"two_sample,omitempty"`
@@ -57,10 +62,19 @@ type Audited struct {
 	// Resurgence and Relearning say whether what was forgotten comes back.
 	Resurgence *Resurgence `json:"resurgence,omitempty"`
 	Relearning *Relearning `json:"relearning,omitempty"`
+	// Residual is how much more often the model is right near members than the first
+	// retrained one, with an interval at 95 %: 1 is as retrained; see
+	// metrics.ResidualKnowledge.
+	Residual *metrics.Estimate `json:"residual_knowledge,omitempty"`
+	// KLoM compares margins on members with those of the retrained models; it needs
+	// three of them and Siblings.
+	KLoM *Margins `json:"klom,omitempty"`
 	// Gap compares the model with the retrained ones.
 	Gap *RetrainedGap `json:"gap,omitempty"`
 
 	// Judgment is the verdict with what it rests on; nil where there is no evidence.
+	// Its attack is LiRA where there are an original and two retrained models, unless
+	// the loss attack alone is outside its band, and the loss attack otherwise.
 	Judgment *metrics.Judgment `json:"judgment,omitempty"`
 	// NotJudged has a sentence for everything that was left out, with the reason:
 	// the data are too few, or what an instrument needs was not given. The fields

@@ -4,6 +4,7 @@ import "github.com/dlfd-go/unlearn/metrics"
 
 // Utility says how useful the model is beside its accuracy.
 type Utility struct {
+	TestECE  float64 `json:"test_ece"`  // expected calibration error on Test, 15 bins; see metrics.Outputs.CalibrationError
 	TestTop2 float64 `json:"test_top2"` // share of Test with the label among the two largest logits
 	// Retain, Forget and Test have the accuracy on each class, −1 where there is no
 	// sample of it.
@@ -45,8 +46,42 @@ type TwoSample struct {
 	Detects *float64 `json:"detects,omitempty"`
 }
 
-// Hardest judges the members that were memorized most: the tenth with the largest
-// margins under the original less those under the retrained models. Such samples
+// NewHead has the accuracies of a last layer that is fitted anew (metrics.FitHead) on
+// the features of some retained samples: 2 % of them, but at least 256 and at most
+// 1,024. Where the lead is above that of retrained models, only the old last layer
+// forgot.
+type NewHead struct {
+	Member    float64 `json:"member"`
+	NonMember float64 `json:"non_member"` // each class with the weight that it has among members
+	Lead      float64 `json:"lead"`       // Member less NonMember
+	FittedOn  int     `json:"fitted_on"`  // retained samples
+}
+
+// Prototypes has the accuracies on members of classes of which nothing is retained,
+// before and after up to ten other members of each class are put into the last layer
+// as prototypes (metrics.Head.Relearn).
+type Prototypes struct {
+	Classes  []int   `json:"classes"`
+	Shots    int     `json:"shots"`  // members put in, of all classes
+	Judged   int     `json:"judged"` // members judged
+	Before   float64 `json:"before"`
+	After    float64 `json:"after"`
+	Regained float64 `json:"regained"` // After less Before
+}
+
+// Margins has the outcome of metrics.KLoM of the model and its siblings.
+type Margins struct {
+	P95  float64 `json:"p95"` // of the members
+	Mean float64 `json:"mean"`
+	// Floor is the same figure between two halves of the retrained models, nil with
+	// less than six.
+	Floor     *float64 `json:"floor_p95,omitempty"`
+	Unlearned int      `json:"unlearned"` // models
+	Retrained int      `json:"retrained"`
+}
+
+// Hardest judges the members that were memorized most: the tenth whose loss grows
+// most from the original to the retrained models (metrics.MostMemorized). Such samples
 // are hard: a model that was not trained on them gets most of them wrong, and the
 // AUC of a retrained model lies far below ½. Compare with Retrained.
 type Hardest struct {
@@ -60,11 +95,16 @@ type Hardest struct {
 }
 
 // ReferenceAttacks has what attackers reach who have the retrained models, on
-// members and non-members of equal numbers of every class.
+// members and non-members of equal numbers of every class, as means over five
+// matchings, the ends of intervals too.
 type ReferenceAttacks struct {
 	LiRA metrics.Strength `json:"lira"` // see metrics.Referenced.LiRA
 	RMIA metrics.Strength `json:"rmia"` // see metrics.Referenced.RMIA
 	IAM  metrics.Strength `json:"iam"`  // see metrics.Referenced.IAM
+	// Original has the AUC of LiRA on the original, and Retrained on each retrained
+	// model, by the others; nil with less than two.
+	Original  float64   `json:"original_lira_auc"`
+	Retrained []float64 `json:"retrained_lira_auc,omitempty"`
 }
 
 // Completeness says how far a member is forgotten.

@@ -69,6 +69,19 @@ type Needs struct {
 	Retain, Forget, Holdout bool
 }
 
+// Needer is implemented by methods that say which data they read.
+type Needer interface {
+	Needs() Needs
+}
+
+// NeedsOf returns what u reads: all of it, unless u is a Needer.
+func NeedsOf(u Unlearner) Needs {
+	if n, ok := u.(Needer); ok {
+		return n.Needs()
+	}
+	return Needs{Retain: true, Forget: true, Holdout: true}
+}
+
 // Options are the settings that all methods share. A nil *Options means the
 // defaults.
 type Options struct {

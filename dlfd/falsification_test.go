@@ -88,8 +88,8 @@ func (c *court) after(u dlfd.Unlearner) *nn.Network {
 // tell prints what the audit says.
 func tell(t *testing.T, name string, a *dlfd.Audited) {
 	t.Helper()
-	t.Logf("%s: retain %.3f, forget %.3f, test %.3f, AUC %.3f, scatter ratio %.3f, rise %.3f, area %.3f (retrained %.3f), gap %.2f bands\n\t%v",
-		name, a.RetainAccuracy, a.ForgetAccuracy, a.TestAccuracy, a.LossAttack.AUCInterval, a.Scatter.Ratio, a.Resurgence.Rise, *a.Relearning.Area, a.Relearning.Retrained, *a.Gap.Bands, a.Judgment)
+	t.Logf("%s: retain %.3f, forget %.3f, test %.3f, AUC %.3f, scatter ratio %.3f, rise %.3f, area %.3f (retrained %.3f), new head %.3f, residual %.3f, SMI %.3f, gap %.2f bands\n\t%v",
+		name, a.RetainAccuracy, a.ForgetAccuracy, a.TestAccuracy, a.LossAttack.AUCInterval, a.Scatter.Ratio, a.Resurgence.Rise, *a.Relearning.Area, a.Relearning.Retrained, a.Head.Lead, *a.Residual, *a.SMI, *a.Gap.Bands, a.Judgment)
 }
 
 // above reports whether an interval lies above all values of the retrained models.
@@ -117,6 +117,9 @@ func TestOriginalIsUnderUnlearned(t *testing.T) {
 	}
 	if *a.Resurgence.WeightChange != 0 || *a.Utility.JS != 0 {
 		t.Errorf("the original differs from itself: weights by %v, outputs by %v", *a.Resurgence.WeightChange, *a.Utility.JS)
+	}
+	if a.Residual.Interval.Lo <= 1 || a.SMI.Interval.Hi >= .5 || a.Attacks.LiRA.AUC < .57 || len(a.Least) != 20 {
+		t.Errorf("residual knowledge %v, SMI %v, LiRA %v, %d listed as least forgotten", *a.Residual, *a.SMI, a.Attacks.LiRA.AUC, len(a.Least))
 	}
 	h, whole := a.Hardest, a.LossAttack.AUC-a.References.Retrained[0].LossAttack.AUC
 	if h.Members != 24 || len(h.Retrained) != 3 || h.Attack.AUC-slices.Max(h.Retrained) < 2*whole {
@@ -212,6 +215,11 @@ func TestHeadOnlyEditsAreTold(t *testing.T) {
 		if a.Scatter.Ratio != c.verdict.Scatter.Ratio {
 			t.Errorf("%s has a scatter ratio of %v, the original %v: the features are the same", name, a.Scatter.Ratio, c.verdict.Scatter.Ratio)
 		}
+		for _, r := range a.References.Retrained {
+			if a.Head.Lead < r.Head.Lead+.05 {
+				t.Errorf("%s: a new head leads by %.3f, on a retrained model by %.3f", name, a.Head.Lead, r.Head.Lead)
+			}
+		}
 		if name == "head distillation" && !relearningTells(a) {
 			t.Errorf("%s: relearning %v, retrained %v", name, a.Relearning.Area, a.Relearning.Retrained)
 		}
@@ -238,7 +246,7 @@ func TestOverUnlearnedModelIsTold(t *testing.T) {
 	c := theCourt()
 	a := c.audit(c.mislead(c.retrained[0], 20, .5, nil))
 	tell(t, "over-unlearned", a)
-	if a.Judgment.Verdict != metrics.OverUnlearned || a.LossAttack.AUCInterval.Hi >= .5 || a.LossAttack.Leak < .05 {
+	if a.Judgment.Verdict != metrics.OverUnlearned || !strings.Contains(a.Judgment.Because[0], "attack AUC") || a.LossAttack.AUCInterval.Hi >= .5 || a.LossAttack.Leak < .05 {
 		t.Errorf("the model that was trained against the forget set gets %v", a.Judgment)
 	}
 }
@@ -249,7 +257,7 @@ func TestRetrainedModelsPass(t *testing.T) {
 	c := theCourt()
 	n, failed := 20, 0
 	if testing.Short() {
-		n = 5
+		n = 3
 	}
 	for seed := range uint64(n) {
 		a := c.audit(trainNet(100+seed, c.request.Data.Retain))
@@ -261,7 +269,7 @@ func TestRetrainedModelsPass(t *testing.T) {
 			tell(t, "retrained", a)
 		}
 	}
-	// At a rate of 95 %, 4 or more of 20 have a probability of 1.6 %, 2 of 5 of 2.3 %.
+	// At a rate of 95 %, 4 or more of 20 have a probability of 1.6 %, 2 of 3 of .7 %.
 	if t.Logf("%d of %d retrained models do not pass", failed, n); failed > max(1, n*3/20) {
 		t.Errorf("%d of %d retrained models do not pass", failed, n)
 	}
@@ -283,7 +291,7 @@ func TestNeverTrainedOnEitherSet(t *testing.T) {
 	m := trainNet(5, featuretest.NewBlobs(600, 20, 3, 2.4, 7, 5))
 	draws, least, most := 200, .92, .98
 	if testing.Short() {
-		draws, least, most = 60, .86, 1 // three standard deviations below .95
+		draws, least, most = 24, .81, 1 // three standard deviations below .95
 	}
 	held, floors := 0, 0.
 	for k := range uint64(draws) {
@@ -316,7 +324,11 @@ func imbalanced(d *featuretest.Blobs, whole int) feature.Dataset {
 // A model that diverged gets its audit, and no figure of it is NaN: JSON has none.
 func TestNumbersAtAnyScale(t *testing.T) {
 	c := theCourt()
-	for _, scale := range []float32{1e-20, 1e5, 1e9, 1e20} {
+	scales := []float32{1e9, 1e20, 1e5, 1e-20}
+	if testing.Short() {
+		scales = scales[:2]
+	}
+	for _, scale := range scales {
 		m := c.copyOfOriginal()
 		for i, p := range m.Spec().Params {
 			if headOnly(p) {

@@ -57,11 +57,14 @@ type DLFD struct {
 // Name implements Namer.
 func (DLFD) Name() string { return "DLFD" }
 
+// Needs implements Needer.
+func (DLFD) Needs() Needs { return Needs{Retain: true, Forget: true, Holdout: true} }
+
 // Unlearn implements Unlearner. It reads all three datasets. Cost: an epoch takes,
 // for each retain batch, K+2 forward and K+1 backward passes, and one forward
 // pass of a forget batch; a score takes what Steering says.
 func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error) {
-	return Run(ctx, d.Name(), m, data, opt, Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *Session) error {
+	return Run(ctx, d.Name(), m, data, opt, d.Needs(), func(ctx context.Context, s *Session) error {
 		d, err := d.resolve(m.Spec())
 		if err != nil {
 			return err

@@ -28,7 +28,7 @@ func (a *audit) relearning(ctx context.Context) error {
 	r := &Relearning{Rate: a.opt.Training.Rate, Trained: one.Len(), Judged: other.Len()}
 	err = scratch(m, func(m feature.Trainable) error { return a.relearn(ctx, m, one, other, r) })
 	if err != nil {
-		return a.diverged(fmt.Sprintf("relearning at rate %v", r.Rate), err)
+		return a.diverged(fmt.Sprintf("relearning at rate %.4g", r.Rate), err)
 	}
 	a.Relearning = r
 	return a.relearningArea()

@@ -89,7 +89,7 @@ func (a *audit) resurgence(ctx context.Context) error {
 		c := resurgenceRun{audit: a, ResurgenceCurve: ResurgenceCurve{Rate: rate}}
 		err := scratch(m, func(m feature.Trainable) error { return c.run(ctx, m) })
 		if err != nil {
-			if err := a.diverged(fmt.Sprintf("resurgence at rate %v", rate), err); err != nil {
+			if err := a.diverged(fmt.Sprintf("resurgence at rate %.4g", rate), err); err != nil {
 				return err
 			}
 			continue

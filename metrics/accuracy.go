@@ -1,6 +1,9 @@
 package metrics
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Accuracy returns the share of samples whose largest logit is that of their
 // label. Of equal logits the first class wins, as in TopK.
@@ -73,4 +76,35 @@ func (o Outputs) BalancedAccuracy() (float64, error) {
 		}
 	}
 	return sum / float64(present), nil
+}
+
+// CalibrationError returns the expected calibration error: samples are put into
+// bins of equal width by the largest probability, and the absolute differences of
+// accuracy and mean probability of the bins are averaged with their shares of
+// samples. 0 is best. It grows with the number of bins where samples are few; 15
+// is common. Less than one bin, or more than a million, gives ErrRange.
+//
+// Reference: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017,
+// arXiv 1706.04599, equation 3.
+func (o Outputs) CalibrationError(bins int) (float64, error) {
+	if bins < 1 || bins > 1e6 {
+		return 0, fmt.Errorf("metrics: %w: %d bins, want 1 to a million", ErrRange, bins)
+	}
+	confidence, err := o.Confidences()
+	if err != nil {
+		return 0, err
+	}
+	gap := make([]float64, bins) // right answers less probabilities
+	for i, p := range confidence {
+		b := max(int(math.Ceil(p*float64(bins)))-1, 0) // bins hold their upper end
+		gap[b] -= p
+		if argmax(o.Row(i)) == o.Labels[i] {
+			gap[b]++
+		}
+	}
+	var sum float64
+	for _, v := range gap {
+		sum += math.Abs(v)
+	}
+	return sum / float64(o.N), nil
 }

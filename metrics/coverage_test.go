@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"flag"
+	"math"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
@@ -104,6 +105,35 @@ func TestCoverageOnNoise(t *testing.T) {
 		}
 		if rate[3] != rate[0] {
 			t.Errorf("%s: Judge is within the band at %.3f, the interval at %.3f", s.name, rate[3], rate[0])
+		}
+	}
+}
+
+// Probes of two models that members are equally well told by, or not at all:
+// their difference holds 0.
+func TestCoverageOfProbeDifference(t *testing.T) {
+	draws, lo, hi, some := 30, .8, 1.0, shapes[4:6]
+	if *fullCoverage {
+		draws, lo, hi, some = 2000, .92, .98, shapes[:9]
+	}
+	for _, s := range some {
+		for _, apart := range []float64{0, 1} { // standard deviations along the best direction
+			rate := covered(draws, 1, func(k int) []bool {
+				var p [2]Probed
+				for i := range p {
+					m, n := s.sides(2*k + i)
+					for j := range m.Logits {
+						m.Logits[j] += float32(apart / math.Sqrt(float64(m.Classes)))
+					}
+					p[i] = Probed{m.asFeatures(), n.asFeatures()}
+				}
+				return []bool{must(p[0].Difference(p[1], uint64(k), nil)).Interval.Contains(0)}
+			})
+			t.Logf("%-40s apart %.1f: %.3f", s.name, apart, rate[0])
+			// Three members beside 200 others: .992 of 500 draws, too wide.
+			if rate[0] < lo || rate[0] > hi && s.member != 3 {
+				t.Errorf("%s, apart %.1f: coverage %.3f", s.name, apart, rate[0])
+			}
 		}
 	}
 }

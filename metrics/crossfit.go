@@ -4,8 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/dlfd-go/unlearn/internal/par"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
@@ -141,7 +139,31 @@ func others(dst []float64, t table, index, fold []int, k int) []float64 {
 // membership means nothing: that of placements within the fold, class by class,
 // over all samples that matchings draw from.
 func (f *crossFit) auc(m, n table) (auc, null float64) {
-	ofClass := make([][]float64, m.classes)
+	p := f.placed(m, n)
+	for c := range p.both {
+		if x := p.both[c]; len(x) > 0 {
+			null += foldFactor(f.folds, f.match.Classes[c].Used) * f.nullTerm(c, x, p.free[c])
+		}
+	}
+	return p.auc, null
+}
+
+// placed is the AUC with the placements of the samples in their folds, by class:
+// among all of the fold, and of members among non-members and the other way round.
+// The first are centered, in each fold where a class has four of each side there:
+// a class that one regression ranks high and another low varies no more for that.
+// In smaller parts ranks exclude one another too much for their own mean. free
+// counts the degrees of freedom.
+type placed struct {
+	auc               float64
+	both, member, non [][]float64
+	free              []int
+}
+
+const foldMates = 4
+
+func (f *crossFit) placed(m, n table) placed {
+	s := placed{both: make([][]float64, m.classes), member: make([][]float64, m.classes), non: make([][]float64, m.classes), free: make([]int, m.classes)}
 	var sum, pairs float64
 	for k := range f.folds {
 		r := rankWeighted(pick(f.member, f.foldM, k), pick(f.non, f.foldN, k), nil, nil)
@@ -149,16 +171,50 @@ func (f *crossFit) auc(m, n table) (auc, null float64) {
 		sum += w * r.auc()
 		pairs += w
 		p := r.placements()
-		gather(ofClass, p, r.memberAt, m.labels, f.match.Members, f.foldM, k)
-		gather(ofClass, p, r.nonAt, n.labels, f.match.NonMembers, f.foldN, k)
+		both := make([][]float64, m.classes)
+		gather(both, p.both, r.memberAt, m.labels, f.match.Members, f.foldM, k)
+		gather(both, p.both, r.nonAt, n.labels, f.match.NonMembers, f.foldN, k)
+		for c, x := range both {
+			if f.match.Classes[c].Used >= foldMates*f.folds {
+				x = centered(x)
+				s.free[c] += len(x) - 1
+			}
+			s.both[c] = append(s.both[c], x...)
+		}
+		gather(s.member, func(at int32) float64 { return p.non[at] }, r.memberAt, m.labels, f.match.Members, f.foldM, k)
+		gather(s.non, func(at int32) float64 { return p.member[at] }, r.nonAt, n.labels, f.match.NonMembers, f.foldN, k)
 	}
-	for c, x := range ofClass {
-		if used := f.match.Classes[c]; used.Used > 0 {
-			share := float64(used.Used) / float64(len(f.foldM))
-			null += foldFactor(f.folds, used.Used) * share * share * stat.Variance(x, nil) * (1/float64(used.Members) + 1/float64(used.NonMembers))
+	for c, x := range s.both {
+		if s.free[c] == 0 {
+			s.both[c], s.free[c] = centered(x), len(x)-1
 		}
 	}
-	return sum / pairs, null
+	s.auc = sum / pairs
+	return s
+}
+
+// centered takes the mean off x, in place.
+func centered(x []float64) []float64 {
+	if len(x) == 0 {
+		return x
+	}
+	mu := mean(x)
+	for i := range x {
+		x[i] -= mu
+	}
+	return x
+}
+
+// nullTerm is the variance of the difference of the mean placements in class c,
+// from centered ones, without the factor for cross-fitting.
+func (f *crossFit) nullTerm(c int, both []float64, free int) float64 {
+	used := f.match.Classes[c]
+	share := float64(used.Used) / float64(len(f.foldM))
+	squares := 0.0
+	for _, v := range both {
+		squares += v * v
+	}
+	return share * share * squares / float64(max(free, 1)) * (1/float64(used.Members) + 1/float64(used.NonMembers))
 }
 
 // foldFactor is by how much cross-fitting raises the variance of an AUC of
@@ -175,12 +231,12 @@ func foldFactor(folds, samples int) float64 {
 }
 
 // gather adds the placements of the samples of fold k to their class.
-func gather(ofClass [][]float64, p placements, at []int32, labels, index, fold []int, k int) {
+func gather(ofClass [][]float64, placement func(at int32) float64, at []int32, labels, index, fold []int, k int) {
 	next := 0
 	for i, s := range index {
 		if fold[i] == k {
 			y := labels[s]
-			ofClass[y] = append(ofClass[y], p.both(at[next]))
+			ofClass[y] = append(ofClass[y], placement(at[next]))
 			next++
 		}
 	}

@@ -184,14 +184,6 @@ func exchangeP(forget, unseen Features, width float64, seed uint64) float64 {
 	return float64(count) / (dependenceExchanges + 1)
 }
 
-func identity(n int) []int {
-	p := make([]int, n)
-	for i := range p {
-		p[i] = i
-	}
-	return p
-}
-
 // exchanged deals each class's samples of both sides anew; sample i of the
 // second side has the number n + i.
 func exchanged(r *rand.Rand, classes [][]int, n int) []int {

@@ -18,6 +18,21 @@
 // AUC is P(member score > non-member score) + ½ P(equal): ½ says nothing, and an
 // AUC below ½ leaks as much as one above it, since the attacker may turn it round.
 //
+// # What to ask
+//
+// Is it as useful: Outputs.TopK, Confusion, CalibrationError, JS. Is it treated as
+// by a retrained model, by one observer: Attack; by all that can be afforded:
+// Referenced (IAM, RMIA, LiRA), Exchange, KLoM, ResidualKnowledge, on the whole
+// forget set and on what MostMemorized picks from it. Was it erased or only hidden:
+// Regrowth, Features.RelativeScatter, Probed.Difference, FitHead, Head.Relearn.
+// Without a retrained model: SMI, SDE. Over a chain of requests: the AUC of each
+// earlier one, with JS and CKA to the first model. Judge weighs what there is and
+// says what the verdict rests on.
+//
+// An Interval covers the randomness of samples, none of training: take that from
+// several seeds. On noise it holds its level, .95 as .92 to .98, also with one or
+// two samples a class.
+//
 // # Errors
 //
 // Bad input gives an error that wraps one of the package's sentinels and never a

@@ -249,3 +249,84 @@ func ExampleReferenced_IAM() {
 	fmt.Printf("%.2f %v\n", complete, err)
 	// Output: [1.00 0.00] <nil>
 }
+
+func ExampleProbed_Difference() {
+	// Members and non-members are other persons, which feature 0 tells; feature 1
+	// knows the members of the model judged.
+	features := func(seed uint64, person, membership float64) metrics.Features {
+		r := rand.New(rand.NewPCG(seed, 0))
+		f := metrics.Features{N: 200, Dim: 2, Classes: 1, Labels: make([]int, 200)}
+		for range f.N {
+			f.Data = append(f.Data, float32(r.NormFloat64()+person), float32(r.NormFloat64()+membership))
+		}
+		return f
+	}
+	model := metrics.Probed{Member: features(1, 1, 2), NonMember: features(2, 0, 0)}
+	retrained := metrics.Probed{Member: features(3, 1, 0), NonMember: features(4, 0, 0)}
+	probe, _ := metrics.MembershipProbe(retrained.Member, retrained.NonMember, 1, nil)
+	d, err := model.Difference(retrained, 1, nil)
+	fmt.Printf("the retrained model has AUC %.2f, the model %.2f more, %.2f to %.2f, %v\n", probe.AUC, d.Value, d.Interval.Lo, d.Interval.Hi, err)
+	// Output: the retrained model has AUC 0.76, the model 0.19 more, 0.14 to 0.25, <nil>
+}
+
+func ExampleExchange_Quality() {
+	draw := func(seed uint64, mean float64) (x []float64) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		for range 300 {
+			x = append(x, mean+r.NormFloat64())
+		}
+		return x
+	}
+	// The forget set scores higher whether it was unlearned or never trained on: that is no leak.
+	e := metrics.Exchange{Forget: [2][]float64{draw(1, 0.8), draw(2, 0.8)}, Holdout: [2][]float64{draw(3, 0), draw(4, 0)}}
+	q, err := e.Quality(0.95)
+	fmt.Printf("Q %.2f in %.2f to %.2f, %v\n", q.Value, q.Interval.Lo, q.Interval.Hi, err)
+	// Output: Q 0.99 in 0.94 to 1.00, <nil>
+}
+
+func ExampleKLoM() {
+	// Margins of two samples in three unlearned and three retrained models.
+	d, err := metrics.KLoM([][]float64{{4, 2}, {5, 1}, {6, 1.5}}, [][]float64{{1, 2}, {1.2, 1}, {0.8, 1.5}})
+	fmt.Printf("%.1f, 95 %% have up to %.1f, %v\n", d.Samples, d.P95, err)
+	// Output: [10.4 0.0], 95 % have up to 9.9, <nil>
+}
+
+func ExampleResidualKnowledge() {
+	// Right answers among 20 noisy copies of each of five forget samples.
+	e, err := metrics.ResidualKnowledge([]int{14, 9, 18, 12, 16}, []int{8, 6, 12, 7, 9}, 20, 0.95)
+	fmt.Printf("%.2f in %.2f to %.2f, %v\n", e.Value, e.Interval.Lo, e.Interval.Hi, err)
+	// Output: 1.64 in 1.47 to 1.87, <nil>
+}
+
+func ExampleMostMemorized() {
+	// Losses by the original model and by a retrained one.
+	hard, err := metrics.MostMemorized([]float64{0.1, 0.2, 0.1}, []float64{0.2, 4, 0.3}, 0.1)
+	fmt.Println(hard, err)
+	// Output: [1] <nil>
+}
+
+func ExampleHead() {
+	f := metrics.Features{N: 4, Dim: 2, Data: []float32{3, 0, 4, 1, 0, 3, 1, 5}, Classes: 2, Labels: []int{0, 0, 1, 1}}
+	// The layers below know the classes, as a head trained anew finds.
+	fresh, _ := metrics.FitHead(f)
+	recovered, _ := fresh.Accuracy(f)
+	// The head judged never answers class 1; one image brings it back.
+	shut := metrics.Head{Classes: 2, Dim: 2, Weights: []float64{1, 0, 0, 0}, Bias: []float64{0, -9}}
+	before, _ := shut.Accuracy(f)
+	shots := metrics.Features{N: 1, Dim: 2, Data: []float32{0, 2}, Classes: 2, Labels: []int{1}}
+	back, err := shut.Relearn(shots)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	after, _ := back.Accuracy(f)
+	fmt.Println(recovered, before, after)
+	// Output: 1 0.5 1
+}
+
+func ExampleOutputs_CalibrationError() {
+	o := metrics.Outputs{N: 2, Classes: 2, Logits: []float32{2, 0, 2, 0}, Labels: []int{0, 1}}
+	e, err := o.CalibrationError(15)
+	fmt.Printf("%.3f %v\n", e, err)
+	// Output: 0.381 <nil>
+}

@@ -188,6 +188,50 @@ func TestProbeWithMoreFeaturesThanSamples(t *testing.T) {
 	}
 }
 
+// The two sets differ, members are no more told than that: the probe sees it,
+// the difference cancels it. A trace of membership beside it is found.
+func TestProbeDifferenceCancelsWhatIsNoMembership(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 8))
+	const d = 8
+	apart := func(by float32) Probed {
+		p := Probed{randomFeatures(r, 200, d), randomFeatures(r, 200, d)}
+		for i := range p.Member.Labels {
+			p.Member.Labels[i], p.NonMember.Labels[i] = i%2, i%2
+			p.Member.row(i)[0] += 1
+			p.Member.row(i)[1] += by
+		}
+		return p
+	}
+	model, retrained := apart(0), apart(0)
+	if s := must(MembershipProbe(model.Member, model.NonMember, 1, nil)); s.AUCInterval.Lo < .6 {
+		t.Errorf("probe: %+v", s)
+	}
+	if e := must(model.Difference(retrained, 1, nil)); !e.Interval.Contains(0) || width(e.Interval) > .3 {
+		t.Errorf("difference: %+v", e)
+	}
+	if e := must(model.Difference(model, 1, nil)); e != (Estimate{}) {
+		t.Errorf("difference to itself: %+v", e)
+	}
+	kept := apart(2)
+	if e := must(kept.Difference(retrained, 1, nil)); e.Interval.Lo < 0.05 {
+		t.Errorf("members kept apart: %+v", e)
+	}
+	other := model
+	other.Member.Labels = make([]int, 200)
+	few := Probed{model.Member.at([]int{0, 1}), model.NonMember}
+	for i, c := range []struct {
+		q    Probed
+		want error
+	}{{other, ErrLabel}, {few, ErrShape}, {Probed{}, ErrEmpty}, {Probed{model.Member, randomFeatures(r, 200, 3)}, ErrShape}} {
+		if _, err := model.Difference(c.q, 1, nil); !errors.Is(err, c.want) {
+			t.Errorf("case %d: got %v, want %v", i, err, c.want)
+		}
+	}
+	if _, err := model.Difference(model, 1, &AttackOptions{Level: 2}); !errors.Is(err, ErrRange) {
+		t.Errorf("level 2: %v", err)
+	}
+}
+
 func TestConstantFeatureIsOnlyCentred(t *testing.T) {
 	var x []float64
 	for i := range 10 { // the mean of ten times .1 is not .1 in floating point

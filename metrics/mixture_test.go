@@ -56,15 +56,15 @@ func TestCoverageOfSMI(t *testing.T) {
 		draws, lo, hi = 2000, .92, .98
 	}
 	for _, c := range []struct {
-		n, classes   int
-		shift, share float64
-	}{{60, 2, 1, 1}, {60, 2, 1, 0}, {60, 2, 1, .5}, {30, 5, .7, 1}, {8, 10, 1, 1}, {2, 30, 1.5, 1}} {
+		n, classes, forget int
+		shift, share       float64
+	}{{60, 2, 60, 1, 1}, {60, 2, 60, 1, 0}, {60, 2, 60, 1, .5}, {30, 5, 30, .7, 1}, {8, 10, 8, 1, 1}, {2, 30, 2, 1.5, 1}, {8, 30, 1, 1, 1}} {
 		rate := covered(draws, 1, func(k int) []bool {
 			r := rand.New(rand.NewPCG(uint64(k), 81))
-			f, s, u := mixed(r, c.n, c.classes, 3, c.shift, c.share), mixed(r, c.n, c.classes, 3, c.shift, 0), mixed(r, c.n, c.classes, 3, c.shift, 1)
+			f, s, u := mixed(r, c.forget, c.classes, 3, c.shift, c.share), mixed(r, c.n, c.classes, 3, c.shift, 0), mixed(r, c.n, c.classes, 3, c.shift, 1)
 			return []bool{must(SMI(f, s, u, .95)).Interval.Contains(c.share)}
 		})
-		t.Logf("%2d samples of %2d classes, shift %.1f, share %.1f: %.3f", c.n, c.classes, c.shift, c.share, rate[0])
+		t.Logf("%2d forget and %2d other samples of %2d classes, shift %.1f, share %.1f: %.3f", c.forget, c.n, c.classes, c.shift, c.share, rate[0])
 		if rate[0] < lo || rate[0] > hi {
 			t.Errorf("coverage %.3f", rate[0])
 		}

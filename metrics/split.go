@@ -144,3 +144,12 @@ func approximateMode(r *rand.Rand, counts [2]int, draws int) [2]int {
 	}
 	return floor
 }
+
+// identity returns 0, 1, …, n − 1.
+func identity(n int) []int {
+	p := make([]int, n)
+	for i := range p {
+		p[i] = i
+	}
+	return p
+}

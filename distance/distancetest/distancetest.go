@@ -29,6 +29,7 @@
 //	reference          Options.Reference gives the same
 //	plan               has the weights as marginals, and the value of Eval (Planner)
 //	weight gradient    agrees with finite differences (WeightGradienter)
+//	pool               gives for each division what Eval gives (Pooler)
 //
 // A Distance that declares distance.Properties is held to these too: symmetry,
 // nonnegative, identity (Definite), triangle (Root), translation, rotation,

@@ -240,6 +240,23 @@ func TestCheckRejectsOptionalMutants(t *testing.T) {
 	}
 }
 
+// mutantPool forgets that row 0 may be on the side of y.
+type mutantPool struct{ distance.MMD }
+
+func (d mutantPool) Pool(ws *distance.Workspace, x, y distance.Sample) (func([]bool) (float64, error), float64, error) {
+	value, scale, err := d.MMD.Pool(ws, x, y)
+	return func(inX []bool) (float64, error) {
+		return value(append([]bool{true}, inX[1:]...))
+	}, scale, err
+}
+
+func TestCheckRejectsPoolMutant(t *testing.T) {
+	err := distancetest.Check(mutantPool{distance.MMD{Kernel: distance.Energy{}}}, distancetest.Options{Sizes: []distancetest.Size{{N: 5, M: 7, Dim: 3}}})
+	if err == nil || !strings.Contains(err.Error(), `law "pool" broken`) {
+		t.Error(err)
+	}
+}
+
 // oneSided is MMD² without the term of y, which every gradient in x survives.
 type oneSided struct{}
 

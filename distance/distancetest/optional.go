@@ -11,6 +11,7 @@ import (
 var optionalLaws = []law{
 	{name: "plan", check: planLaw},
 	{name: "weight gradient", check: weightLaw},
+	{name: "pool", check: poolLaw},
 }
 
 // planLaw: the plan of a Planner is nonnegative, has the weights as marginals

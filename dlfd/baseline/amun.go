@@ -38,12 +38,15 @@ type AMUN struct {
 // Name implements dlfd.Namer.
 func (AMUN) Name() string { return "AMUN" }
 
+// Needs implements dlfd.Needer.
+func (AMUN) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward and
 // backward pass a sample of either and epoch, the looks of the Limit, and for the
 // examples one forward pass a forget sample, and Steps+2 forward and Steps backward
 // passes for each ball.
 func (a AMUN) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, a.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, a.Name(), m, data, opt, a.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		a, err := a.resolve()
 		if err != nil {
 			return err

@@ -30,11 +30,14 @@ type BadTeacher struct {
 // Name implements dlfd.Namer.
 func (BadTeacher) Name() string { return "BadTeacher" }
 
+// Needs implements dlfd.Needer.
+func (BadTeacher) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward
 // and backward pass an epoch of every forget sample and of the retain samples that
 // take part, one forward pass of them for the teachers, and the looks of the Limit.
 func (b BadTeacher) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, b.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, b.Name(), m, data, opt, b.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		b, err := b.resolve()
 		if err != nil {
 			return err

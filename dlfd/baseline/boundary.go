@@ -13,7 +13,7 @@ import (
 
 // BoundaryShrink gives every forget sample the label of the nearest other class and
 // trains on the forget set alone (Chen, Gao, Liu, Peng, Wang, CVPR 2023, arXiv
-// 2303.11570, section 4.1). The nearest other class is the one that the model, as it
+// 2303.11570). The nearest other class is the one that the model, as it
 // came, finds most likely, the right one apart, for the neighbor of the sample that
 // one step of the fast gradient sign method leads to: x + Epsilon·sign ∇CE(x, y), kept
 // in the pixel box. It does not use the retain set, and nothing in it keeps the
@@ -36,12 +36,15 @@ type BoundaryShrink struct {
 // Name implements dlfd.Namer.
 func (BoundaryShrink) Name() string { return "BoundaryShrink" }
 
+// Needs implements dlfd.Needer.
+func (BoundaryShrink) Needs() dlfd.Needs { return dlfd.Needs{Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Forget, and Holdout for the note.
 // Cost: one forward and backward pass a forget sample and epoch, for the labels one
 // backward pass and three forward passes, and two forward passes of up to 256 held-out
 // samples.
 func (b BoundaryShrink) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, b.Name(), m, data, opt, dlfd.Needs{Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, b.Name(), m, data, opt, b.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		b, err := b.resolve(s.Model.Spec())
 		if err != nil {
 			return err

@@ -73,6 +73,9 @@ func (b Budget) inner() dlfd.Unlearner            { return b.Of }
 // Name implements dlfd.Namer.
 func (b Budget) Name() string { return nameOf(b.Of) + " within a budget" }
 
+// Needs implements dlfd.Needer.
+func (b Budget) Needs() dlfd.Needs { return dlfd.NeedsOf(b.Of) }
+
 // Unlearn implements dlfd.Unlearner. It reads what Of reads, and costs what Of
 // costs.
 func (b Budget) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
@@ -113,6 +116,9 @@ func (e EarlyStop) inner() dlfd.Unlearner            { return e.Of }
 
 // Name implements dlfd.Namer.
 func (e EarlyStop) Name() string { return nameOf(e.Of) + " with early stop" }
+
+// Needs implements dlfd.Needer.
+func (e EarlyStop) Needs() dlfd.Needs { return scoredNeeds(e.Of) }
 
 // Unlearn implements dlfd.Unlearner. It reads what Of reads, Forget and Holdout.
 // Cost: that of Of, and a forward pass of up to 2,048 samples of either a score.
@@ -156,6 +162,13 @@ func every(n int, s *dlfd.Session) int {
 		return n
 	}
 	return max(1, (s.Steps+19)/20)
+}
+
+// scoredNeeds is what a method reads that is scored while it runs.
+func scoredNeeds(of dlfd.Unlearner) dlfd.Needs {
+	needs := dlfd.NeedsOf(of)
+	needs.Forget, needs.Holdout = true, true
+	return needs
 }
 
 // need returns an error unless there are forget and held-out samples.

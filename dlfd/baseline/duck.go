@@ -13,10 +13,10 @@ import (
 )
 
 // DUCK moves the features of every forget sample towards the nearest centroid of
-// another class (Cotogni, Bonato, Sabetta, Pelosin, Nicolosi, arXiv 2312.02052,
-// equations 1 to 4). Centroids are the mean features of the retain samples of each
-// class, and which is nearest, by the cosine distance, is decided once, with the
-// model as it came. A step descends on
+// another class (Cotogni, Bonato, Sabetta, Pelosin, Nicolosi, arXiv 2312.02052).
+// Centroids are the mean features of the retain samples of each class, and which is
+// nearest, by the cosine distance, is decided once, with the model as it came. A step
+// descends on
 //
 //	LambdaForget·mean(1 − cos(features, centroid)) + LambdaRetain·CE(retain logits/Temperature)
 //
@@ -38,20 +38,23 @@ type DUCK struct {
 	// Epochs is the largest number of passes over the retain set. If it is zero, 3 is
 	// used.
 	Epochs int
-	// Rate is the learning rate of Adam. If it is zero, .0005 is used; published
-	// values lie about it.
+	// Rate is the learning rate of Adam. If it is zero, .0005 is used; the released
+	// code has .0004.
 	Rate float64
 }
 
 // Name implements dlfd.Namer.
 func (DUCK) Name() string { return "DUCK" }
 
+// Needs implements dlfd.Needer.
+func (DUCK) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Holdout: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads all three datasets. Cost: two forward
 // and backward passes a retain sample and epoch; one forward pass of the forget set
-// for each pass over it, for the accuracy; one forward pass of all three datasets; and the looks of the
-// Limit.
+// for each pass over it, for the accuracy; one forward pass of all three datasets;
+// and the looks of the Limit.
 func (d DUCK) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, d.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, d.Name(), m, data, opt, d.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		d, err := d.resolve()
 		if err != nil {
 			return err
@@ -211,7 +214,11 @@ func newCentroids(ctx context.Context, s *dlfd.Session) (*centroids, error) {
 		if c.mean[label] != nil {
 			c.kept += 1 / float64(len(labels))
 		}
-		c.goal = append(c.goal, c.nearest(out[0].Row(i), label))
+		goal := c.nearest(out[0].Row(i), label)
+		if goal < 0 {
+			return nil, fmt.Errorf("forget: %w: features of sample %d have no distance to any centroid", dlfd.ErrDiverged, i)
+		}
+		c.goal = append(c.goal, goal)
 	}
 	return c, nil
 }
@@ -236,7 +243,8 @@ func means(x feature.Tensor, labels []int, classes int) [][]float64 {
 }
 
 // nearest returns the class other than label whose centroid is nearest by the cosine
-// distance. The retain set has at least two classes, so that there is one.
+// distance. The retain set has at least two classes, so that there is one; features
+// that are not finite have none, and −1 is returned.
 func (c *centroids) nearest(features []float32, label int) int {
 	best, least := -1, math.Inf(1)
 	for class, m := range c.mean {

@@ -17,10 +17,13 @@ type FineTune struct {
 // Name implements dlfd.Namer.
 func (FineTune) Name() string { return "FineTune" }
 
+// Needs implements dlfd.Needer.
+func (FineTune) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward
 // and backward pass a retain sample and epoch.
 func (f FineTune) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, f.Name(), m, data, opt, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, f.Name(), m, data, opt, f.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		d, err := f.resolve(1, .005)
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ import (
 )
 
 // JiT makes the model smooth about the forget samples (Foster, Fogarty, Schoepf,
-// Dugue, Öztireli, Brintrup, arXiv 2402.01401, equation 4): it descends on the mean
+// Dugue, Öztireli, Brintrup, arXiv 2402.01401): it descends on the mean
 // over forget samples x and noises ξ of
 //
 //	‖f(x) − f(x+ξ)‖₂ / ‖ξ‖₂,    ξ normal with standard deviation Sigma,
@@ -27,8 +27,8 @@ import (
 // evaluation mode, as statistics of forget samples alone would be statistics of
 // nothing else. Images are kept in the pixel box, and ξ is what is left of the noise.
 type JiT struct {
-	// Sigma is in pixel units. If it is zero, .5 is used, as published for some of the
-	// tasks.
+	// Sigma is in pixel units. If it is zero, .5 is used; the released code has values
+	// from .01 to .5, by the network and the task.
 	Sigma float64
 	// Samples is the number of noises for each forget sample and step. If it is zero,
 	// 25 is used, as published. (Samples+1)·BatchSize samples pass at once.
@@ -37,20 +37,23 @@ type JiT struct {
 	// published.
 	Epochs int
 	// Rate is the learning rate of plain descent on the mean over a batch. If it is
-	// zero, .001 is used. The .0003 published for convolutional nets is for the sum over
-	// a batch, .01 for the mean of 32 samples, and destroys small ones: a net of five
-	// layers on Fashion-MNIST loses 33 points of test accuracy.
+	// zero, .001 is used. The .0003 of the released code is for the sum over a batch of
+	// 128, .04 for its mean, and a quarter of it already destroys small networks: one of
+	// five layers on Fashion-MNIST loses 33 points of test accuracy.
 	Rate float64
 }
 
 // Name implements dlfd.Namer.
 func (JiT) Name() string { return "JiT" }
 
+// Needs implements dlfd.Needer.
+func (JiT) Needs() dlfd.Needs { return dlfd.Needs{Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads the samples of Forget, and
 // Holdout for the note. Cost: Samples+1 forward and backward passes a forget sample and
 // epoch, and two forward passes of up to 256 held-out samples.
 func (j JiT) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, j.Name(), m, data, opt, dlfd.Needs{Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, j.Name(), m, data, opt, j.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		j, err := j.resolve()
 		if err != nil {
 			return err

@@ -24,10 +24,13 @@ type L1Sparse struct {
 // Name implements dlfd.Namer.
 func (L1Sparse) Name() string { return "L1-sparse" }
 
+// Needs implements dlfd.Needer.
+func (L1Sparse) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward and
 // backward pass a retain sample and epoch.
 func (l L1Sparse) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, l.Name(), m, data, opt, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
+	return dlfd.Run(ctx, l.Name(), m, data, opt, l.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
 		if l.Descent, err = l.Descent.resolve(3, .01); err != nil {
 			return err
 		}

@@ -25,11 +25,14 @@ type CFk struct {
 // Name implements dlfd.Namer.
 func (CFk) Name() string { return "CF-k" }
 
+// Needs implements dlfd.Needer.
+func (CFk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward
 // pass a retain sample and epoch, and a backward pass through the last layers, which
 // counts as a whole one.
 func (c CFk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, c.Name(), m, data, opt, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
+	return dlfd.Run(ctx, c.Name(), m, data, opt, c.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
 		if c.Descent, err = c.Descent.resolve(3, .02); err != nil {
 			return err
 		}
@@ -55,9 +58,12 @@ type EUk struct {
 // Name implements dlfd.Namer.
 func (EUk) Name() string { return "EU-k" }
 
+// Needs implements dlfd.Needer.
+func (EUk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: that of CFk.
 func (e EUk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, e.Name(), m, data, opt, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
+	return dlfd.Run(ctx, e.Name(), m, data, opt, e.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
 		if e.Descent, err = e.Descent.resolve(3, .03); err != nil {
 			return err
 		}

@@ -28,21 +28,23 @@ import (
 type MSG struct {
 	Descent
 	// Share is the part of the elements, in (0, 1], that is drawn anew. If it is zero, .3
-	// is used, as published.
+	// is used, the share of that entry.
 	Share float64
 	// Damp scales the gradients of the parameters and elements that are not drawn anew.
-	// If it is zero, .1 is used, as published; dlfd.Off keeps them as they are but for
-	// weight decay.
+	// If it is zero, .1 is used; dlfd.Off keeps them as they are but for weight decay.
 	Damp float64
 }
 
 // Name implements dlfd.Namer.
 func (MSG) Name() string { return "MSG" }
 
+// Needs implements dlfd.Needer.
+func (MSG) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward and
 // backward pass a retain sample and epoch, and one of both sets for the gradients.
 func (g MSG) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, g.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, g.Name(), m, data, opt, g.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		g, err := g.resolve()
 		if err != nil {
 			return err

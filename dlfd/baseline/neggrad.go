@@ -22,11 +22,14 @@ type NegGrad struct {
 // Name implements dlfd.Namer.
 func (NegGrad) Name() string { return "NegGrad" }
 
+// Needs implements dlfd.Needer.
+func (NegGrad) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Forget, and Retain for the Limit.
 // Cost: one forward and backward pass a forget sample and epoch, and the looks of
 // the Limit.
 func (g NegGrad) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, g.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
+	return dlfd.Run(ctx, g.Name(), m, data, opt, g.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
 		if g.Descent, err = g.Descent.resolve(5, .0005); err != nil {
 			return err
 		}
@@ -63,11 +66,14 @@ type NegGradPlus struct {
 // Name implements dlfd.Namer.
 func (NegGradPlus) Name() string { return "NegGrad+" }
 
+// Needs implements dlfd.Needer.
+func (NegGradPlus) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: two
 // forward and backward passes a retain sample and epoch, and the looks of the
 // Limit.
 func (g NegGradPlus) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, g.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, g.Name(), m, data, opt, g.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		g, err := g.resolve()
 		if err != nil {
 			return err

@@ -23,10 +23,13 @@ type RandomLabel struct {
 // Name implements dlfd.Namer.
 func (RandomLabel) Name() string { return "RandomLabel" }
 
+// Needs implements dlfd.Needer.
+func (RandomLabel) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward
 // and backward pass a sample of either and epoch, and the looks of the Limit.
 func (r RandomLabel) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, r.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
+	return dlfd.Run(ctx, r.Name(), m, data, opt, r.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
 		if r.Descent, err = r.Descent.resolve(3, .01); err != nil {
 			return err
 		}

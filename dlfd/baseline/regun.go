@@ -33,11 +33,14 @@ type ReGUn struct {
 // Name implements dlfd.Namer.
 func (ReGUn) Name() string { return "ReGUn" }
 
+// Needs implements dlfd.Needer.
+func (ReGUn) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Holdout: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads all three datasets. By default it takes
 // 3 epochs over the retain set at rate .005. Cost: two forward and backward passes a
 // retain sample and epoch, and one forward pass of Holdout.
 func (g ReGUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, g.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, g.Name(), m, data, opt, g.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		g, err := g.resolve()
 		if err != nil {
 			return err

@@ -29,11 +29,14 @@ type Retrain struct {
 // Name implements dlfd.Namer.
 func (Retrain) Name() string { return "Retrain" }
 
+// Needs implements dlfd.Needer.
+func (Retrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward
 // and backward pass a retain sample and epoch. A budget is not consulted: half
 // of a retraining is no model.
 func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, r.Name(), m, data, opt, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, r.Name(), m, data, opt, r.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		if r.Epochs = cmp.Or(r.Epochs, 30); r.Epochs < 1 {
 			return fmt.Errorf("%w: Epochs %d", dlfd.ErrParameter, r.Epochs)
 		}
@@ -86,10 +89,13 @@ type ShortRetrain struct {
 // Name implements dlfd.Namer.
 func (ShortRetrain) Name() string { return "ShortRetrain" }
 
+// Needs implements dlfd.Needer.
+func (ShortRetrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward and
 // backward pass a retain sample and epoch.
 func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, r.Name(), m, data, opt, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
+	return dlfd.Run(ctx, r.Name(), m, data, opt, r.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
 		if s.Spent() { // before the weights are touched
 			return nil
 		}

@@ -37,6 +37,9 @@ func (r Rewind) inner() dlfd.Unlearner            { return r.Of }
 // Name implements dlfd.Namer.
 func (r Rewind) Name() string { return nameOf(r.Of) + "+R" }
 
+// Needs implements dlfd.Needer.
+func (r Rewind) Needs() dlfd.Needs { return scoredNeeds(r.Of) }
+
 // Unlearn implements dlfd.Unlearner. It reads what Of reads, Forget and Holdout.
 // Cost: that of Of, one forward pass of half of Forget a checkpoint, and one of
 // Holdout; memory: the weights for each checkpoint.

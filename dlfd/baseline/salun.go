@@ -29,10 +29,13 @@ type SalUn struct {
 // Name implements dlfd.Namer.
 func (SalUn) Name() string { return "SalUn" }
 
+// Needs implements dlfd.Needer.
+func (SalUn) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: that of
 // RandomLabel, and one forward and backward pass of the forget set for the mask.
 func (u SalUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, u.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
+	return dlfd.Run(ctx, u.Name(), m, data, opt, u.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
 		if u.Descent, err = u.Descent.resolve(3, .013); err != nil {
 			return err
 		}

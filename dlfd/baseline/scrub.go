@@ -38,11 +38,14 @@ type SCRUB struct {
 // Name implements dlfd.Namer.
 func (SCRUB) Name() string { return "SCRUB" }
 
+// Needs implements dlfd.Needer.
+func (SCRUB) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward
 // and backward pass a retain sample and epoch; one a forget sample and epoch of
 // MaxEpochs; one forward pass of both for the teacher; and the looks of the Limit.
 func (c SCRUB) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, c.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, c.Name(), m, data, opt, c.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		c, err := c.resolve()
 		if err != nil {
 			return err

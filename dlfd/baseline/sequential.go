@@ -34,6 +34,13 @@ func (q Sequential) inner() dlfd.Unlearner            { return q.Of }
 // Name implements dlfd.Namer.
 func (q Sequential) Name() string { return nameOf(q.Of) + ", sequential" }
 
+// Needs implements dlfd.Needer.
+func (q Sequential) Needs() dlfd.Needs {
+	needs := dlfd.NeedsOf(q.Of)
+	needs.Forget = true
+	return needs
+}
+
 // Unlearn implements dlfd.Unlearner. It reads what Of reads, and Forget. Cost: that
 // of Of for each part.
 func (q Sequential) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (res *dlfd.Result, err error) {

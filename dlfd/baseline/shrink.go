@@ -23,11 +23,14 @@ type ShrinkPerturb struct {
 // Name implements dlfd.Namer.
 func (ShrinkPerturb) Name() string { return "ShrinkPerturb" }
 
+// Needs implements dlfd.Needer.
+func (ShrinkPerturb) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward and
 // backward pass a retain sample and epoch, and where there is batch norm 30
 // batches forward.
 func (p ShrinkPerturb) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, p.Name(), m, data, opt, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, p.Name(), m, data, opt, p.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		a := dlfd.Align{Shrink: p.Shrink, Perturb: p.Perturb, NoNorms: p.NoNorms, Epochs: p.Epochs, Revisit: p.Revisit, Rate: p.Rate}
 		a, err := a.Refit(ctx, s)
 		s.Result.Settings = ShrinkPerturb{a.Shrink, a.Perturb, a.NoNorms, a.Epochs, a.Revisit, a.Rate}

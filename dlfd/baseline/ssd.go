@@ -13,7 +13,7 @@ import (
 )
 
 // SSD is selective synaptic dampening (Foster, Schoepf, Brintrup, AAAI 2024, arXiv
-// 2308.07707, equations 4 to 6). It trains nothing. A weight θ whose Fisher
+// 2308.07707). It trains nothing. A weight θ whose Fisher
 // information on the forget set, F, is more than Alpha times that on the whole
 // training set, D, becomes θ·min(1, Lambda·D/F).
 //
@@ -24,9 +24,10 @@ import (
 type SSD struct {
 	Limit
 	// Alpha is how many times as important a weight must be for the forget set to be
-	// dampened. If it is zero, 1.5 is used: of a forget set drawn at random, 10, as
-	// published for residual nets, dampens no weight of a small network. A run that
-	// dampens none says that nothing was done.
+	// dampened. F/D is at most the size of the whole training set over that of the
+	// forget set. If it is zero, 1.5 is used: 10, as published for residual nets,
+	// dampens no weight where a tenth of the samples goes, and hardly one where a random
+	// part does. A run that dampens none says that nothing was done.
 	Alpha float64
 	// Lambda scales the factor of the weights that are dampened. If it is zero, 1 is
 	// used, as published.
@@ -39,11 +40,14 @@ type SSD struct {
 // Name implements dlfd.Namer.
 func (SSD) Name() string { return "SSD" }
 
+// Needs implements dlfd.Needer.
+func (SSD) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. A step is one
 // parameter dampened. Cost: one forward and backward pass of up to Samples samples of
 // either set, each sample by itself, and two looks of the Limit.
 func (d SSD) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, d.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, d.Name(), m, data, opt, d.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		d, err := d.resolve()
 		if err != nil {
 			return err

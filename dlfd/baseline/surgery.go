@@ -41,10 +41,13 @@ type Surgery struct {
 // Name implements dlfd.Namer.
 func (Surgery) Name() string { return "Surgery" }
 
+// Needs implements dlfd.Needer.
+func (Surgery) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: two forward
 // and backward passes a retain sample and epoch, and the looks of the Limit.
 func (g Surgery) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, g.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true}, func(ctx context.Context, s *dlfd.Session) (err error) {
+	return dlfd.Run(ctx, g.Name(), m, data, opt, g.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
 		if g.Descent, err = g.Descent.resolve(3, .01); err != nil {
 			return err
 		}

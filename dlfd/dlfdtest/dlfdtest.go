@@ -64,6 +64,7 @@ func RunExcept(t *testing.T, u dlfd.Unlearner, without ...string) {
 		{"refuses NaN", notFinite},
 		{"refuses empty sets", empty},
 		{"names the empty forget set", emptyForget},
+		{"reads no more than it needs", frugal},
 		{"takes nil options", nilOptions},
 		{"restores when the observer panics", panickyObserver},
 		{"restores when the model panics", panickyModel},

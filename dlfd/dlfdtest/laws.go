@@ -172,3 +172,38 @@ func batchSize(u dlfd.Unlearner) error {
 	}
 	return nil
 }
+
+// frugal: what u does not need may be missing, and changes nothing; what it needs
+// may not.
+func frugal(u dlfd.Unlearner) error {
+	whole, part, needs := newRequest(), newRequest(), dlfd.NeedsOf(u)
+	if _, err := whole.run(context.Background(), u); err != nil {
+		return err
+	}
+	for _, set := range []struct {
+		name   string
+		needed bool
+		data   func(*dlfd.Data) *feature.Dataset
+	}{
+		{"retain", needs.Retain, func(d *dlfd.Data) *feature.Dataset { return &d.Retain }},
+		{"forget", needs.Forget, func(d *dlfd.Data) *feature.Dataset { return &d.Forget }},
+		{"holdout", needs.Holdout, func(d *dlfd.Data) *feature.Dataset { return &d.Holdout }},
+	} {
+		if !set.needed {
+			*set.data(&part.data) = nil
+			continue
+		}
+		r := newRequest()
+		*set.data(&r.data) = nil
+		if err := r.mustFail(context.Background(), u, dlfd.ErrEmpty); err != nil {
+			return fmt.Errorf("without %s, which is needed: %w", set.name, err)
+		}
+	}
+	if _, err := part.run(context.Background(), u); err != nil {
+		return fmt.Errorf("with what is needed (%+v) alone: %w", needs, err)
+	}
+	if !slices.Equal(whole.weights(), part.weights()) {
+		return fmt.Errorf("with what is needed (%+v) alone the weights are others", needs)
+	}
+	return nil
+}

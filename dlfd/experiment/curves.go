@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -30,10 +31,13 @@ func (w *reporting) curve(s shown, points func(a *dlfd.Audited) (x, y []float64)
 		}
 		y := at(func(_, y []float64) float64 { return y[i] })
 		if y.N == 0 {
+			if c.Seeds < 2 {
+				c.SE = nil
+			}
 			return c
 		}
 		c.X = append(c.X, at(func(x, _ []float64) float64 { return x[i] }).Mean)
-		c.Y, c.SE = append(c.Y, y.Mean), append(c.SE, y.SE)
+		c.Y, c.SE, c.Seeds = append(c.Y, y.Mean), append(c.SE, y.SE), y.N
 	}
 }
 
@@ -132,17 +136,52 @@ func (w *reporting) classes() *report.Classes {
 	return c
 }
 
-// addOmissions lists what the audits of the first method that is shown left out.
-func (w *reporting) addOmissions() {
+// first returns the audit of the first run of the first method that is shown and is no
+// floor, or nil.
+func (w *reporting) first() (*dlfd.Audited, string) {
 	for _, s := range w.shown {
 		i, ok := w.plan.place[Job{Kind: s.kind, task: w.task, method: max(s.method, 0)}]
-		if !ok || s.kind != JudgeMethod || len(w.Outcomes[i].Audits) == 0 {
-			continue
+		if ok && s.kind == JudgeMethod && s.role == report.Method && len(w.Outcomes[i].Audits) > 0 {
+			return w.Outcomes[i].Audits[0], s.name
 		}
-		for _, text := range w.Outcomes[i].Audits[0].NotJudged {
-			what, why := cutSentence(text)
-			w.NotJudged = append(w.NotJudged, report.Omission{What: what, Why: why})
+	}
+	return nil, ""
+}
+
+// persons lists who is forgotten least, samples of one person together.
+func (w *reporting) persons() *report.Persons {
+	a, name := w.first()
+	if a == nil || len(a.Least) == 0 {
+		return nil
+	}
+	p := &report.Persons{Measure: "completeness under " + name + " in the first run, of the samples forgotten least; 1 is forgotten"}
+	of := make(map[string][]float64)
+	var order []string
+	for _, s := range a.Least {
+		who := s.Identity
+		if who == "" {
+			who = fmt.Sprintf("sample %d", s.Index)
 		}
+		if of[who] == nil {
+			order = append(order, who)
+		}
+		of[who] = append(of[who], s.Value)
+	}
+	for _, who := range order {
+		p.Samples = append(p.Samples, report.Person{Name: who, Count: len(of[who]), Score: report.Value(summarize(of[who]))})
+	}
+	slices.SortStableFunc(p.Samples, func(a, b report.Person) int { return cmp.Compare(a.Score.Mean, b.Score.Mean) })
+	return p
+}
+
+// addOmissions lists what the audit of the first method that is shown left out.
+func (w *reporting) addOmissions() {
+	a, _ := w.first()
+	if a == nil {
 		return
+	}
+	for _, text := range a.NotJudged {
+		what, why := cutSentence(text)
+		w.NotJudged = append(w.NotJudged, report.Omission{What: what, Why: why})
 	}
 }

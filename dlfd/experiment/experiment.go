@@ -7,10 +7,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 
+	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
@@ -20,6 +22,10 @@ type Experiment struct {
 	Tasks   []*Task
 	Methods []Method
 	Seeds   Seeds
+	// Distances are columns of the tables: each is taken, class by class, between the
+	// features of up to 256 forgotten samples and as many unseen ones. Those of a
+	// retrained model say what there is to expect.
+	Distances []Distance
 	// Version is what results depend on beside all else, such as the version of the
 	// program. It goes into the manifest as it is.
 	Version string
@@ -28,9 +34,9 @@ type Experiment struct {
 	// (resurgence and relearning). That takes eight epochs over what is retained, more
 	// than most methods. If it is zero, all are audited so; below zero, none.
 	Deep int
-	// Swap runs everything a second time with Unseen in the place of the forget set:
-	// models that were trained on it have to forget it, and the forget set is what no
-	// model has seen. An attack that tells the two sets apart by what they are, and not
+	// Swap runs everything a second time with samples of Unseen in the place of the
+	// forget set, as many of each class: models that were trained on them have to forget
+	// them, and the forget set is what no model has seen. An attack that tells the two sets apart by what they are, and not
 	// by what was trained on, is right as often in one run as it is wrong in the other.
 	// Tasks with a given original model are left out, as nobody trained its
 	// counterpart. Reference: Tu, Hu, Ma, arXiv 2404.11577.
@@ -38,6 +44,12 @@ type Experiment struct {
 	// NoFloors keeps New from adding to Methods the floors that are not among them,
 	// baseline.ShortRetrain and baseline.ShrinkPerturb with their defaults.
 	NoFloors bool
+}
+
+// Distance is a column with a distance between features.
+type Distance struct {
+	Name     string
+	Distance distance.Distance
 }
 
 // Method is one row of a table: a method with one choice of its settings.
@@ -48,8 +60,8 @@ type Method struct {
 	// Group is what several settings of one method have in common: they are the
 	// points of one front. If it is empty, it is Name up to the first colon.
 	Group string
-	// Unlearner is the method. Its type and, as JSON, its settings go into the
-	// manifest; what JSON does not show, such as a function, should show in Name.
+	// Unlearner is the method. Its type and its fields go into the manifest, but for what
+	// functions and pointers lead to, which should show in Name.
 	Unlearner dlfd.Unlearner
 	// Floor marks a method that others must beat. ShortRetrain and ShrinkPerturb are
 	// floors in any case, unless Experiment.NoFloors is set.
@@ -93,17 +105,20 @@ type Manifest struct {
 	Tasks   []taskEntry   `json:"tasks"`
 	Methods []methodEntry `json:"methods"`
 	Seeds   Seeds         `json:"seeds"` // as resolved
-	Deep    int           `json:"deep"`
-	Swap    bool          `json:"swap"`
-	Version string        `json:"version,omitempty"`
-	Arch    string        `json:"arch"` // GOARCH: others round in other places
+	// Distances are their names, types and settings.
+	Distances []string `json:"distances,omitempty"`
+
+	Deep    int    `json:"deep"`
+	Swap    bool   `json:"swap"`
+	Version string `json:"version,omitempty"`
+	Arch    string `json:"arch"` // GOARCH: others round in other places
 }
 
 type methodEntry struct {
 	Name     string          `json:"name"`
 	Group    string          `json:"group"`
-	Type     string          `json:"type,omitempty"`
-	Settings json.RawMessage `json:"settings,omitempty"`
+	Go       string          `json:"go"`       // type and all fields
+	Settings json.RawMessage `json:"settings"` // what of them is JSON
 	Floor    bool            `json:"floor,omitempty"`
 }
 
@@ -112,6 +127,8 @@ type methodEntry struct {
 type Plan struct {
 	problems []*problem
 	methods  []Method
+	columns  []Column
+	distance []Distance
 	manifest Manifest
 	digest   string
 	jobs     []Job
@@ -140,6 +157,9 @@ func newPlan(ctx context.Context, e Experiment) (*Plan, error) {
 		return nil, err
 	}
 	if err := p.addMethods(e); err != nil {
+		return nil, err
+	}
+	if err := p.addDistances(e.Distances); err != nil {
 		return nil, err
 	}
 	text, err := json.Marshal(p.manifest)
@@ -199,10 +219,19 @@ func (p *Plan) addMethods(e Experiment) error {
 		if err != nil {
 			return fmt.Errorf("method %s: %w", m.Name, err)
 		}
-		entry := methodEntry{Name: m.Name, Group: m.Group, Type: fmt.Sprintf("%T", m.Unlearner), Settings: settings, Floor: m.Floor}
+		entry := methodEntry{Name: m.Name, Group: m.Group, Go: describe(m.Unlearner), Settings: settings, Floor: m.Floor}
 		p.methods, p.manifest.Methods = append(p.methods, m), append(p.manifest.Methods, entry)
 	}
 	return nil
+}
+
+// address is how fmt writes functions and pointers.
+var address = regexp.MustCompile(`0x[0-9a-f]+`)
+
+// describe returns type and fields of a method, those of a method that it runs
+// included, without the addresses, which differ from one program to the next.
+func describe(u dlfd.Unlearner) string {
+	return address.ReplaceAllString(fmt.Sprintf("%T %+v", u, u), "(pointer)")
 }
 
 // Manifest returns all that the results depend on. Callers must not modify it.

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/dlfd/experiment"
@@ -132,7 +137,7 @@ func TestResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found[experiment.Found] < 8 || found[experiment.Found]+found[experiment.Finished] != len(p.Jobs()) || found[experiment.Running] == 0 {
+	if found[experiment.Found] < 3 || found[experiment.Found]+found[experiment.Finished] != len(p.Jobs()) || found[experiment.Running] == 0 {
 		t.Errorf("of %d jobs: %v", len(p.Jobs()), found)
 	}
 	if a, b := digest(t, p, dir), digest(t, p, whole); a != b {
@@ -222,6 +227,23 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// TestDecoratorsInTheManifest: what a decorator runs, which its JSON does not show, makes
+// a difference, and where a function lies in memory does not.
+func TestDecoratorsInTheManifest(t *testing.T) {
+	digests := make(map[string]bool)
+	for _, u := range []dlfd.Unlearner{
+		baseline.Rewind{Of: baseline.SCRUB{}}, baseline.Rewind{Of: baseline.SCRUB{Alpha: .5}}, baseline.Rewind{Of: baseline.NegGrad{}},
+		baseline.Retrain{Schedule: train.Cosine}, baseline.Retrain{}, baseline.Retrain{Schedule: train.Constant},
+	} {
+		e := small()
+		e.Methods = []experiment.Method{{Name: "mine", Unlearner: u}}
+		digests[plan(t, e).Digest()] = true
+	}
+	if len(digests) != 5 { // the two schedules are functions
+		t.Errorf("6 methods have %d digests", len(digests))
+	}
+}
+
 // TestDigestOfTheManifest changes all that results depend on, one after the other.
 func TestDigestOfTheManifest(t *testing.T) {
 	base := plan(t, small()).Digest()
@@ -295,6 +317,37 @@ func TestFailuresAreOutcomes(t *testing.T) {
 	t.Log(text.String())
 }
 
+// blowUp makes weights that are finite and logits that are not.
+type blowUp struct{}
+
+func (blowUp) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
+	return dlfd.Run(ctx, "blow up", m, data, opt, dlfd.Needs{}, func(_ context.Context, s *dlfd.Session) error {
+		last := len(s.Model.Spec().Params) - 2
+		return feature.UpdateParam(s.Model, last, make([]float32, feature.Size(s.Model.Spec().Params[last].Shape)), func(w []float32) {
+			for k := range w {
+				w[k] = math.MaxFloat32 * float32(1-2*(k%2))
+			}
+		})
+	})
+}
+
+func TestWhatCannotBeAudited(t *testing.T) {
+	e := small()
+	e.Tasks = e.Tasks[:1]
+	e.Methods = append(e.Methods, experiment.Method{Name: "blow up", Unlearner: blowUp{}})
+	p, dir := plan(t, e), t.TempDir()
+	run(t, p, dir, nil)
+	r, err := p.Merge(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range r.Tables()[0].Rows {
+		if row.Name == "blow up" && (row.Stops[experiment.Failed] != 2 || row.Gap.N != 0 || len(row.Failures) == 0 || !strings.Contains(row.Failures[0], "finite")) {
+			t.Errorf("%+v", row)
+		}
+	}
+}
+
 func TestTrainingFailureEndsTheRun(t *testing.T) {
 	e := small()
 	e.Tasks[0].Recipe.Fresh = func(seed uint64) (feature.Trainable, error) {
@@ -317,5 +370,161 @@ func TestCanceled(t *testing.T) {
 	}})
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// TestReport: the page is written whole with the weights, and says what it lacks
+// without.
+func TestReport(t *testing.T) {
+	p, dir := plan(t, small()), t.TempDir()
+	run(t, p, dir, nil)
+	r, err := p.Merge(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := r.Report(t.Context(), "blobs", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(page.Losses); n != 4 || page.Attack == nil || page.Maps == nil || len(page.Depth) != 1 || len(page.Resurgence) != 2 || len(page.Relearning) != 1 || page.Classes == nil || len(page.Fronts) != 2 || len(page.Trace) != 1 {
+		t.Errorf("%d models with losses; %+v", n, page)
+	}
+	if err := page.WriteHTML(io.Discard); err != nil {
+		t.Error(err)
+	}
+	without, err := r.Report(t.Context(), "blobs", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(without.Losses) != 0 || len(without.NotJudged) != len(page.NotJudged)+4 || len(without.Resurgence) != 2 {
+		t.Errorf("without weights: %d models with losses, left out %+v", len(without.Losses), without.NotJudged)
+	}
+	if err := without.WriteHTML(io.Discard); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Report(t.Context(), "faces", dir); !errors.Is(err, dlfd.ErrParameter) {
+		t.Errorf("a task that is not there: %v", err)
+	}
+}
+
+// given returns a task whose models were trained elsewhere.
+func given(t *testing.T) *experiment.Task {
+	t.Helper()
+	task := tiny("given")
+	_, kept, err := feature.Partition(task.Train, task.Forget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, d := range []feature.Dataset{task.Train, kept, kept} {
+		m := featuretest.NewMLP(4, 8, 3, uint64(k))
+		if _, err := train.Fit(t.Context(), m, d, &train.Options{Epochs: 6, BatchSize: 10}); err != nil {
+			t.Fatal(err)
+		}
+		task.Retrained = append(task.Retrained, m)
+	}
+	task.Original, task.Retrained = task.Retrained[0], task.Retrained[1:]
+	task.Recipe.Fresh, task.Recipe.Epochs = nil, 0
+	return task
+}
+
+// TestGivenModels: nothing is trained and no set is exchanged, the given models stay as
+// they are, and all runs start from the one original.
+func TestGivenModels(t *testing.T) {
+	e := small()
+	e.Tasks, e.Seeds.Unlearning = []*experiment.Task{given(t)}, 2
+	before, err := feature.Snapshot(e.Tasks[0].Original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, dir := plan(t, e), t.TempDir()
+	kinds := make(map[experiment.Kind]int)
+	for _, j := range p.Jobs() {
+		kinds[j.Kind]++
+	}
+	want := map[experiment.Kind]int{experiment.JudgeRetrained: 2, experiment.JudgeBand: 2, experiment.JudgeOriginal: 1, experiment.JudgeMethod: 8}
+	if !maps.Equal(kinds, want) {
+		t.Errorf("jobs %v, want %v", kinds, want)
+	}
+	run(t, p, dir, experiment.Local{Workers: 4})
+	after, err := feature.Snapshot(e.Tasks[0].Original)
+	if err != nil || !slices.EqualFunc(before, after, slices.Equal[[]float32]) {
+		t.Errorf("the given model has changed: %v", err)
+	}
+	r, err := p.Merge(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range r.Tables()[0].Rows[2:] {
+		if row.Gap.N != 4 || row.Share.N != 0 || row.Passes.N != 4 {
+			t.Errorf("%s: gap over %d runs, passes over %d, share of a retraining over %d; want 4, 4 and 0", row.Name, row.Gap.N, row.Passes.N, row.Share.N)
+		}
+	}
+}
+
+func TestWrongExperiments(t *testing.T) {
+	for name, change := range map[string]func(*experiment.Experiment){
+		"no task":       func(e *experiment.Experiment) { e.Tasks = nil },
+		"nil task":      func(e *experiment.Experiment) { e.Tasks[0] = nil },
+		"two of a name": func(e *experiment.Experiment) { e.Tasks[1].Name = e.Tasks[0].Name },
+		"no recipe":     func(e *experiment.Experiment) { e.Tasks[0].Recipe.Fresh = nil },
+		"one retrained": func(e *experiment.Experiment) {
+			e.Tasks[0].Retrained = []feature.Trainable{featuretest.NewMLP(4, 8, 3, 1)}
+		},
+		"no unseen":      func(e *experiment.Experiment) { e.Tasks[0].Unseen = nil },
+		"nothing goes":   func(e *experiment.Experiment) { e.Tasks[0].Forget = func(int) bool { return false } },
+		"no method":      func(e *experiment.Experiment) { e.Methods[0].Unlearner = nil },
+		"methods of one": func(e *experiment.Experiment) { e.Methods[0].Name = e.Methods[1].Name },
+		"negative seeds": func(e *experiment.Experiment) { e.Seeds.Training = -1 },
+		"one to retrain": func(e *experiment.Experiment) { e.Seeds.Retrained = 1 },
+		"nil distance":   func(e *experiment.Experiment) { e.Distances = []experiment.Distance{{Name: "x"}} },
+		"a taken column": func(e *experiment.Experiment) {
+			e.Distances = []experiment.Distance{{Name: "AUC", Distance: distance.MMD{}}}
+		},
+		"negative epochs":  func(e *experiment.Experiment) { e.Tasks[0].Recipe.Epochs = -1 },
+		"negative batches": func(e *experiment.Experiment) { e.Tasks[0].Recipe.BatchSize = -1 },
+	} {
+		e := small()
+		change(&e)
+		if _, err := experiment.New(t.Context(), e); err == nil || !strings.HasPrefix(err.Error(), "experiment: ") || strings.Count(err.Error(), "experiment:") > 1 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	p := plan(t, small())
+	for _, r := range []experiment.Runner{experiment.Local{Workers: -1}, experiment.Index{I: 2, Of: 2}, experiment.Index{}} {
+		if err := p.Run(t.Context(), t.TempDir(), &experiment.RunOptions{Runner: r}); !errors.Is(err, dlfd.ErrParameter) {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+	if _, err := p.Merge(); !errors.Is(err, dlfd.ErrParameter) {
+		t.Errorf("no folder: %v", err)
+	}
+}
+
+// TestSeedsVaryApart: of the four kinds of seeds each changes what it should alone.
+func TestSeedsVaryApart(t *testing.T) {
+	e := small()
+	e.Tasks = e.Tasks[:1]
+	e.Seeds.Unlearning = 2
+	p, dir := plan(t, e), t.TempDir()
+	run(t, p, dir, nil)
+	r, err := p.Merge(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := make(map[[3]any]*experiment.Outcome)
+	for _, j := range p.Jobs() {
+		of[[3]any{string(j.Kind) + j.Method, j.Model, j.Run}] = r.Outcomes[j.Index]
+	}
+	a, b, c := of[[3]any{"methodFineTune", 0, 0}], of[[3]any{"methodFineTune", 0, 1}], of[[3]any{"methodFineTune", 1, 0}]
+	if a.Weights == b.Weights || a.Weights == c.Weights || a.Weights == of[[3]any{"train original", 0, 0}].Weights {
+		t.Error("two runs, or the runs on two originals, end with the same weights")
+	}
+	if of[[3]any{"train original", 0, 0}].Weights == of[[3]any{"train original", 1, 0}].Weights {
+		t.Error("two originals have the same weights")
+	}
+	// Seeds of evaluation share the model: accuracies agree, drawn figures do not.
+	x, y := a.Audits[0], a.Audits[1]
+	if x.TestAccuracy != y.TestAccuracy || x.LogisticAttack == y.LogisticAttack {
+		t.Errorf("two audits of a model: test accuracy %v and %v, logistic attack %+v and %+v", x.TestAccuracy, y.TestAccuracy, x.LogisticAttack, y.LogisticAttack)
 	}
 }

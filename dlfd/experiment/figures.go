@@ -53,9 +53,9 @@ func (w *reporting) load(s shown) (feature.Trainable, error) {
 	q := w.plan.problems[w.task]
 	kind := s.kind
 	switch {
-	case kind == JudgeRetrained && len(q.Retrained) > 0:
+	case kind == JudgeBand && len(q.Retrained) > 0:
 		return clone(q.Retrained[0])
-	case kind == JudgeRetrained:
+	case kind == JudgeBand:
 		kind = TrainRetrained
 	case kind == JudgeOriginal && q.Original != nil:
 		return clone(q.Original)
@@ -148,7 +148,7 @@ func (w *reporting) addMaps(ctx context.Context, models []loaded) error {
 	for best < len(models) && (models[best].kind != JudgeMethod || models[best].role == report.Floor) {
 		best++
 	}
-	if len(models) < 3 || best == len(models) || models[0].kind != JudgeRetrained || models[1].kind != JudgeOriginal || q.judge.Member.Len() == 0 {
+	if len(models) < 3 || best == len(models) || models[0].kind != JudgeBand || models[1].kind != JudgeOriginal || q.judge.Member.Len() == 0 {
 		return nil
 	}
 	samples, forget, err := w.mapData()
@@ -200,7 +200,7 @@ func (w *reporting) mapData() (feature.Dataset, []bool, error) {
 // forgotten samples.
 func (w *reporting) addDepth(ctx context.Context, models []loaded) error {
 	q := w.plan.problems[w.task]
-	if len(models) < 2 || models[0].kind != JudgeRetrained || q.judge.Member.Len() < 3 {
+	if len(models) < 2 || models[0].kind != JudgeBand || q.judge.Member.Len() < 3 {
 		return nil
 	}
 	samples, err := thin(q.judge.Member, ckaSamples)

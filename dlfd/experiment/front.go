@@ -2,7 +2,10 @@ package experiment
 
 import (
 	"cmp"
+	"fmt"
+	"io"
 	"slices"
+	"text/tabwriter"
 )
 
 // Front is what one method reaches for what it costs: a point for each of its
@@ -31,7 +34,7 @@ type FrontPoint struct {
 // rows. Methods without a gap are left out.
 func (t *Table) Fronts() []Front {
 	var fronts []Front
-	retain, test := slices.Index(t.Columns, "retain"), slices.Index(t.Columns, "test")
+	retain, test := t.column("retain"), t.column("test")
 	for _, row := range t.Rows {
 		if row.Standing == Reference || row.Gap.N == 0 {
 			continue
@@ -55,6 +58,9 @@ func (t *Table) Fronts() []Front {
 	return fronts
 }
 
+// column returns the position of a column that every table has.
+func (t *Table) column(name string) int { return slices.Index(t.Columns, name) }
+
 func dominated(p FrontPoint, fronts []Front) bool {
 	for _, f := range fronts {
 		if slices.ContainsFunc(f.Points, func(q FrontPoint) bool { return q.dominates(p) }) {
@@ -75,4 +81,27 @@ func (q FrontPoint) dominates(p FrontPoint) bool {
 		better = better || a[i] < b[i]
 	}
 	return better
+}
+
+// WriteFronts writes the fronts of the methods that have more than one setting. It
+// writes nothing where there is none.
+func (t *Table) WriteFronts(w io.Writer) error {
+	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	title := "front\tpasses\tgap\tbands\tretain\ttest\tdominated\n"
+	for _, f := range t.Fronts() {
+		if len(f.Points) < 2 {
+			continue
+		}
+		fmt.Fprint(tab, title)
+		title = ""
+		for _, p := range f.Points {
+			dominated := ""
+			if p.Dominated {
+				dominated = "yes"
+			}
+			work := Row{Passes: p.Passes, Share: p.Share}.work()
+			fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, work, short(p.Gap), plain(p.Bands, 1), short(p.Retain), short(p.Test), dominated)
+		}
+	}
+	return tab.Flush()
 }

@@ -13,13 +13,16 @@ const (
 	TrainOriginal  Kind = "train original"  // a model on all training samples
 	TrainRetrained Kind = "train retrained" // a model on what is retained
 	TrainSwapped   Kind = "train swapped"   // a model on what is retained and on Unseen; see Experiment.Swap
-	JudgeRetrained Kind = "judge retrained" // its audits
+	JudgeRetrained Kind = "judge retrained" // its audits by itself
 	JudgeOriginal  Kind = "judge original"  // audits of an original model, and gaps to the retrained ones
-	JudgeBand      Kind = "band"            // gaps between the retrained models of a task
+	JudgeBand      Kind = "band"            // audits of a retrained model beside an original and the other retrained ones, and gaps to these
 	JudgeMethod    Kind = "method"          // a run of a method, its audits, and gaps
 	SwapOriginal   Kind = "swap original"   // audits of a swapped model
 	SwapMethod     Kind = "swap method"     // a run of a method on a swapped model, and its audits
 )
+
+// ofRetrained reports whether a job judges a retrained model.
+func (k Kind) ofRetrained() bool { return k == JudgeRetrained || k == JudgeBand }
 
 // ofMethod reports whether a job runs a method.
 func (k Kind) ofMethod() bool { return k == JudgeMethod || k == SwapMethod }
@@ -45,8 +48,6 @@ type Job struct {
 // String returns the job in words, such as "yaleb: Align, model 2, run 0".
 func (j Job) String() string {
 	switch j.Kind {
-	case JudgeBand:
-		return fmt.Sprintf("%s: band", j.Task)
 	case JudgeMethod:
 		return fmt.Sprintf("%s: %s, model %d, run %d", j.Task, j.Method, j.Model, j.Run)
 	case SwapMethod:
@@ -110,8 +111,8 @@ func (p *Plan) addJobs() {
 	for t := range p.problems {
 		originals, _ := p.runs(t)
 		p.addModels(t, JudgeRetrained, p.retrained(t))
-		p.addModels(t, JudgeBand, 1)
 		p.addModels(t, JudgeOriginal, originals)
+		p.addModels(t, JudgeBand, p.retrained(t))
 		if p.swaps(t) {
 			p.addModels(t, SwapOriginal, originals)
 		}

@@ -27,7 +27,7 @@ func (r *Results) Report(ctx context.Context, task string, dirs ...string) (*rep
 	w.choose()
 	w.Report = report.Report{
 		Title: "Forgetting on " + task, Verdict: w.verdict(), Facts: w.facts(), Table: w.rows(), Fronts: w.fronts(),
-		Resurgence: w.resurgence(), Relearning: w.relearning(), Classes: w.classes(), Trace: w.trace(),
+		Resurgence: w.resurgence(), Relearning: w.relearning(), Classes: w.classes(), Trace: w.trace(), Persons: w.persons(),
 	}
 	if err := w.addFigures(ctx); err != nil {
 		return nil, fmt.Errorf("experiment: report of %s: %w", task, err)
@@ -59,7 +59,7 @@ const bestShown = 3
 
 // choose takes the retrained model, the original, the floors and the first methods.
 func (w *reporting) choose() {
-	w.shown = []shown{{"Retrained", report.Retrained, JudgeRetrained, -1}, {"Original", report.Original, JudgeOriginal, -1}}
+	w.shown = []shown{{"Retrained", report.Retrained, JudgeBand, -1}, {"Original", report.Original, JudgeOriginal, -1}}
 	left := bestShown
 	for _, row := range w.table.Rows[2:] {
 		s := shown{row.Name, roleOf(row), JudgeMethod, slices.IndexFunc(w.plan.methods, func(m Method) bool { return m.Name == row.Name })}
@@ -123,7 +123,7 @@ func (w *reporting) facts() []report.Fact {
 
 func (w *reporting) rows() *report.Table {
 	t := &report.Table{Band: report.Value(w.table.Band), Notes: w.table.Sentences()}
-	for _, c := range Columns() {
+	for _, c := range w.plan.columns {
 		t.Columns = append(t.Columns, report.Column{Name: c.Name, About: c.About})
 	}
 	for _, row := range w.table.Rows {

@@ -146,15 +146,14 @@ func (r *run) makeNeeded(ctx context.Context, j Job) error {
 	var needed []int
 	q := r.problems[j.task]
 	switch j.Kind {
-	case JudgeMethod, JudgeOriginal:
+	case JudgeMethod:
+		needed = append(needed, r.find(JudgeOriginal, j.task, j.Model))
+	case JudgeBand:
+		needed = append(needed, r.find(JudgeOriginal, j.task, 0))
+	case JudgeOriginal:
 		if q.Original == nil {
 			needed = append(needed, r.find(TrainOriginal, j.task, j.Model))
 		}
-		if j.Kind == JudgeMethod {
-			needed = append(needed, r.find(JudgeOriginal, j.task, j.Model))
-		}
-		fallthrough
-	case JudgeBand:
 		for k := range r.retrained(j.task) {
 			needed = append(needed, r.find(JudgeRetrained, j.task, k))
 		}
@@ -177,8 +176,6 @@ func (r *run) do(ctx context.Context, j Job) (*Outcome, error) {
 	switch j.Kind {
 	case TrainOriginal, TrainRetrained, TrainSwapped:
 		return r.train(ctx, j)
-	case JudgeBand:
-		return r.band(ctx, j)
 	case JudgeMethod, SwapMethod:
 		return r.method(ctx, j)
 	}

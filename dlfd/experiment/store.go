@@ -18,12 +18,13 @@ import (
 	"github.com/dlfd-go/unlearn/metrics"
 )
 
-// Reasons for the end of a run that dlfd.Result does not have, because Unlearn
-// returned an error. After either the model held the weights that it came with.
+// Reasons for the end of a run that dlfd.Result does not have.
 const (
-	// Diverged: a loss or a weight was not finite. The model was judged as it was.
+	// Diverged: Unlearn found a loss or a weight that was not finite, and left the model
+	// as it was. That was judged.
 	Diverged dlfd.Stop = "diverged"
-	// Failed: any other error, which Outcome.Failure has. There are no audits.
+	// Failed: any other error, or that of an audit of what the method left, which
+	// Outcome.Failure has. There are no audits.
 	Failed dlfd.Stop = "failed"
 )
 
@@ -45,8 +46,10 @@ type Outcome struct {
 	Weights string `json:"weights_sha256,omitempty"`
 	// Audits has one audit for each seed of evaluation.
 	Audits []*dlfd.Audited `json:"audits,omitempty"`
-	// Gaps has, for each seed of evaluation, the gap to each retrained model; for a
-	// band, those of all pairs of retrained models, (0, 1), (0, 2), …, (1, 2), ….
+	// Distances has those of Experiment.Distances, by name.
+	Distances map[string]float64 `json:"distances,omitempty"`
+	// Gaps has, for each seed of evaluation, the gap to each retrained model, or to
+	// each of the others.
 	Gaps [][]metrics.Gap `json:"gaps,omitempty"`
 }
 

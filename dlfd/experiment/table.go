@@ -72,11 +72,11 @@ func (r *Results) Tables() []Table {
 
 func (r *Results) table(task int) Table {
 	t := Table{Task: r.plan.problems[task].Name, Band: r.bandOf(task)}
-	columns := Columns()
+	columns := r.plan.columns
 	for _, c := range columns {
 		t.Columns = append(t.Columns, c.Name)
 	}
-	retrained := r.rowOf(task, columns, JudgeRetrained, -1)
+	retrained := r.rowOf(task, columns, JudgeBand, -1)
 	retrained.Gap = t.Band
 	t.Rows = []Row{retrained, r.rowOf(task, columns, JudgeOriginal, -1)}
 	t.Rows[0].Name, t.Rows[1].Name = "Retrained", "Original"
@@ -170,14 +170,19 @@ func paired(a, b []seedValue) Value {
 
 // bandOf returns the gap between retrained models, averaged over seeds of evaluation.
 func (r *Results) bandOf(task int) Value {
-	o := r.Outcomes[r.plan.find(JudgeBand, task, 0)]
-	pairs := make([]float64, len(o.Gaps[0]))
-	for _, gaps := range o.Gaps {
-		for k, g := range gaps {
-			pairs[k] += g.Mean / float64(len(o.Gaps))
+	n := r.plan.retrained(task)
+	var pairs []float64
+	for i := range n {
+		o := r.Outcomes[r.plan.find(JudgeBand, task, i)]
+		for k := i; k < n-1; k++ { // the gaps to models i+1, i+2, … come after those to 0, …, i−1
+			var gap float64
+			for _, gaps := range o.Gaps {
+				gap += gaps[k].Mean / float64(len(o.Gaps))
+			}
+			pairs = append(pairs, gap)
 		}
 	}
-	return jackknife(pairs, r.plan.retrained(task))
+	return jackknife(pairs, n)
 }
 
 // seedValue is a figure of one seed.
@@ -311,12 +316,12 @@ func (r *Results) found(j Job, e int) Finding {
 	if i, ok := r.plan.swapOf(j); ok && e < len(r.Outcomes[i].Audits) {
 		f.Swapped = r.Outcomes[i].Audits[e]
 	}
-	if j.Kind == JudgeRetrained && r.plan.swaps(j.task) {
+	if j.Kind == JudgeBand && r.plan.swaps(j.task) {
 		f.Swapped = exchanged(f.Audit)
 	}
 	for k := range r.plan.retrained(j.task) {
-		if i := r.plan.find(JudgeRetrained, j.task, k); i != j.Index {
-			f.Retrained = append(f.Retrained, r.Outcomes[i].Audits[e])
+		if j.Kind != JudgeBand || k != j.Model {
+			f.Retrained = append(f.Retrained, r.Outcomes[r.plan.find(JudgeRetrained, j.task, k)].Audits[e])
 		}
 	}
 	return f
@@ -337,7 +342,7 @@ func (r *Results) addWork(row *Row, task int, kind Kind, method int) {
 	switch kind {
 	case JudgeOriginal:
 		kind = TrainOriginal
-	case JudgeRetrained:
+	case JudgeBand:
 		kind = TrainRetrained
 	}
 	passes := func(j Job) (float64, bool) {

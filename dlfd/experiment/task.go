@@ -128,22 +128,6 @@ func (t *Task) pose(swap bool) (*problem, error) {
 	return p, p.swap()
 }
 
-// swap exchanges the forget set and Unseen. Where they share no person, the halves
-// that judge are those of the first run.
-func (p *problem) swap() (err error) {
-	kept := p.request.Retain.Len()
-	if p.swappedTrained, err = feature.Concat(p.request.Retain, p.Unseen); err != nil {
-		return err
-	}
-	req, err := dlfd.NewRequest(p.swappedTrained, func(i int) bool { return i >= kept }, p.request.Forget)
-	if err != nil {
-		return fmt.Errorf("with forget set and unseen exchanged: %w", err)
-	}
-	p.swapped, p.swappedJudge = req.Data, req.AuditData
-	p.swappedJudge.Forget, p.swappedJudge.Test = p.Unseen, p.judge.Test
-	return nil
-}
-
 // data returns what a kind of job forgets, and what it judges on.
 func (p *problem) data(k Kind) (dlfd.Data, dlfd.AuditData) {
 	if k.swapped() {

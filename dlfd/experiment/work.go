@@ -11,7 +11,6 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/metrics"
 )
 
 // train makes an original or a retrained model and stores its weights.
@@ -85,9 +84,9 @@ func (r *run) model(ctx context.Context, kind Kind, task, number int) (feature.T
 	q := r.problems[task]
 	training := TrainOriginal
 	switch {
-	case kind == JudgeRetrained && len(q.Retrained) > 0:
+	case kind.ofRetrained() && len(q.Retrained) > 0:
 		return clone(q.Retrained[number])
-	case kind == JudgeRetrained:
+	case kind.ofRetrained():
 		training = TrainRetrained
 	case kind.swapped():
 		training = TrainSwapped
@@ -163,39 +162,4 @@ func (r *run) method(ctx context.Context, j Job) (*Outcome, error) {
 		return nil, err
 	}
 	return o, r.judge(ctx, j, m, o)
-}
-
-// references returns the outcomes of the audits of the retrained models.
-func (r *run) references(ctx context.Context, task int) ([]*Outcome, error) {
-	all := make([]*Outcome, r.retrained(task))
-	for k := range all {
-		var err error
-		if all[k], err = r.ensure(ctx, r.find(JudgeRetrained, task, k)); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// band compares the retrained models with one another.
-func (r *run) band(ctx context.Context, j Job) (*Outcome, error) {
-	all, err := r.references(ctx, j.task)
-	if err != nil {
-		return nil, err
-	}
-	o := new(Outcome)
-	for e := range r.manifest.Seeds.Evaluation {
-		var gaps []metrics.Gap
-		for i, a := range all {
-			for _, b := range all[i+1:] {
-				gap, err := metrics.RetrainGap(a.Audits[e].Scores(), b.Audits[e].Scores())
-				if err != nil {
-					return nil, err
-				}
-				gaps = append(gaps, gap)
-			}
-		}
-		o.Gaps = append(o.Gaps, gaps)
-	}
-	return o, nil
 }

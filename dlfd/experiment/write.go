@@ -139,6 +139,9 @@ func decimals(v float64, digits int) string {
 	return text
 }
 
+// wideBand is a band that is too wide to tell good methods apart by.
+const wideBand = .02
+
 // Sentences says in words what the table shows.
 func (t *Table) Sentences() []string {
 	var all []string
@@ -149,6 +152,9 @@ func (t *Table) Sentences() []string {
 	all = append(all, band)
 	if most := t.seeds(); most < 2 {
 		all = append(all, "There is one seed: no figure has a standard error, and which differences are real cannot be said.")
+	}
+	if t.Band.Mean > wideBand {
+		all = append(all, fmt.Sprintf("A band above %v decides nothing between methods that come near to retraining.", wideBand))
 	}
 	if original := t.Rows[1]; original.Gap.N > 0 && original.Gap.Mean <= t.Band.Mean {
 		all = append(all, "The original model lies inside the band too: this task cannot tell methods apart.")

@@ -53,11 +53,14 @@ type Method struct {
 // Name implements dlfd.Namer.
 func (Method) Name() string { return "DLFD released" }
 
+// Needs implements dlfd.Needer.
+func (Method) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Holdout: true} }
+
 // Unlearn implements dlfd.Unlearner. It reads all three datasets. Cost: for each
 // retain batch Steps+4 forward and Steps+1 backward passes, and one forward pass
 // of Forget and Holdout.
 func (r Method) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
-	return dlfd.Run(ctx, r.Name(), m, data, opt, dlfd.Needs{Retain: true, Forget: true, Holdout: true}, func(ctx context.Context, s *dlfd.Session) error {
+	return dlfd.Run(ctx, r.Name(), m, data, opt, r.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		r, err := r.resolve()
 		if err != nil {
 			return err

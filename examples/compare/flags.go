@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dlfd-go/unlearn/dlfd/experiment"
@@ -43,7 +44,8 @@ type flags struct {
 	limit, deep            int
 	swap                   bool
 	rate                   float64
-	out, version           string
+	out, version, tune     string
+	search                 *tuning // of -tune
 	merge                  list
 	shard                  shard
 }
@@ -78,6 +80,7 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.IntVar(&f.workers, "workers", 0, "`jobs` at a time; 0: one a CPU")
 	fs.StringVar(&f.out, "out", filepath.Join("out", "compare"), "`folder` of the results")
 	fs.StringVar(&f.version, "version", "", "`text` that tells the results of one version of the methods from another's")
+	fs.StringVar(&f.tune, "tune", "", "`file` with a search for settings, such as examples/compare/tuning.json: its tasks, methods and seed take the place of those of the flags")
 	fs.Var(&f.merge, "merge", "more `folders` with results of other shards, with commas")
 	fs.Var(&f.shard, "shard", "`i/n`: do share i of n of the work, i from 0")
 	return fs
@@ -101,6 +104,13 @@ func parse(args []string) (*flags, error) {
 	if rest := fs.Args(); len(rest) > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", rest[0])
 	}
+	if f.tune != "" {
+		var err error
+		if f.search, err = readTuning(f.tune); err != nil {
+			return nil, err
+		}
+		f.search.apply(f)
+	}
 	return f, errors.Join(f.checkData(), f.checkNumbers(), f.checkForget())
 }
 
@@ -116,8 +126,8 @@ func (f *flags) checkData() error {
 		return errors.New("one of -task, -data and -idx is required")
 	case (f.data == "") != (f.label == ""):
 		return errors.New("-data and -label, a column of its metadata.csv, go together")
-	case len(f.tasks) > 0 && f.testdata == "":
-		return errors.New("-task needs -testdata, or the environment variable UNLEARN_TESTDATA")
+	case f.testdata == "" && slices.ContainsFunc(f.tasks, func(t string) bool { return t != drawnTask }):
+		return fmt.Errorf("-task %v needs -testdata, or the environment variable UNLEARN_TESTDATA", &f.tasks)
 	case len(f.tasks) > 0 && (f.model != "" || f.forget != "" || len(f.retrained) > 0):
 		return errors.New("-model, -retrained and -forget are for -data and -idx; a -task has its own")
 	case len(f.retrained) > 0 && f.model == "":

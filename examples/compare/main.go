@@ -1,13 +1,19 @@
 // Compare runs methods of unlearning on one or more tasks, over several seeds, and
 // says in tables which forget best, for what they cost, and which cannot be told apart.
 //
-// The tasks with names of their own need the packs of UNLEARN_TESTDATA, or -testdata:
+// The tasks with names of their own, of which all but the first need the packs of
+// UNLEARN_TESTDATA, or -testdata:
 //
+//	go run ./examples/compare -task drawn-faces -seeds 5 -out out/drawn
 //	go run ./examples/compare -task yaleb-light -seeds 5 -out out/yaleb
 //	go run ./examples/compare -task cmu-pose -seeds 3 -out out/cmu
 //	go run ./examples/compare -task fashion-cnn -seeds 5 -out out/folded
 //	go run ./examples/compare -task fashion-cnn-bn -seeds 5 -out out/bn
 //	go run ./examples/compare -task fashion-mlp -seeds 5 -out out/mlp
+//
+// The search for the settings of all methods, equal for each:
+//
+//	go run ./examples/compare -tune examples/compare/tuning.json -out out/tuning
 //
 // Other data:
 //
@@ -15,10 +21,17 @@
 //	go run ./examples/compare -idx DIR -forget random -share .05 -out out/idx
 //	go run ./examples/compare -idx DIR -model M.onnx -epochs 14 -out out/model
 //
-// A run that was killed goes on where it was, given the same arguments. Eight
-// processes share the work with -shard 0/8, …, -shard 7/8, in one folder or in
-// several; without -shard, and with -merge out/a,out/b for the other folders, the
-// tables are printed when all is there. Run it with -h for all flags.
+// A run that was killed goes on where it was, given the same arguments. Eight processes
+// share the work, in one folder or in several; whoever comes last, or a run without
+// -shard, prints the tables. The digest at the end is that of one process:
+//
+//	for i in 0 1 2 3 4 5 6 7; do go run ./examples/compare -task drawn-faces -out out/drawn -shard $i/8 & done; wait
+//	go run ./examples/compare -task drawn-faces -out out/drawn
+//
+// Where the shards have folders of their own, -merge out/a,out/b,… names the others.
+// The audits that look whether what was forgotten comes back take most of the time;
+// -deep N has them for N runs of each method alone, and -swap=false leaves out the
+// second run with exchanged sets. Run it with -h for all flags.
 package main
 
 import (
@@ -90,5 +103,8 @@ func run(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return write(ctx, stdout, f.out, dirs, results)
+	if err := write(ctx, stdout, f.out, dirs, results); err != nil || f.search == nil {
+		return err
+	}
+	return f.search.writeChoices(stdout, f.out, results)
 }

@@ -43,6 +43,9 @@ func group(text string) string {
 
 // chosen returns the methods of the flags.
 func (f *flags) chosen() (all []experiment.Method, err error) {
+	if f.search != nil {
+		return f.search.all()
+	}
 	for _, text := range f.methods {
 		texts := []string{text}
 		if text == "all" {

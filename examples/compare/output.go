@@ -18,6 +18,9 @@ func write(ctx context.Context, stdout io.Writer, dir string, dirs []string, r *
 		if err := tables[i].WriteText(stdout); err != nil {
 			return err
 		}
+		if err := tables[i].WriteFronts(stdout); err != nil {
+			return err
+		}
 		page, err := r.Report(ctx, tables[i].Task, dirs...)
 		if err != nil {
 			return err

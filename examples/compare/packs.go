@@ -5,12 +5,13 @@ import (
 	"path/filepath"
 
 	"github.com/dlfd-go/unlearn/dlfd/experiment"
+	"github.com/dlfd-go/unlearn/examples/drawnfaces"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/dataset"
 )
 
 // side is the height and the width of face images.
-const side = 32
+const side = drawnfaces.Side
 
 // source is data before it is decided what must go.
 type source struct {
@@ -37,8 +38,23 @@ func (s *source) task(r experiment.Recipe) *experiment.Task {
 	return &experiment.Task{Name: s.name, Settings: s.settings, Train: s.train, Forget: s.forget, Unseen: s.unseen, Test: s.test, Recipe: r}
 }
 
-// readPack reads the splits of a folder with metadata.csv, normalized by pixels, or by
-// the training images if that is empty.
+// drawn is the task of examples/faces without a pack: faces that are drawn, by their
+// expressions.
+func (f *flags) drawn() (*experiment.Task, error) {
+	crowd := drawnfaces.Default()
+	d, err := drawnfaces.Draw(crowd)
+	if err != nil {
+		return nil, err
+	}
+	s, err := split(drawnTask, map[string]*dataset.Set{"retain": d.Retain, "forget": d.Forget, "test": d.Test, "unseen": d.Unseen}, feature.Pixels{})
+	if err != nil {
+		return nil, err
+	}
+	s.settings = map[string]any{"crowd": crowd}
+	return s.task(f.recipe(16, residual(s.train))), nil
+}
+
+// readPack reads the splits of a folder with metadata.csv; see split.
 func readPack(name, dir, label string, o dataset.ImageOptions, pixels feature.Pixels) (*source, error) {
 	sets := make(map[string]*dataset.Set)
 	for _, split := range []string{"retain", "forget", "test", "unseen"} {
@@ -51,6 +67,16 @@ func readPack(name, dir, label string, o dataset.ImageOptions, pixels feature.Pi
 		}
 		sets[split] = set
 	}
+	s, err := split(name, sets, pixels)
+	if err == nil {
+		s.settings = map[string]any{"label": label}
+	}
+	return s, err
+}
+
+// split makes a source of four splits, normalized by pixels, or by the training images
+// if that is empty. What is in the split forget must go.
+func split(name string, sets map[string]*dataset.Set, pixels feature.Pixels) (*source, error) {
 	if len(pixels.Mean) == 0 {
 		training, err := feature.Concat(sets["retain"], sets["forget"])
 		if err != nil {
@@ -66,9 +92,8 @@ func readPack(name, dir, label string, o dataset.ImageOptions, pixels feature.Pi
 			return nil, err
 		}
 	}
-	s := &source{name: name, unseen: sets["unseen"], test: sets["test"], settings: map[string]any{"label": label}}
 	kept := sets["retain"].Len()
-	s.forget = func(i int) bool { return i >= kept }
+	s := &source{name: name, unseen: sets["unseen"], test: sets["test"], forget: func(i int) bool { return i >= kept }}
 	var err error
 	s.train, err = feature.Concat(sets["retain"], sets["forget"])
 	return s, err

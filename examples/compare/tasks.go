@@ -18,6 +18,9 @@ type namedTask struct {
 	make func(f *flags) (*experiment.Task, error)
 }
 
+// drawnTask is the one that needs no files.
+const drawnTask = "drawn-faces"
+
 // namedTasks are all of them.
 func namedTasks() []namedTask {
 	return []namedTask{
@@ -30,6 +33,7 @@ func namedTasks() []namedTask {
 		{"fashion-cnn", func(f *flags) (*experiment.Task, error) { return f.fashionConv("fashion-cnn", "orig.onnx") }},
 		{"fashion-cnn-bn", func(f *flags) (*experiment.Task, error) { return f.fashionConv("fashion-cnn-bn", "orig-bn.onnx") }},
 		{"fashion-mlp", (*flags).fashionMLP},
+		{drawnTask, (*flags).drawn},
 	}
 }
 
@@ -45,6 +49,7 @@ func (f *flags) experiment(ctx context.Context) (*experiment.Experiment, error) 
 	e := &experiment.Experiment{Version: f.version, Deep: f.deep, Swap: f.swap, Seeds: experiment.Seeds{
 		First: f.seed, Training: f.seeds, Unlearning: f.unlearnings, Evaluation: f.evaluations, Retrained: f.retrains,
 	}}
+	e.NoFloors = f.search != nil // they are searched as the others are
 	var err error
 	if e.Methods, err = f.chosen(); err != nil {
 		return nil, err

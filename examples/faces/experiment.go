@@ -10,6 +10,7 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/dlfd/released"
+	"github.com/dlfd-go/unlearn/examples/drawnfaces"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
@@ -19,23 +20,24 @@ import (
 // settings are what an experiment depends on beside the images of a pack. They
 // go into result.json.
 type settings struct {
-	Pack   string  `json:"pack,omitempty"`  // name of the folder; empty: drawn faces
-	Label  string  `json:"label,omitempty"` // column of the pack
-	Drawn  *crowd  `json:"drawn,omitempty"` // the drawn faces; nil with a pack
-	Seed   uint64  `json:"seed"`
-	Seeds  int     `json:"seeds"`
-	Epochs int     `json:"epochs"`
-	Rate   float64 `json:"rate"` // of training, falling to zero along a cosine
-	Batch  int     `json:"batch"`
-	Widths []int   `json:"widths"` // channels of the network by stage
-	Stem   int     `json:"stem"`   // stride of its first convolution
+	Pack   string            `json:"pack,omitempty"`  // name of the folder; empty: drawn faces
+	Label  string            `json:"label,omitempty"` // column of the pack
+	Drawn  *drawnfaces.Crowd `json:"drawn,omitempty"` // the drawn faces; nil with a pack
+	Seed   uint64            `json:"seed"`
+	Seeds  int               `json:"seeds"`
+	Epochs int               `json:"epochs"`
+	Rate   float64           `json:"rate"` // of training, falling to zero along a cosine
+	Batch  int               `json:"batch"`
+	Widths []int             `json:"widths"` // channels of the network by stage
+	Stem   int               `json:"stem"`   // stride of its first convolution
 }
 
 // defaults are the settings but for what the flags say.
 func defaults() settings {
+	crowd := drawnfaces.Default()
 	return settings{
 		Rate: .05, Batch: 32, Widths: []int{16, 32, 64}, Stem: 2,
-		Drawn: &crowd{Seed: 1, Retain: 45, Forget: 15, Test: 15, Unseen: 15, Images: 4},
+		Drawn: &crowd,
 	}
 }
 

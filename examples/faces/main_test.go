@@ -17,10 +17,17 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/examples/drawnfaces"
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/dataset"
 	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
 )
+
+// mini is a crowd that is quick to draw.
+func mini() drawnfaces.Crowd {
+	return drawnfaces.Crowd{Seed: 1, Retain: 4, Forget: 2, Test: 2, Unseen: 2, Images: 3}
+}
 
 // tiny is an experiment of a second or two.
 func tiny() settings {
@@ -294,9 +301,11 @@ func TestShort(t *testing.T) {
 func TestPack(t *testing.T) {
 	dir, out := t.TempDir(), t.TempDir()
 	table := "path,identity,tone,split,holdout\n"
-	p := drawn(t, mini())
-	for i, split := range []string{"retain", "forget", "test", "unseen"} {
-		d := p.all()[i]
+	p, err := drawnfaces.Draw(mini())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for split, d := range map[string]*dataset.Set{"retain": p.Retain, "forget": p.Forget, "test": p.Test, "unseen": p.Unseen} {
 		for k := range d.Len() {
 			name := split + string(rune('a'+k/26)) + string(rune('a'+k%26)) + ".png"
 			var img bytes.Buffer

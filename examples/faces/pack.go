@@ -6,9 +6,16 @@ import (
 	"strings"
 
 	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/examples/drawnfaces"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/dataset"
 )
+
+// side is the height and the width of the images, in pixels.
+const side = drawnfaces.Side
+
+// parts holds the four person-disjoint splits of a face data set.
+type parts struct{ retain, forget, test, unseen *dataset.Set }
 
 // pack is the data of the experiment, normalized by the training samples.
 type pack struct {
@@ -23,11 +30,11 @@ type pack struct {
 // load reads the pack that the flags ask for, or draws the faces.
 func load(f flags, set settings) (*pack, error) {
 	if f.data == "" {
-		p, err := drawFaces(*set.Drawn)
+		d, err := drawnfaces.Draw(*set.Drawn)
 		if err != nil {
 			return nil, err
 		}
-		return newPack(p)
+		return newPack(parts{d.Retain, d.Forget, d.Test, d.Unseen})
 	}
 	p, err := readFaces(f.data, f.label)
 	if err != nil {

@@ -77,6 +77,11 @@ func printSeed(w io.Writer, r seedRun) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	for _, o := range r.Models {
+		if j := o.Audit.Judgment; j != nil {
+			fmt.Fprintf(w, "verdict without regard to the retrained model: %s %v\n", o.Method, j.Verdict)
+		}
+	}
 	_, err := fmt.Fprintf(w, "band %s: the gap between two models retrained with different seeds; a smaller gap tells nothing\n", short(r.Models[bandRow].Gap.Mean))
 	return err
 }

@@ -21,11 +21,15 @@ type reference struct {
 	model *onnx.Model
 }
 
-// audit judges a model by what there is: without unseen images, only the
-// accuracies on retain and forget.
-func audit(ctx context.Context, m feature.Model, d *data, seed uint64) (*dlfd.Audited, error) {
+// audit judges a model by what there is: beside the retrained models, if there are
+// any; without unseen images, only by the accuracies on retain and forget.
+func audit(ctx context.Context, m feature.Model, d *data, seed uint64, retrained ...*reference) (*dlfd.Audited, error) {
 	if d.judge.Test != nil && d.judge.Test.Len() > 0 {
-		return dlfd.Audit(ctx, m, d.judge, &dlfd.AuditOptions{Seed: seed})
+		opt := &dlfd.AuditOptions{Seed: seed}
+		for _, r := range retrained {
+			opt.Retrained = append(opt.Retrained, dlfd.Reference{Model: r.model, Audited: r.Audit})
+		}
+		return dlfd.Audit(ctx, m, d.judge, opt)
 	}
 	a := &dlfd.Audited{NotJudged: []string{
 		"test accuracy: there is no unseen image to judge by; -test gives some, or two or more in -holdout",
@@ -119,6 +123,9 @@ func showAudits(w io.Writer, r *receipt) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if r.After.Judgment != nil {
+		fmt.Fprintln(w, "verdict on the model after:", r.After.Judgment)
 	}
 	for _, text := range r.After.NotJudged {
 		fmt.Fprintln(w, "cannot be judged:", text)

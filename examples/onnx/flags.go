@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dlfd-go/unlearn/dlfd"
 )
 
 const usage = `Onnx makes a classifier forget samples:
@@ -148,13 +150,13 @@ func (f *flags) checkRequired() error {
 			missing = append(missing, c.name)
 		}
 	}
-	if m.holdout && f.dir("holdout") == "" {
+	if dlfd.NeedsOf(m).Holdout && f.dir("holdout") == "" {
 		missing = append(missing, "-holdout (which -method "+f.method+" reads)")
 	}
 	if len(missing) > 0 {
 		return errors.New(strings.Join(missing, ", ") + " not given")
 	}
-	return m.refuses(f)
+	return nil
 }
 
 func (f *flags) checkNumbers() error {

@@ -14,57 +14,52 @@ import (
 	"github.com/dlfd-go/unlearn/feature/onnx"
 )
 
-// method is a way of forgetting that -method names.
-type method struct {
-	name    string
-	holdout bool // it reads the holdout
-	shrinks bool // -shrink and -always are for it
-	tunes   bool // -epochs and -rate are for it
-	make    func(f *flags) dlfd.Unlearner
-}
-
-// methods are all of them, the default first.
-func methods() []method {
-	descent := func(f *flags) baseline.Descent { return baseline.Descent{Epochs: f.epochs, Rate: f.rate} }
-	return []method{
-		{"recommended", true, false, false, func(*flags) dlfd.Unlearner { return dlfd.Recommended() }},
-		{"align", true, true, true, func(f *flags) dlfd.Unlearner {
-			return dlfd.Align{Epochs: f.epochs, Rate: f.rate, Shrink: f.shrink, Always: f.always}
-		}},
-		{"dlfd", true, false, true, func(f *flags) dlfd.Unlearner { return dlfd.DLFD{Epochs: f.epochs, Rate: f.rate} }},
-		{"released", true, false, true, func(f *flags) dlfd.Unlearner { return released.Method{Epochs: f.epochs, Rate: f.rate} }},
-		{"finetune", false, false, true, func(f *flags) dlfd.Unlearner { return baseline.FineTune{Descent: descent(f)} }},
-		{"neggrad+", false, false, true, func(f *flags) dlfd.Unlearner { return baseline.NegGradPlus{Descent: descent(f)} }},
-	}
-}
+// recommended and released are the methods that -method knows beside those of
+// baseline.ByName.
+const recommended, releasedName = "recommended", "released"
 
 func methodNames() string {
-	var all []string
-	for _, m := range methods() {
-		all = append(all, m.name)
-	}
-	return strings.Join(all[:len(all)-1], ", ") + " or " + all[len(all)-1]
+	return "`method`: recommended, released, or one of baseline.ByName with settings after colons, such as scrub:rate=.001: " + strings.Join(baseline.Names(), ", ")
 }
 
-// chosen is the method that the flags name.
-func (f *flags) chosen() (method, error) {
-	for _, m := range methods() {
-		if m.name == f.method {
-			return m, nil
-		}
-	}
-	return method{}, fmt.Errorf("-method %q is not %s", f.method, methodNames())
-}
-
-// refuses returns an error if a flag is set that the method does not have.
-func (m method) refuses(f *flags) error {
+// chosen is the method that the flags name, with their settings.
+func (f *flags) chosen() (dlfd.Unlearner, error) {
+	name, _, _ := strings.Cut(f.method, ":")
 	switch {
-	case (f.shrink != 0 || f.always) && !m.shrinks:
-		return fmt.Errorf("-shrink and -always are for -method align, not for %s", m.name)
-	case (f.epochs != 0 || f.rate != 0) && !m.tunes:
-		return fmt.Errorf("-epochs and -rate are for a method by name, such as -method align, not for %s", m.name)
+	case (f.shrink != 0 || f.always) && name != "align":
+		return nil, fmt.Errorf("-shrink and -always are for -method align, not for %s", name)
+	case (f.epochs != 0 || f.rate != 0) && name == recommended:
+		return nil, fmt.Errorf("-epochs and -rate are for a method by name, such as -method align, not for %s", name)
+	case f.method == recommended:
+		return dlfd.Recommended(), nil
+	case f.method == releasedName:
+		return released.Method{Epochs: f.epochs, Rate: f.rate}, nil
+	case name == "retrain":
+		return nil, errors.New("-method retrain is not offered: a file does not say how its model was trained; shortretrain:epochs=N trains fresh weights")
 	}
-	return nil
+	u, err := baseline.ByName(f.method + f.settings())
+	if err != nil {
+		return nil, fmt.Errorf("-method: %w; the methods are recommended, released, %s", err, strings.Join(baseline.Names(), ", "))
+	}
+	return u, nil
+}
+
+// settings are those of the flags, as baseline.ByName reads them.
+func (f *flags) settings() string {
+	var b strings.Builder
+	if f.epochs != 0 {
+		fmt.Fprintf(&b, ":epochs=%d", f.epochs)
+	}
+	if f.rate != 0 {
+		fmt.Fprintf(&b, ":rate=%v", f.rate)
+	}
+	if f.shrink != 0 {
+		fmt.Fprintf(&b, ":shrink=%v", f.shrink)
+	}
+	if f.always {
+		b.WriteString(":always")
+	}
+	return b.String()
 }
 
 // forget runs the method.
@@ -76,10 +71,10 @@ func forget(ctx context.Context, m *onnx.Model, d *data, f *flags, stderr io.Wri
 	bar := newBar(stderr)
 	defer bar.end()
 	request := dlfd.Data{Retain: d.retain.set, Forget: d.forget.set, Holdout: d.steer}
-	if !chosen.holdout {
+	if !dlfd.NeedsOf(chosen).Holdout {
 		request.Holdout = nil
 	}
-	return chosen.make(f).Unlearn(ctx, m, request, &dlfd.Options{
+	return chosen.Unlearn(ctx, m, request, &dlfd.Options{
 		Seed: f.seed, Observer: bar.event, AllowOverlap: f.overlap, Now: time.Now, Budget: dlfd.Budget{Time: f.limit},
 	})
 }

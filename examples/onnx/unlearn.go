@@ -57,7 +57,7 @@ func unlearn(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
 	if receipt.Result, err = forget(ctx, r.model, r.data, f, stderr); err != nil {
 		return err
 	}
-	if receipt.After, err = audit(ctx, r.model, r.data, f.seed); err != nil {
+	if receipt.After, err = audit(ctx, r.model, r.data, f.seed, r.references...); err != nil {
 		return err
 	}
 	return r.finish(receipt)

@@ -24,7 +24,7 @@ func TestArguments(t *testing.T) {
 		{all + "-seed x", `"x" for flag -seed`},
 		{all + "-epochs -1 -method dlfd", "-epochs -1 and -fit 0 must not be negative"},
 		{all + "-epochs 1", "-epochs and -rate are for a method by name"},
-		{all + "-method dfld", `"dfld" is not recommended, align, dlfd, released, finetune or neggrad+`},
+		{all + "-method dfld", `no method is called "dfld"`},
 		{all + "-shrink .5 -method finetune", "-shrink and -always are for -method align"},
 		{all + "-shrink 2 -method align", "-shrink 2 is not in (0, 1]"},
 		{all + "-rate NaN -method align", "-rate NaN"},

@@ -104,7 +104,7 @@ func (b bounds) logarithmic(n int) axis {
 	}
 	first, last := math.Floor(math.Log10(a.lo)), math.Ceil(math.Log10(a.hi))
 	steps := []float64{1}
-	if math.Log10(a.hi/a.lo) < 2 {
+	if math.Log10(a.hi)-math.Log10(a.lo) < 2 {
 		steps = []float64{1, 2, 5}
 	}
 	every := max(1, int(math.Ceil((last-first)/float64(n))))
@@ -115,6 +115,9 @@ func (b bounds) logarithmic(n int) axis {
 				a.ticks = append(a.ticks, tick{at, decade(at, e)})
 			}
 		}
+	}
+	if len(a.ticks) < 2 { // none of 1, 2 and 5 falls into so small a range
+		a.ticks = within(a, bounds{a.lo, a.hi, true}.linear(3).ticks)
 	}
 	return a
 }
@@ -130,7 +133,7 @@ func decade(at float64, e int) string {
 func (a axis) pos(v float64) float64 {
 	v = min(max(v, a.lo), a.hi)
 	if a.log {
-		return math.Log(v/a.lo) / math.Log(a.hi/a.lo)
+		return (math.Log(v) - math.Log(a.lo)) / (math.Log(a.hi) - math.Log(a.lo))
 	}
 	return (v - a.lo) / (a.hi - a.lo)
 }

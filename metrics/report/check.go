@@ -10,8 +10,8 @@ import (
 
 // check refuses what cannot be shown; every error names its place.
 func (r *Report) check() error {
-	if err := finite(reflect.ValueOf(r).Elem(), ""); err != nil {
-		return err
+	if place, err := finite(reflect.ValueOf(r).Elem()); err != nil {
+		return fmt.Errorf("report: %s: %w", place, err)
 	}
 	for _, check := range []func() error{r.checkWords, r.checkTable, r.checkAttack, r.checkPlots, r.checkClasses, r.checkMaps, r.checkDepth} {
 		if err := check(); err != nil {
@@ -24,52 +24,57 @@ func (r *Report) check() error {
 var valueType = reflect.TypeFor[Value]()
 
 // finite looks for numbers that are not finite, and for values that no sample gives.
-func finite(v reflect.Value, place string) error {
+// Places are written down only where one is found: a report may have many numbers.
+func finite(v reflect.Value) (place string, err error) {
 	switch v.Kind() {
 	case reflect.Float64:
 		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
-			return fmt.Errorf("report: %w: %s is %v", metrics.ErrNotFinite, place, f)
+			return "", fmt.Errorf("%w: %v", metrics.ErrNotFinite, f)
 		}
 	case reflect.Pointer:
 		if !v.IsNil() {
-			return finite(v.Elem(), place)
+			return finite(v.Elem())
 		}
 	case reflect.Slice:
+		if k := v.Type().Elem().Kind(); k == reflect.String || k == reflect.Bool {
+			return "", nil
+		}
 		for i := range v.Len() {
-			if err := finite(v.Index(i), fmt.Sprintf("%s[%d]", place, i)); err != nil {
-				return err
+			if place, err := finite(v.Index(i)); err != nil {
+				return field(fmt.Sprintf("[%d]", i), place), err
 			}
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if err := finite(v.Field(i), field(place, v.Type().Field(i).Name)); err != nil {
-				return err
+			if place, err := finite(v.Field(i)); err != nil {
+				return field(v.Type().Field(i).Name, place), err
 			}
 		}
 		if v.Type() == valueType {
-			return v.Interface().(Value).check(place)
+			return v.Interface().(Value).check()
 		}
 	}
-	return nil
+	return "", nil
 }
 
-func field(place, name string) string {
-	if place == "" {
-		return name
+// field joins the parts of a place, such as Table, Rows and [3].
+func field(place, rest string) string {
+	if place == "" || rest == "" || rest[0] == '[' {
+		return place + rest
 	}
-	return place + "." + name
+	return place + "." + rest
 }
 
-func (v Value) check(place string) error {
+func (v Value) check() (place string, err error) {
 	switch {
 	case v.N < 0:
-		return fmt.Errorf("report: %w: %s.N is %d", metrics.ErrRange, place, v.N)
+		return "N", fmt.Errorf("%w: %d", metrics.ErrRange, v.N)
 	case v.SE < 0:
-		return fmt.Errorf("report: %w: %s.SE is %v", metrics.ErrRange, place, v.SE)
+		return "SE", fmt.Errorf("%w: %v", metrics.ErrRange, v.SE)
 	case v.Interval != nil && v.Interval.Lo > v.Interval.Hi:
-		return fmt.Errorf("report: %w: %s.Interval is from %v to %v", metrics.ErrRange, place, v.Interval.Lo, v.Interval.Hi)
+		return "Interval", fmt.Errorf("%w: from %v to %v", metrics.ErrRange, v.Interval.Lo, v.Interval.Hi)
 	}
-	return nil
+	return "", nil
 }
 
 func shape(place string, got, want int) error {
@@ -146,7 +151,7 @@ func (c *Curve) check(place string) error {
 			return err
 		}
 	}
-	if c.Seeds < 0 || len(c.SE) > 0 && c.Seeds < 2 {
+	if c.Seeds < 0 || len(c.SE) > 0 && c.Seeds == 1 {
 		return fmt.Errorf("report: %w: %s has %d standard errors over %d seeds", metrics.ErrRange, place, len(c.SE), c.Seeds)
 	}
 	for i, se := range c.SE {

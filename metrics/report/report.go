@@ -108,15 +108,15 @@ type Column struct {
 type Row struct {
 	Name     string  `json:"name"`
 	Role     Role    `json:"role,omitempty"`
-	Gap      Value   `json:"gap"`            // distance from the retrained model
-	Bands    Value   `json:"gap_in_bands"`   // Gap over the mean of the band
-	Figures  []Value `json:"figures"`        // one for each of Table.Columns
-	Passes   Value   `json:"passes"`         // samples run forward and backward
-	Share    Value   `json:"retrain_passes"` // Passes over those of a retraining
-	Less     Value   `json:"difference"`     // gap less that of the best, seed by seed
-	Standing string  `json:"standing,omitempty"`
-	Tied     bool    `json:"tied,omitempty"` // tied with the best
-	Note     string  `json:"note,omitempty"` // such as the reason why runs failed
+	Gap      Value   `json:"gap"`                // distance from the retrained model
+	Bands    Value   `json:"gap_in_bands"`       // Gap over the mean of the band
+	Figures  []Value `json:"figures"`            // one for each of Table.Columns
+	Passes   Value   `json:"passes"`             // samples run forward and backward
+	Share    Value   `json:"retrain_passes"`     // Passes over those of a retraining
+	Less     Value   `json:"difference"`         // gap less that of the best, seed by seed
+	Standing string  `json:"standing,omitempty"` // such as "behind; 2× stopped early"; not shown up to the semicolon inside the band
+	Tied     bool    `json:"tied,omitempty"`     // tied with the best
+	Note     string  `json:"note,omitempty"`     // such as the reason why runs failed
 }
 
 // Front is what one method reaches for what it costs: a point for each setting.
@@ -185,7 +185,7 @@ type Curve struct {
 	X     []float64 `json:"x"` // not falling
 	Y     []float64 `json:"y"`
 	SE    []float64 `json:"se,omitempty"`    // standard errors of Y over Seeds; none, or one for each
-	Seeds int       `json:"seeds,omitempty"` // that Y is a mean over; 0 means 1
+	Seeds int       `json:"seeds,omitempty"` // that Y is a mean over; 0: not told
 }
 
 // Classes holds accuracies class by class.

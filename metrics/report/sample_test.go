@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/metrics"
 )
@@ -108,7 +109,7 @@ func addFronts(r *Report, rnd *rand.Rand, n int) {
 
 func addCurves(r *Report, rnd *rand.Rand, n int) {
 	line := func(name string, role Role, x []float64, y func(x float64) float64, noise float64) Curve {
-		c := Curve{Model: name, Role: role, X: x}
+		c := Curve{Model: name, Role: role, X: slices.Clone(x)}
 		for _, v := range x {
 			c.Y = append(c.Y, y(v)+noise*rnd.NormFloat64())
 			if len(x) < 20 {

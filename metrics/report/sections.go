@@ -138,7 +138,12 @@ func (r *Report) classSection(s *styles) (section, bool) {
 	cards, shown, left := c.draw(s)
 	sec := section{ID: "classes", Title: "Accuracy by class", Rows: [][]card{cards},
 		How: "Bars are the model named above the panel, upright lines the retrained model. Classes with forgotten samples have a × before their names and bars of another color."}
-	sec.Keys = []key{boxKey("b0", "class without forgotten samples"), boxKey("b1", "× class with forgotten samples")}
+	if slices.ContainsFunc(shown, func(k int) bool { return !c.forgets(k) }) {
+		sec.Keys = append(sec.Keys, boxKey("b0", "class without forgotten samples"))
+	}
+	if slices.ContainsFunc(shown, c.forgets) {
+		sec.Keys = append(sec.Keys, boxKey("b1", "× class with forgotten samples"))
+	}
 	if n := len(c.Names) - len(shown); n > 0 {
 		sec.Notes = append(sec.Notes, fmt.Sprintf("Panels show %d of %d classes: those with forgotten samples, and those that differ most from the retrained model.", len(shown), len(c.Names)))
 	}

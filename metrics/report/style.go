@@ -10,11 +10,12 @@ const hues = 7
 
 // Markers of roles, indexes of markers.
 const (
-	floorMarker     = 8
 	retrainedMarker = 9
 	originalMarker  = 10
 	methodMarkers   = 8
 )
+
+var floorMarkers = []int{8, 11, 12}
 
 // style is how a model looks in every figure: color, marker and dash say the same
 // thing three times.
@@ -46,9 +47,10 @@ func join(classes ...string) string {
 
 // styles gives a method the same look in all figures, and bounds how much they show.
 type styles struct {
-	of     map[string]int
-	floors map[string]bool // names of floors in the table
-	halved int             // how many times the bounds are halved, to keep the page small
+	of      map[string]int
+	ofFloor map[string]int
+	floors  map[string]bool // names of floors in the table
+	halved  int             // how many times the bounds are halved, to keep the page small
 }
 
 // most returns a bound on what is shown.
@@ -56,7 +58,7 @@ func (s *styles) most(n int) int { return n >> s.halved }
 
 // styles numbers the methods of a report in the order in which they come.
 func (r *Report) styles(halved int) *styles {
-	s := &styles{of: make(map[string]int), floors: make(map[string]bool), halved: halved}
+	s := &styles{of: make(map[string]int), ofFloor: make(map[string]int), floors: make(map[string]bool), halved: halved}
 	if r.Table != nil {
 		for _, row := range r.Table.sorted() {
 			s.get(row.Name, row.Role)
@@ -79,11 +81,12 @@ func (s *styles) get(model string, role Role) style {
 	case Original:
 		return style{"co", originalMarker, "d2"}
 	case Floor:
-		key := "floor " + model
-		if _, known := s.of[key]; !known {
-			s.of[key] = len(s.of)
+		i, known := s.ofFloor[model]
+		if !known {
+			i = len(s.ofFloor)
+			s.ofFloor[model] = i
 		}
-		return style{fmt.Sprintf("c%d", s.of[key]%hues), floorMarker, "d3"}
+		return style{fmt.Sprintf("c%d", i%hues), floorMarkers[i%len(floorMarkers)], "d3"}
 	}
 	i, known := s.of[model]
 	if !known {

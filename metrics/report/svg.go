@@ -80,7 +80,7 @@ func polyline(x, y []float64) string {
 }
 
 // markers are path data of shapes about 8 pixels wide around the origin, relative
-// to it. The last three are strokes, the others filled.
+// to it. Three are strokes, the others filled.
 var markers = []string{
 	"m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",                // disk
 	"m-3.6-3.6h7.2v7.2h-7.2z",                           // square
@@ -93,6 +93,8 @@ var markers = []string{
 	"m-1.6-4.6h3.2v3h3v3.2h-3v3h-3.2v-3h-3v-3.2h3zm0 0", // thick plus, of floors
 	"m-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0zm3 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0z", // ring, of Retrained
 	"m-4.4-4.4h8.8v8.8h-8.8zm2.4 2.4v4h4v-4z",                               // hollow square, of Original
+	"m0-5.5l5.5 5.5l-5.5 5.5l-5.5-5.5zm0 3l-2.5 2.5l2.5 2.5l2.5-2.5z",       // hollow diamond, of a second floor
+	"m0-5.5l5.5 9.5h-11zm0 4l-2 3.5h4z",                                     // hollow triangle, of a third one
 }
 
 // stroked says whether a marker is drawn by strokes alone.

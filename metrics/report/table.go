@@ -47,7 +47,8 @@ func (t *Table) place(r Row) int {
 	return outside
 }
 
-// standing is what the last column says of a row.
+// standing is what the page says of a row: the band decides first, then the words of
+// the row. What these have after a semicolon, such as how runs ended, always stands.
 func (t *Table) standing(r Row) string {
 	place := t.place(r)
 	text := [...]string{"reference", "reference", "inside the band", "", "not judged"}[place]
@@ -61,8 +62,8 @@ func (t *Table) standing(r Row) string {
 			text = "outside the band"
 		}
 	}
-	if place == inside && r.Tied {
-		text += ", tied"
+	if _, more, ok := strings.Cut(r.Standing, ";"); ok && place != outside {
+		text += ";" + brief(more, 2*maxName)
 	}
 	if r.Role == Floor {
 		text = strings.TrimSuffix("floor; "+text, "; ")
@@ -82,8 +83,8 @@ func (v Value) cell(write func(float64) string) cell {
 	if v.N == 0 {
 		return cell{Text: missing}
 	}
-	c := cell{Exact: exact(v.Mean), Text: write(v.Mean)}
-	if v.N > 1 {
+	c := cell{Exact: exact(v.Mean), Text: write(v.shown())}
+	if v.N > 1 || v.SE > 0 {
 		c.SE = write(v.SE)
 	}
 	if v.Interval != nil {

@@ -51,7 +51,7 @@ func name(s string) string {
 }
 
 // textWidth estimates the width of s in pixels at a font size. It errs on the wide
-// side: sans-serif letters take .5 to .58 of the size on average, ideographs all of it.
+// side: sans-serif letters take .5 to .58 of the size on average, capitals .7, the widest and ideographs all of it.
 func textWidth(s string, size float64) float64 {
 	var w float64
 	for _, r := range s {
@@ -59,8 +59,10 @@ func textWidth(s string, size float64) float64 {
 		case unicode.Is(unicode.Mn, r):
 		case r >= 0x1100:
 			w += 1
-		case unicode.IsUpper(r), r == 'm', r == 'w', r == '%', r == '@':
-			w += .72
+		case r == 'W', r == 'M', r == 'm', r == '@', r == '%':
+			w += 1
+		case unicode.IsUpper(r), r == 'w':
+			w += .76
 		default:
 			w += .56
 		}
@@ -139,7 +141,7 @@ func amount(v float64) string {
 // percent writes a share of one.
 func percent(v float64) string {
 	if math.Abs(v) >= 1e4 {
-		return scientific(100*v, 1) + " %"
+		return scientific(min(max(100*v, -math.MaxFloat64), math.MaxFloat64), 1) + " %"
 	}
 	digits := 0
 	if a := math.Abs(v); a > 0 && a < .1 {
@@ -148,13 +150,22 @@ func percent(v float64) string {
 	return strconv.FormatFloat(100*v, 'f', digits, 64) + " %"
 }
 
+// shown is the mean, or zero where it is smaller than the last decimal of the standard
+// error beside it: 4.6e-18 ± 0.061 would be noise of rounding.
+func (v Value) shown() float64 {
+	if math.Abs(v.Mean) < .0005 && v.SE >= .0005 {
+		return 0
+	}
+	return v.Mean
+}
+
 // text writes a value in words for tooltips and labels.
 func (v Value) text() string {
 	if v.N == 0 {
 		return missing
 	}
-	s := figure(v.Mean)
-	if v.N > 1 {
+	s := figure(v.shown())
+	if v.N > 1 || v.SE > 0 {
 		s += " ± " + figure(v.SE)
 	}
 	if v.Interval != nil {

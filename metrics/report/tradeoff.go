@@ -7,6 +7,9 @@ import (
 	"strconv"
 )
 
+// maxLabels bounds the labels that are tried to be placed, which costs its square.
+const maxLabels = 100
+
 // spot is a model in the trade-off figure.
 type spot struct {
 	row    Row
@@ -70,10 +73,11 @@ func (t *Table) scatter(spots []spot, s *styles, w, h float64) (template.HTML, b
 		numbers[i] = strconv.Itoa(q.number)
 	}
 	texts := names
-	places, whole := p.labels(spots, x, y).all(x, y, names)
-	if !whole {
+	labeled := min(len(spots), maxLabels)
+	places, whole := p.labels(spots, x, y).all(x[:labeled], y[:labeled], names)
+	if whole = whole && labeled == len(spots); !whole {
 		texts = numbers
-		places, _ = p.labels(spots, x, y).all(x, y, numbers)
+		places, _ = p.labels(spots, x, y).all(x[:labeled], y[:labeled], numbers)
 	}
 	var said []string
 	for i, q := range spots {

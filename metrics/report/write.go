@@ -150,6 +150,9 @@ func (t *csvTable) addPlots(section string, plots []Plot) {
 		for _, c := range p.Lines {
 			for i := range c.X {
 				t.add(section, c.Model, p.Title, exact(c.X[i]), c.at(i))
+				if c.Seeds == 0 {
+					t.lines[len(t.lines)-1][6] = ""
+				}
 			}
 		}
 	}

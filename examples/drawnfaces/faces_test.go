@@ -1,4 +1,4 @@
-package main
+package drawnfaces
 
 import (
 	"crypto/sha256"
@@ -12,22 +12,22 @@ import (
 	"github.com/dlfd-go/unlearn/feature/dataset"
 )
 
-// mini is a crowd that is quick to draw.
-func mini() crowd { return crowd{Seed: 1, Retain: 4, Forget: 2, Test: 2, Unseen: 2, Images: 3} }
+// mini is a Crowd that is quick to draw.
+func mini() Crowd { return Crowd{Seed: 1, Retain: 4, Forget: 2, Test: 2, Unseen: 2, Images: 3} }
 
-func drawn(t *testing.T, c crowd) parts {
+func drawn(t *testing.T, c Crowd) Splits {
 	t.Helper()
-	p, err := drawFaces(c)
+	p, err := Draw(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func (p parts) all() []*dataset.Set { return []*dataset.Set{p.retain, p.forget, p.test, p.unseen} }
+func (p Splits) all() []*dataset.Set { return []*dataset.Set{p.Retain, p.Forget, p.Test, p.Unseen} }
 
 // pixelHash is the hash over the 8-bit pixels of all splits.
-func pixelHash(t *testing.T, p parts) string {
+func pixelHash(t *testing.T, p Splits) string {
 	t.Helper()
 	h := sha256.New()
 	for _, d := range p.all() {
@@ -67,8 +67,8 @@ func TestMorePersonsChangeNoOther(t *testing.T) {
 	c := mini()
 	c.Unseen++
 	small, large := drawn(t, mini()), drawn(t, c)
-	a, errA := feature.ReadAll(small.unseen)
-	b, errB := feature.ReadAll(large.unseen)
+	a, errA := feature.ReadAll(small.Unseen)
+	b, errB := feature.ReadAll(large.Unseen)
 	if errA != nil || errB != nil {
 		t.Fatal(errA, errB)
 	}
@@ -78,7 +78,7 @@ func TestMorePersonsChangeNoOther(t *testing.T) {
 }
 
 func TestSplitsAreOfDifferentPersonsAndBalanced(t *testing.T) {
-	c := *defaults().Drawn
+	c := Default()
 	c.Images = 1
 	p := drawn(t, c)
 	persons := make(map[string]int)
@@ -120,11 +120,11 @@ func TestExpressionsShow(t *testing.T) {
 		p.beard, p.restCurve, p.restOpen = false, 0, 0
 		s := &scene{mouthWide: 1, lids: 1, zoom: 1, light: [3]float64{0, 0, 1}, ambient: .5, exposure: 1, background: .5}
 		s.express(expression(e), 1)
-		lit[e] = make([]float64, side*side)
+		lit[e] = make([]float64, Side*Side)
 		newPainter(p, s).face(lit[e])
 	}
 	mouth := func(e expression) (dark float64) {
-		for _, v := range lit[e][20*side : 28*side] {
+		for _, v := range lit[e][20*Side : 28*Side] {
 			dark -= v
 		}
 		return dark
@@ -143,7 +143,7 @@ func TestExpressionsShow(t *testing.T) {
 // corners sums the brightness at the sides of the mouth over rows [lo, hi).
 func corners(img []float64, lo, hi int) (sum float64) {
 	for y := lo; y < hi; y++ {
-		row := img[y*side:]
+		row := img[y*Side:]
 		sum += row[12] + row[13] + row[18] + row[19]
 	}
 	return sum

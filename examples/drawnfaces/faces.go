@@ -1,4 +1,4 @@
-package main
+package drawnfaces
 
 import (
 	"fmt"
@@ -11,9 +11,9 @@ import (
 	"github.com/dlfd-go/unlearn/feature/dataset"
 )
 
-// crowd says how many faces to draw: persons for every split, and images of a
+// Crowd says how many faces to draw: persons for every split, and images of a
 // person in every expression.
-type crowd struct {
+type Crowd struct {
 	Seed   uint64 `json:"seed"`
 	Retain int    `json:"retain"`
 	Forget int    `json:"forget"`
@@ -21,6 +21,9 @@ type crowd struct {
 	Unseen int    `json:"unseen"`
 	Images int    `json:"images"`
 }
+
+// Default is the crowd of the examples: 1,440 images of 90 persons.
+func Default() Crowd { return Crowd{Seed: 1, Retain: 45, Forget: 15, Test: 15, Unseen: 15, Images: 4} }
 
 // stream returns the random numbers for a purpose and a position. Every person
 // and every image has its own, so that one more of either changes no other.
@@ -87,7 +90,7 @@ func (s *scene) express(e expression, strength float64) {
 // bits. Pixels are in [0, 1]. Elsewhere than on amd64 a compiler may fuse
 // multiplications and additions, so a few pixels may differ by 1/255 there.
 func shoot(p *person, s *scene, r *rand.Rand, dst []float32) {
-	img := make([]float64, side*side)
+	img := make([]float64, Side*Side)
 	newPainter(p, s).face(img)
 	for i, v := range img {
 		v += r.NormFloat64() * math.Sqrt(.0004+.0008*max(v, 0))
@@ -95,16 +98,17 @@ func shoot(p *person, s *scene, r *rand.Rand, dst []float32) {
 	}
 }
 
-// parts holds the four person-disjoint splits of a face data set.
-type parts struct{ retain, forget, test, unseen *dataset.Set }
+// Splits holds the four person-disjoint splits of a face data set.
+type Splits struct{ Retain, Forget, Test, Unseen *dataset.Set }
 
-// drawFaces draws the set. Every split has as many images of each expression.
-func drawFaces(c crowd) (p parts, err error) {
+// Draw draws the set. Every split has as many images of each expression, which is
+// the label. Equal crowds give equal images on one architecture.
+func Draw(c Crowd) (p Splits, err error) {
 	first := 0
 	for _, split := range []struct {
 		set *(*dataset.Set)
 		n   int
-	}{{&p.retain, c.Retain}, {&p.forget, c.Forget}, {&p.test, c.Test}, {&p.unseen, c.Unseen}} {
+	}{{&p.Retain, c.Retain}, {&p.Forget, c.Forget}, {&p.Test, c.Test}, {&p.Unseen, c.Unseen}} {
 		if *split.set, err = dataset.Memory(drawPersons(c.Seed, first, split.n, c.Images)); err != nil {
 			return p, err
 		}
@@ -118,7 +122,7 @@ func drawFaces(c crowd) (p parts, err error) {
 func drawPersons(seed uint64, first, n, images int) dataset.Samples {
 	per := images * len(expressions)
 	s := dataset.Samples{
-		X: feature.NewTensor(n*per, 1, side, side), Labels: make([]int, n*per),
+		X: feature.NewTensor(n*per, 1, Side, Side), Labels: make([]int, n*per),
 		Classes: expressions, Identities: make([]string, n*per),
 	}
 	var wait sync.WaitGroup

@@ -1,9 +1,11 @@
-package main
+// Package drawnfaces draws faces of persons who do not exist, with one of four
+// expressions, so that examples have images of persons without any person's image.
+package drawnfaces
 
 import "math"
 
-// side is the height and the width of the images, in pixels.
-const side = 32
+// Side is the height and the width of the images, in pixels.
+const Side = 32
 
 // expression is what a face is doing, and the label of the generated set.
 type expression int
@@ -61,16 +63,16 @@ func newPainter(p *person, s *scene) *painter {
 	return a
 }
 
-// face fills img, side×side, with brightness before the sensor: each pixel is
+// face fills img, Side×Side, with brightness before the sensor: each pixel is
 // the mean of 2×2 points, and edges are soft by a third of a pixel.
 func (a *painter) face(img []float64) {
 	const grid = 2
 	for i := range img {
 		var sum float64
 		for k := range grid * grid {
-			px := float64(i%side) + (float64(k%grid)+.5)/grid
-			py := float64(i/side) + (float64(k/grid)+.5)/grid
-			sum += a.point(2*px/side-1, 1-2*py/side)
+			px := float64(i%Side) + (float64(k%grid)+.5)/grid
+			py := float64(i/Side) + (float64(k/grid)+.5)/grid
+			sum += a.point(2*px/Side-1, 1-2*py/Side)
 		}
 		img[i] = sum / (grid * grid) * a.exposure
 	}
@@ -79,7 +81,7 @@ func (a *painter) face(img []float64) {
 // edge is the coverage of a shape at signed distance d from its outline,
 // negative inside.
 func edge(d float64) float64 {
-	const width = 2. / side / 3
+	const width = 2. / Side / 3
 	return min(max(.5-d/width, 0), 1)
 }
 
