@@ -136,27 +136,31 @@ func Limits() []string {
 
 var isID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// check returns an error wrapping ErrParameter unless r can be written.
-func (r *Receipt) check() error {
-	_, notDate := time.Parse(time.DateOnly, r.Request.Received)
-	var missing []string
-	for name, s := range map[string]*Set{Retain: r.Data.Retain, Forget: r.Data.Forget} {
-		if s == nil || s.Count < 1 {
-			missing = append(missing, name)
-		}
-	}
-	switch q := r.Request; {
+// Check returns an error wrapping ErrParameter unless the id, the date and the scenario
+// can stand in a receipt. What is not known before the run, it does not look at.
+func (q Request) Check() error {
+	_, notDate := time.Parse(time.DateOnly, q.Received)
+	switch {
 	case !isID.MatchString(q.ID):
 		return fmt.Errorf("receipt: %w: request id %q is not 1 to 64 letters, digits, dots, dashes and underscores", ErrParameter, q.ID)
 	case notDate != nil:
 		return fmt.Errorf("receipt: %w: received %q is not a date such as 2026-11-26", ErrParameter, q.Received)
 	case !slices.Contains([]Scenario{Sample, Person, Class, Mislabelled}, q.Scenario):
-		return fmt.Errorf("receipt: %w: scenario %q", ErrParameter, q.Scenario)
-	case !slices.Contains([]Outcome{Forgotten, NotForgotten, Refused}, q.Outcome):
-		return fmt.Errorf("receipt: %w: outcome %q", ErrParameter, q.Outcome)
-	case len(missing) > 0:
-		slices.Sort(missing)
-		return fmt.Errorf("receipt: %w: data without %v", ErrParameter, missing)
+		return fmt.Errorf("receipt: %w: scenario %q is not sample, person, class or mislabelled", ErrParameter, q.Scenario)
+	}
+	return nil
+}
+
+// check returns an error wrapping ErrParameter unless r can be written.
+func (r *Receipt) check() error {
+	if err := r.Request.Check(); err != nil {
+		return err
+	}
+	switch {
+	case !slices.Contains([]Outcome{Forgotten, NotForgotten, Refused}, r.Request.Outcome):
+		return fmt.Errorf("receipt: %w: outcome %q", ErrParameter, r.Request.Outcome)
+	case r.Data.Retain == nil || r.Data.Retain.Count < 1 || r.Data.Forget == nil || r.Data.Forget.Count < 1:
+		return fmt.Errorf("receipt: %w: there are no data to retain, or none to forget", ErrParameter)
 	case r.Data.Leaves != OfSamples && r.Data.Leaves != OfFiles:
 		return fmt.Errorf("receipt: %w: leaves are %q", ErrParameter, r.Data.Leaves)
 	case r.Method.Name == "":

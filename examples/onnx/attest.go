@@ -25,6 +25,9 @@ func (q *request) read() (err error) {
 	if q.received == "" {
 		q.received = time.Now().Format(time.DateOnly)
 	}
+	if err := (signed.Request{ID: q.id, Received: q.received, Scenario: signed.Scenario(q.scenario)}).Check(); err != nil {
+		return err
+	}
 	if q.key != "" {
 		if q.private, err = signed.ReadPrivateKey(q.key); err != nil {
 			return fmt.Errorf("-key: %w", err)

@@ -138,7 +138,11 @@ func sameFiles(m *onnx.Model, o *receipt.Opened) error {
 
 // methodOf makes the method of a receipt, whose options are read into its fields.
 func methodOf(m receipt.Method) (dlfd.Unlearner, error) {
-	for _, u := range []dlfd.Unlearner{dlfd.Align{}, dlfd.DLFD{}, baseline.FineTune{}, baseline.NegGradPlus{}} {
+	for _, name := range baseline.Names() {
+		u, err := baseline.ByName(name)
+		if err != nil {
+			return nil, err
+		}
 		if dlfd.NameOf(u) != m.Name {
 			continue
 		}
@@ -148,5 +152,5 @@ func methodOf(m receipt.Method) (dlfd.Unlearner, error) {
 		}
 		return p.Elem().Interface().(dlfd.Unlearner), nil
 	}
-	return nil, fmt.Errorf("method %q is not one of those that are repeated here: Align, FineTune, NegGrad+", m.Name)
+	return nil, fmt.Errorf("method %q is not one of those that are repeated here: %s", m.Name, strings.Join(baseline.Names(), ", "))
 }
