@@ -21,6 +21,8 @@ type envelope struct {
 	Signatures  []signature `json:"signatures"`
 }
 
+// signature does not name its key: every verifier has its own way to name keys, and
+// passes over signatures with another name than its own.
 type signature struct {
 	KeyID string `json:"keyid"`
 	Sig   []byte `json:"sig"`
@@ -41,16 +43,12 @@ func Seal(statement []byte, key *ecdsa.PrivateKey) ([]byte, error) {
 		if err := checkCurve("signing", key.Curve); err != nil {
 			return nil, err
 		}
-		id, err := KeyID(&key.PublicKey)
-		if err != nil {
-			return nil, err
-		}
 		sum := sha256.Sum256(preAuth(statement))
 		sig, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
 		if err != nil {
 			return nil, fmt.Errorf("receipt: signing: %w", err)
 		}
-		e.Signatures = append(e.Signatures, signature{id, sig})
+		e.Signatures = append(e.Signatures, signature{"", sig})
 	}
 	text, err := json.Marshal(e)
 	text = append(text, '\n')
@@ -72,9 +70,9 @@ func unseal(file []byte) (*envelope, error) {
 	return e, nil
 }
 
-// verify returns nil if one of the signatures is that of the key. The name of the key
-// in a signature is a hint: it says which error there is, and nothing else.
-func (e *envelope) verify(key *ecdsa.PublicKey) error {
+// verify returns nil if one of the signatures is that of the key. named is the key that
+// the statement names: it says which error there is, and nothing else.
+func (e *envelope) verify(key *ecdsa.PublicKey, named *Hash) error {
 	id, err := KeyID(key)
 	if err != nil {
 		return err
@@ -83,17 +81,13 @@ func (e *envelope) verify(key *ecdsa.PublicKey) error {
 		return fmt.Errorf("receipt: %w", ErrUnsigned)
 	}
 	sum := sha256.Sum256(preAuth(e.Payload))
-	other := ""
 	for _, s := range e.Signatures {
 		if ecdsa.VerifyASN1(key, sum[:], s.Sig) {
 			return nil
 		}
-		if s.KeyID != "" && s.KeyID != id {
-			other = s.KeyID
-		}
 	}
-	if other != "" {
-		return fmt.Errorf("receipt: %w: it names key %s, and the one given is %s", ErrOtherKey, other, id)
+	if named != nil && *named != id {
+		return fmt.Errorf("receipt: %w: it names key %s, and the one given is %s", ErrOtherKey, named, id)
 	}
 	return fmt.Errorf("receipt: %w, or the signature was: it is not valid under key %s", ErrAltered, id)
 }

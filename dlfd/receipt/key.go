@@ -97,11 +97,11 @@ func checkCurve(path string, c elliptic.Curve) error {
 }
 
 // KeyID returns the SHA-256 of a public key in the form PKIX, which openssl pkey
-// -pubin -outform DER prints. Envelopes name their key by it.
-func KeyID(k *ecdsa.PublicKey) (string, error) {
+// -pubin -outform DER prints. Receipts name their key by it.
+func KeyID(k *ecdsa.PublicKey) (Hash, error) {
 	der, err := x509.MarshalPKIXPublicKey(k)
 	if err != nil {
-		return "", fmt.Errorf("receipt: %w: %w", ErrKey, err)
+		return Hash{}, fmt.Errorf("receipt: %w: %w", ErrKey, err)
 	}
-	return Hash(sha256.Sum256(der)).String(), nil
+	return sha256.Sum256(der), nil
 }

@@ -35,6 +35,9 @@ type Receipt struct {
 	// Trace is the SHA-256 of the file that has the course of the run, if there is one.
 	Trace  *Hash    `json:"trace_sha256,omitempty"`
 	Limits []string `json:"limits"` // what the receipt does not prove
+	// Key is the KeyID of the key that NewBundle signed with. It tells a receipt that was
+	// changed from one that somebody else signed, and proves nothing by itself.
+	Key *Hash `json:"key_sha256,omitempty"`
 }
 
 // Request is what was asked. ID and Received are chosen by who runs the request; an

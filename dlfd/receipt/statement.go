@@ -75,16 +75,16 @@ type Opened struct {
 // Open reads the file of a receipt and verifies its signature. Errors wrap ErrFormat,
 // ErrOptions, ErrUnsigned, ErrOtherKey or ErrAltered.
 func Open(file []byte, key *ecdsa.PublicKey) (*Opened, error) {
-	return open(file, func(e *envelope) (bool, error) { return true, e.verify(key) })
+	return open(file, func(e *envelope, named *Hash) error { return e.verify(key, named) })
 }
 
 // OpenUnverified is Open without a look at signatures: whoever had the file in hands
 // may have written it.
 func OpenUnverified(file []byte) (*Opened, error) {
-	return open(file, func(*envelope) (bool, error) { return false, nil })
+	return open(file, nil)
 }
 
-func open(file []byte, verify func(*envelope) (bool, error)) (*Opened, error) {
+func open(file []byte, verify func(*envelope, *Hash) error) (*Opened, error) {
 	e, err := unseal(file)
 	if err != nil {
 		return nil, err
@@ -110,8 +110,11 @@ func open(file []byte, verify func(*envelope) (bool, error)) (*Opened, error) {
 	if err := o.CheckOptions(); err != nil {
 		return nil, err // before the signature, which would say less
 	}
-	if o.Signed, err = verify(e); err != nil {
-		return nil, err
+	if verify != nil {
+		if err := verify(e, o.Key); err != nil {
+			return nil, err
+		}
+		o.Signed = true
 	}
 	return o, o.check()
 }

@@ -27,9 +27,9 @@ func PathsOf(model string) Paths {
 type Bundle struct{ Receipt, TestResult, Page, Trace, Secret []byte }
 
 // NewBundle seals a receipt, which speaks of the new model m, with its test result
-// and writes its page. A nil key leaves the envelopes unsigned. result is where the
-// trace comes from; it may be nil. Where it is not, the receipt must name the trace's hash, or the
-// error wraps ErrTrace.
+// and writes its page. A nil key leaves the envelopes unsigned. result is where
+// the trace comes from, and may be nil; where it is not, the receipt must name the hash
+// of the trace, or the error wraps ErrTrace.
 func NewBundle(r *Receipt, s *Secret, m Model, result *dlfd.Result, key *ecdsa.PrivateKey) (*Bundle, error) {
 	var b Bundle
 	var err error
@@ -44,7 +44,15 @@ func NewBundle(r *Receipt, s *Secret, m Model, result *dlfd.Result, key *ecdsa.P
 	if b.Secret, err = s.Text(); err != nil {
 		return nil, err
 	}
-	text, err := r.Statement(m)
+	named := *r
+	if named.Key = nil; key != nil {
+		id, err := KeyID(&key.PublicKey)
+		if err != nil {
+			return nil, err
+		}
+		named.Key = &id
+	}
+	text, err := named.Statement(m)
 	if err != nil {
 		return nil, err
 	}

@@ -142,7 +142,7 @@ func (a *attestation) write(out string, key *ecdsa.PrivateKey, w io.Writer) erro
 		if err != nil {
 			return err
 		}
-		how = "signed with key " + id
+		how = "signed with key " + id.String()
 	}
 	fmt.Fprintf(w, "%s is the receipt for others, %s; %s says the same in words\n", p.Receipt, how, p.Page)
 	fmt.Fprintf(w, "%s is for the one who asked: it proves that a photo was in the request; do not publish it\n", p.Secret)
