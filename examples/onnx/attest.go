@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/dlfd-go/unlearn/dlfd"
@@ -17,7 +19,8 @@ type request struct {
 	id, received, scenario string
 	key, previous          string // files
 	private                *ecdsa.PrivateKey
-	before                 *signed.Hash // of the file of previous
+	before                 *signed.Hash   // of the file of previous
+	secret                 *signed.Secret // of previous; nil if it is not there
 }
 
 // read reads the files that the flags name, before anything slow is done.
@@ -45,6 +48,25 @@ func (q *request) read() (err error) {
 		return fmt.Errorf("-previous %s: %w", q.previous, err)
 	}
 	q.before = &o.Hash
+	text, err = os.ReadFile(signed.PathsOf(strings.TrimSuffix(q.previous, ".unlearn.intoto.json")).Secret)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		q.secret, err = signed.ReadSecret(text, o.Receipt)
+	}
+	return err
+}
+
+// checkReturned refuses data to retain in which something is that the request before
+// had to forget, as far as its secret is there.
+func (r *run) checkReturned() error {
+	if r.asked.secret == nil {
+		return nil
+	}
+	if err := r.asked.secret.CheckReturned(signed.Files(r.data.retain.set)); err != nil {
+		return fmt.Errorf("-retain: %w", err)
+	}
 	return nil
 }
 

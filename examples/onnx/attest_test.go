@@ -53,6 +53,10 @@ func TestAttestation(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+	back := arguments(dir, out, next, append(gentle, "-previous", p.Receipt, "-force", "-allow-overlap", "-retain", filepath.Join(dir, "forget"))...)
+	if code, _, stderr := do(t, back...); code != exitFailed || !strings.Contains(stderr, "request R-1: samples 24") {
+		t.Errorf("retaining what was forgotten: exit status %d, %s", code, stderr)
+	}
 	noNames(t, dir, string(first.Page())+string(read(t, p.Receipt))+string(read(t, p.Trace)))
 }
 

@@ -98,7 +98,7 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.StringVar(&f.asked.id, "request", "request", "`id` of the request for the receipt; it must not name a person")
 	fs.StringVar(&f.asked.received, "received", "", "`date` of the request, such as 2026-11-26; empty: today")
 	fs.StringVar(&f.asked.scenario, "scenario", "sample", "what is asked: to forget a sample, a person, a class or what is mislabelled")
-	fs.StringVar(&f.asked.previous, "previous", "", "`file` of the receipt of the request before, for a chain")
+	fs.StringVar(&f.asked.previous, "previous", "", "`file` of the receipt of the request before, for a chain; with its secret beside it, what it forgot is refused in -retain")
 	fs.StringVar(&f.inspect, "inspect", "", "list what is in a `file`, and stop")
 	fs.BoolVar(&f.verify, "verify", false, "compare a model with arrays of NumPy, and stop")
 	return fs

@@ -132,6 +132,9 @@ func (r *run) look(ctx context.Context) error {
 	if err := guard(confusion, r.data.retain.set.ClassNames(), r.force, r.stdout); err != nil {
 		return err
 	}
+	if err := r.checkReturned(); err != nil {
+		return err
+	}
 	return checkOverlap(r.data, r.overlap, r.stdout)
 }
 

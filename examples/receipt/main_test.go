@@ -52,6 +52,8 @@ func draw(t *testing.T) string {
 type issued struct {
 	dir, data, before, after, public string
 	paths                            receipt.Paths
+	id                               string
+	previous                         *receipt.Hash
 }
 
 var (
@@ -67,22 +69,48 @@ func issue(t *testing.T, kernels string) *issued {
 	}
 	t.Cleanup(func() { receipt.UseKernels(receipt.KernelPaths()[0]) })
 	dir := draw(t)
-	s := &issued{dir: dir, data: dir, before: filepath.Join(dir, "m.onnx"), after: filepath.Join(dir, "m2.onnx"), public: filepath.Join(dir, "pub.pem")}
+	s := &issued{dir: dir, data: dir, before: filepath.Join(dir, "m.onnx"), after: filepath.Join(dir, "m2.onnx"), public: filepath.Join(dir, "pub.pem"), id: "R-1"}
 	s.paths = receipt.PathsOf(s.after)
-	f, err := parse(append(append([]string{"verify"}, identity...), "none"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	shape := &receipt.Receipt{Data: receipt.Data{Reading: said, Retain: &receipt.Set{}, Forget: &receipt.Set{}, Holdout: &receipt.Set{}}}
-	d, err := load(shape, f, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := s.load(t)
 	trainModel(t, d, s.before)
 	if err := s.carryOut(d); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// follow issues a second receipt, which names the first.
+func follow(t *testing.T, first *issued, prepare func(dir string) error) *issued {
+	t.Helper()
+	sum, err := receipt.SumFile(first.paths.Receipt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := draw(t)
+	s := &issued{dir: dir, data: dir, before: first.after, after: filepath.Join(dir, "m3.onnx"), public: filepath.Join(dir, "pub.pem"), id: "R-2", previous: &sum}
+	s.paths = receipt.PathsOf(s.after)
+	if err := prepare(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.carryOut(s.load(t)); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// load reads the data of a request.
+func (s *issued) load(t *testing.T) *data {
+	t.Helper()
+	f, err := parse(append(append([]string{"verify"}, identity...), "none"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shape := &receipt.Receipt{Data: receipt.Data{Reading: said, Retain: &receipt.Set{}, Forget: &receipt.Set{}, Holdout: &receipt.Set{}}}
+	d, err := load(shape, f, s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 func trainModel(t *testing.T, d *data, path string) {
@@ -134,7 +162,7 @@ func (s *issued) carryOut(d *data) error {
 		return err
 	}
 	return s.write(d, receipt.Facts{
-		ID: "R-1", Received: "2026-11-26", Scenario: receipt.Sample, Outcome: receipt.Forgotten, Input: receipt.Input{Model: input.File},
+		ID: s.id, Received: "2026-11-26", Scenario: receipt.Sample, Outcome: receipt.Forgotten, Input: receipt.Input{Model: input.File, Previous: s.previous},
 		Leaves: receipt.OfFiles, Classes: 2, Reading: said, Result: result, Options: opt, Audit: audit,
 	})
 }
@@ -276,6 +304,35 @@ func TestWrong(t *testing.T) {
 	check("changed photo", "a content, a label or the order differs", with, "-secret", s.paths.Secret, "-audit", s.data, "-model", s.after)
 	check("figures of a changed photo", "the figures are not those of the receipt", with, "-audit", s.data, "-model", s.after)
 	check("replay with a changed photo", "the recomputed model is not the one of the receipt", with, "-replay", s.before, "-data", s.data)
+}
+
+// TestChain has a second request, whose data are once in order and once retain what the
+// first had to forget.
+func TestChain(t *testing.T) {
+	first := issue(t, receipt.KernelPaths()[0])
+	for _, c := range []struct {
+		code    int
+		want    string
+		prepare func(dir string) error
+	}{
+		{exitRight, "right: nothing forgotten earlier is back", func(string) error { return nil }},
+		{exitWrong, "request R-1: samples 24, persons 3, of 24 samples", func(dir string) error {
+			in := func(name string) string { return filepath.Join(dir, name) }
+			return errors.Join(os.Rename(in("retain"), in("x")), os.Rename(in("forget"), in("retain")), os.Rename(in("x"), in("forget")))
+		}},
+	} {
+		s := follow(t, first, c.prepare)
+		code, stdout, stderr := do(t, append(append([]string{"verify"}, identity...), "-chain", first.paths.Receipt, "-audit", s.data, "-model", s.after, s.paths.Receipt)...)
+		if code != c.code || !strings.Contains(stdout+stderr, c.want) || !strings.Contains(stdout, "right: chain") {
+			t.Errorf("exit status %d, no %q in\n%s%s", code, c.want, stdout, stderr)
+		}
+		if code, _, stderr := do(t, "verify", "-chain", s.paths.Receipt, first.paths.Receipt); code != exitWrong || !strings.Contains(stderr, "R-2, the first") {
+			t.Errorf("the other order: exit status %d, %s", code, stderr)
+		}
+	}
+	if code, _, stderr := do(t, "verify", "-chain", first.paths.Receipt, first.paths.Receipt); code != exitWrong || !strings.Contains(stderr, "twice") {
+		t.Errorf("twice: exit status %d, %s", code, stderr)
+	}
 }
 
 // TestStranger runs the script, which shares no code with this module, on what is

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/dlfd-go/unlearn/dlfd/receipt"
 )
@@ -52,6 +54,7 @@ func verify(ctx context.Context, f *flags, w io.Writer) error {
 		{"figures", f.audit, func() error { return checkAudit(ctx, o, f, w) }},
 		{"data for -replay", both(f.secret, f.data), func() error { return checkData(o, f, f.data) }},
 		{"replay", f.replay, func() error { return checkReplay(ctx, o, f) }},
+		{"nothing forgotten earlier is back", both(f.chain.String(), f.audit+f.data), func() error { return checkReturned(o, f, w) }},
 	} {
 		if c.given == "" {
 			continue
@@ -92,6 +95,38 @@ func checkChain(o *receipt.Opened, f *flags) error {
 		all = append(all, before)
 	}
 	return receipt.CheckChain(append(all, o))
+}
+
+// checkReturned looks for what earlier requests forgot among the data to retain. It
+// needs their secrets, beside their receipts under the names of receipt.PathsOf.
+func checkReturned(o *receipt.Opened, f *flags, w io.Writer) error {
+	dir := f.data
+	if f.audit != "" {
+		dir = f.audit
+	}
+	d, err := load(o.Receipt, f, dir)
+	if err != nil {
+		return err
+	}
+	for _, path := range f.chain {
+		before, err := open(path, f.key)
+		if err != nil {
+			return err
+		}
+		secret := receipt.PathsOf(strings.TrimSuffix(path, ".unlearn.intoto.json")).Secret
+		s, err := readSecret(before, secret)
+		if errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintf(w, "not checked: request %s: %s is not there\n", before.Request.ID, secret)
+			continue
+		}
+		if err == nil {
+			err = s.CheckReturned(d.parts[0].contents(before.Data.Leaves)) // retain is first
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func checkProof(o *receipt.Opened, f *flags) error {
