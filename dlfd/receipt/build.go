@@ -32,11 +32,14 @@ type Facts struct {
 // is read once. The key must be new; see NewKey.
 //
 // Nothing of the contents but counts and keyed roots goes into the receipt. Identities
-// in Result and Audited do not either: overlaps are counted. Errors wrap ErrParameter,
-// ErrEmpty or are those of the contents.
+// in Result do not either: overlaps are counted. Errors wrap ErrParameter, also where the
+// outcome is Forgotten and the audit Failed, ErrEmpty, or are those of the contents.
 func New(k Key, s Sources, f Facts) (*Receipt, *Secret, error) {
 	if f.Result == nil || s.Retain == nil || s.Forget == nil {
 		return nil, nil, fmt.Errorf("receipt: %w: no result, no retain set or no forget set", ErrParameter)
+	}
+	if f.Outcome == Forgotten && f.Audit.Failed() {
+		return nil, nil, fmt.Errorf("receipt: %w: the outcome is %q and the verdict %q", ErrParameter, f.Outcome, f.Audit.Verdict)
 	}
 	r := &Receipt{
 		Request: Request{ID: f.ID, Received: f.Received, Scenario: f.Scenario, Outcome: f.Outcome},

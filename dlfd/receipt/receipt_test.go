@@ -334,6 +334,7 @@ func TestRefusedFacts(t *testing.T) {
 		"outcome":  func(f *receipt.Facts) { f.Outcome = "" },
 		"leaves":   func(f *receipt.Facts) { f.Leaves = "" },
 		"result":   func(f *receipt.Facts) { f.Result = nil },
+		"hidden":   func(f *receipt.Facts) { f.Audit.Verdict = metrics.Hidden.String() },
 	} {
 		f := d.facts
 		change(&f)

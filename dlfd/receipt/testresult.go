@@ -70,6 +70,10 @@ func warnIf(bad bool) string {
 	return Passed
 }
 
+// Failed reports whether the verdict is that the samples are not forgotten:
+// under-unlearned or hidden.
+func (a *Audit) Failed() bool { return a.result() == Failed }
+
 // result is what the verdict means to a gate.
 func (a *Audit) result() string {
 	switch a.Verdict {

@@ -96,7 +96,7 @@ func (r *run) attest(done *receipt, forgot bool) (*attestation, error) {
 		return nil, err
 	}
 	outcome := signed.NotForgotten
-	if forgot {
+	if forgot && !audit.Failed() {
 		outcome = signed.Forgotten
 	}
 	key, err := signed.NewKey()
@@ -167,6 +167,7 @@ func (a *attestation) write(out string, key *ecdsa.PrivateKey, w io.Writer) erro
 		how = "signed with key " + id.String()
 	}
 	fmt.Fprintf(w, "%s is the receipt for others, %s; %s says the same in words\n", p.Receipt, how, p.Page)
+	fmt.Fprintf(w, "outcome in the receipt: %s; verdict of the audit: %s\n", a.receipt.Request.Outcome, a.receipt.Audit.Verdict)
 	fmt.Fprintf(w, "%s is for the one who asked: it proves that a photo was in the request; do not publish it\n", p.Secret)
 	return nil
 }
