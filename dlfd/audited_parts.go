@@ -172,8 +172,9 @@ type Relearning struct {
 	Points  []RelearningPoint `json:"points"`  // after 0, 10 and 40 steps
 	// Area is the area between the curve of accuracies and that of the first
 	// retrained model, as a mean difference, with an interval at 95 %; see
-	// metrics.Regrowth.Relearning. Retrained has the same of each retrained model, 0
-	// for the first. Both are nil without retrained models.
+	// metrics.Regrowth.Relearning. Above that of retrained models, the half was hidden;
+	// below, the model was pushed away from it. Retrained has the same of each retrained
+	// model, 0 for the first. Both are nil without retrained models.
 	Area      *metrics.Estimate `json:"area,omitempty"`
 	Retrained []float64         `json:"retrained_areas,omitempty"`
 }

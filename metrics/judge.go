@@ -17,6 +17,7 @@ type judging struct {
 	Judgment
 	e                Evidence
 	attack, accuracy *finding
+	relearning       []finding // at most one
 	traces           []finding // compared with the retrained, above means a trace
 	uncalibrated     []finding // the same of what retrained models say nothing about
 }
@@ -34,6 +35,9 @@ func newJudging(e Evidence) *judging {
 			c.attack = &f
 		case 1:
 			c.accuracy = &f
+		case 3:
+			c.relearning = []finding{f}
+			fallthrough
 		default:
 			c.traces = append(c.traces, f)
 		}
@@ -100,6 +104,7 @@ func (c *judging) withBand() {
 	case c.find(UnderUnlearned, outputs, isAbove):
 	case c.find(OverUnlearned, worse, isBelow):
 	case c.find(Hidden, c.traces, isAbove):
+	case c.find(OverUnlearned, c.relearning, isBelow):
 	case c.e.OriginalAUC == 0:
 		c.Lacks = append(c.Lacks, "no AUC of the original model: whether the attack could have seen a difference is not known")
 		c.pass(append(worse, c.traces...))

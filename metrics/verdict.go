@@ -96,6 +96,8 @@ const significance = .05
 //   - under-unlearned: the AUC is above the band;
 //   - over-unlearned: the AUC, or the test accuracy, is below its band;
 //   - hidden: resurgence, relearning or scatter is above its band;
+//   - over-unlearned: relearning is below its band, as of a model that was pushed
+//     away from the samples until an attack on its outputs said nothing;
 //   - cannot tell: the interval of the AUC is wider than the distance from the
 //     original's to the mean of the retrained;
 //   - within the band: none of these.

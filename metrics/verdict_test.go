@@ -33,6 +33,7 @@ func TestJudgeByEachRule(t *testing.T) {
 		{Evidence{AUC: passes, Resurgence: compared(.06, .2, -.01, .05)}, Hidden, "resurgence"},
 		{Evidence{AUC: passes, Resurgence: compared(.04, .2, -.01, .05)}, WithinBand, "resurgence"},
 		{Evidence{AUC: passes, Relearning: compared(.01, .2)}, Hidden, "relearning 0.010 to 0.200, in theory 0.000"},
+		{Evidence{AUC: passes, Relearning: compared(-.2, -.1, -.05, .02)}, OverUnlearned, "relearning -0.200 to -0.100"},
 		{Evidence{AUC: passes, Scatter: compared(1.3, 1.6, .8, 1.1)}, Hidden, "scatter"},
 		{Evidence{AUC: compared(.5, .6, band...), Scatter: compared(1.3, 1.6, .8, 1.1)}, UnderUnlearned, "attack AUC"},
 		{Evidence{AUC: passes, SMI: smi(.2, .4), SDE: .01, TwoSample: .01}, WithinBand, "attack AUC"},

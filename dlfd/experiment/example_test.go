@@ -73,7 +73,7 @@ func Example() {
 	fmt.Printf("%d jobs, %d rows, columns %v\n", len(plan.Jobs()), len(table.Rows), table.Columns)
 	for _, row := range table.Rows {
 		if row.Name == "halve" {
-			fmt.Printf("%s over %d seeds, from %d retrained models\n", row.Name, row.Gap.N, table.Band.N)
+			fmt.Printf("%s over %d seeds, from %d retrained models\n", row.Name, row.Gap.N, table.Retrained)
 		}
 	}
 	// Output:

@@ -528,3 +528,71 @@ func TestSeedsVaryApart(t *testing.T) {
 		t.Errorf("two audits of a model: test accuracy %v and %v, logistic attack %+v and %+v", x.TestAccuracy, y.TestAccuracy, x.LogisticAttack, y.LogisticAttack)
 	}
 }
+
+// TestPartial: tables of what is there, which needs all models and their audits.
+func TestPartial(t *testing.T) {
+	p, dir := plan(t, small()), t.TempDir()
+	run(t, p, dir, nil)
+	want := digest(t, p, dir)
+	if r, err := p.Partial(dir); err != nil || r.Digest != want {
+		t.Fatalf("of all results: %v", err)
+	}
+	for _, j := range p.Jobs() {
+		if j.Kind == experiment.JudgeMethod && j.Method == "FineTune" && j.Model == 1 || j.Kind == experiment.SwapMethod {
+			removeResult(t, dir, j.Index)
+		}
+	}
+	r, err := p.Partial(dir)
+	if err != nil || r.Digest != "" {
+		t.Fatalf("digest %q, %v", r.Digest, err)
+	}
+	for _, row := range r.Tables()[0].Rows[2:] {
+		if want := 2 - row.Stops[experiment.NotDone]; row.Gap.N != want || row.Passes.N != want || (row.Name == "FineTune") != (want == 1) {
+			t.Errorf("%s: gap over %d seeds, passes over %d, stops %v", row.Name, row.Gap.N, row.Passes.N, row.Stops)
+		}
+	}
+	if _, err := r.Report(t.Context(), "blobs", dir); err != nil {
+		t.Error(err)
+	}
+	for _, j := range p.Jobs() {
+		if j.Kind == experiment.JudgeBand {
+			removeResult(t, dir, j.Index)
+			break
+		}
+	}
+	if _, err := p.Partial(dir); !errors.Is(err, experiment.ErrMissing) {
+		t.Errorf("without an audit of a retrained model: %v", err)
+	}
+}
+
+// TestChoose: a choice has the smallest mean gap of its group over the tasks.
+func TestChoose(t *testing.T) {
+	e := small()
+	e.Methods = append(e.Methods,
+		experiment.Method{Name: "NegGrad+:beta=.1", Unlearner: baseline.NegGradPlus{Beta: .1}},
+		experiment.Method{Name: "fails:always", Unlearner: failing{errors.New("no such layer")}},
+	)
+	p, dir := plan(t, e), t.TempDir()
+	run(t, p, dir, nil)
+	r, err := p.Merge(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gaps := make(map[string]float64)
+	for _, table := range r.Tables() {
+		for _, row := range table.Rows {
+			gaps[row.Name] += row.Gap.Mean / 2
+		}
+	}
+	choices, err := r.Choose(1)
+	if err != nil || len(choices) != 2 {
+		t.Fatal(choices, err)
+	}
+	c := choices[1]
+	if c.Group != "NegGrad+" || c.Settings != 2 || c.Eligible != 2 || c.Gap != min(gaps["NegGrad+:beta=1"], gaps["NegGrad+:beta=.1"]) || c.Gap != gaps[c.Method] {
+		t.Errorf("%+v of %v", c, gaps)
+	}
+	if _, err := r.Choose(-1); !errors.Is(err, dlfd.ErrParameter) {
+		t.Error(err)
+	}
+}

@@ -63,6 +63,9 @@ func (w *reporting) load(s shown) (feature.Trainable, error) {
 		kind = TrainOriginal
 	}
 	i := w.plan.place[Job{Kind: kind, task: w.task, method: max(s.method, 0)}]
+	if w.Outcomes[i].Weights == "" {
+		return nil, fs.ErrNotExist // the run is not done, or failed
+	}
 	m, err := q.fresh()
 	if err != nil {
 		return nil, err

@@ -29,43 +29,66 @@ type Results struct {
 // manifest that is not p's, a file in the folder of results that no job of p
 // writes, one that was changed, and two that say different things of one job.
 func (p *Plan) Merge(dirs ...string) (*Results, error) {
-	r, err := p.merge(dirs)
+	r, missing, err := p.merge(dirs)
+	if err == nil && len(missing) > 0 {
+		err = p.missing(missing)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("experiment: merge: %w", err)
 	}
 	return r, nil
 }
 
-func (p *Plan) merge(dirs []string) (*Results, error) {
+// Partial is Merge while runs of methods are still missing: it returns the results that
+// are there, without a digest, and the outcomes of the others have the Stop NotDone.
+// Models and their audits must be complete. Tables are those of different seeds for
+// different methods then; differences are taken over the seeds that both have.
+func (p *Plan) Partial(dirs ...string) (*Results, error) {
+	r, missing, err := p.merge(dirs)
+	for _, j := range missing {
+		if err == nil && !j.Kind.ofMethod() {
+			err = p.missing(missing)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("experiment: partial: %w", err)
+	}
+	if len(missing) > 0 {
+		r.Digest = ""
+	}
+	return r, nil
+}
+
+func (p *Plan) missing(all []Job) error {
+	return fmt.Errorf("%w: %d of %d jobs, the first is job %d, %v", ErrMissing, len(all), len(p.jobs), all[0].Index, all[0])
+}
+
+func (p *Plan) merge(dirs []string) (r *Results, missing []Job, err error) {
 	if len(dirs) == 0 {
-		return nil, fmt.Errorf("%w: no folder", dlfd.ErrParameter)
+		return nil, nil, fmt.Errorf("%w: no folder", dlfd.ErrParameter)
 	}
 	for _, dir := range dirs {
 		if err := p.refuseForeign(dir); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	r := &Results{plan: p}
+	r = &Results{plan: p}
 	h := sha256.New()
 	fmt.Fprintln(h, p.digest)
-	var missing []Job
 	for _, j := range p.jobs {
 		res, err := p.readOne(dirs, j)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, j)
-			continue
+			res = &result{Outcome: &Outcome{Stop: NotDone}}
 		case err != nil:
-			return nil, err
+			return nil, nil, err
 		}
 		r.Outcomes, r.Wall = append(r.Outcomes, res.Outcome), append(r.Wall, res.wall)
 		fmt.Fprintln(h, res.digest)
 	}
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("%w: %d of %d jobs, the first is job %d, %v", ErrMissing, len(missing), len(p.jobs), missing[0].Index, missing[0])
-	}
 	r.Digest = hex.EncodeToString(h.Sum(nil))
-	return r, nil
+	return r, missing, nil
 }
 
 // readOne reads the result of a job from the folders that have it.

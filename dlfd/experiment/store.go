@@ -26,6 +26,8 @@ const (
 	// Failed: any other error, or that of an audit of what the method left, which
 	// Outcome.Failure has. There are no audits.
 	Failed dlfd.Stop = "failed"
+	// NotDone: the run is missing; see Plan.Partial.
+	NotDone dlfd.Stop = "not done"
 )
 
 // Outcome is what a job found. Fields that do not concern its kind are zero.

@@ -20,6 +20,9 @@ type Table struct {
 	Task    string   `json:"task"`
 	Columns []string `json:"columns"` // of Row.Figures
 	Band    Value    `json:"band"`
+	// Retrained is the number of retrained models. Two make one gap, and no standard
+	// error of the band.
+	Retrained int `json:"retrained"`
 	// Best is the name of the method with the smallest mean gap.
 	Best string `json:"best"`
 	// Rows are Retrained, Original, and then the methods: those inside the band by
@@ -58,6 +61,7 @@ const (
 	First     Standing = "best"
 	Tied      Standing = "tied with the best"
 	Behind    Standing = "behind"
+	OneSeed   Standing = "one seed"   // outside the band; one seed ranks nothing
 	Unjudged  Standing = "not judged" // every run failed
 )
 
@@ -71,7 +75,7 @@ func (r *Results) Tables() []Table {
 }
 
 func (r *Results) table(task int) Table {
-	t := Table{Task: r.plan.problems[task].Name, Band: r.bandOf(task)}
+	t := Table{Task: r.plan.problems[task].Name, Band: r.bandOf(task), Retrained: r.plan.retrained(task)}
 	columns := r.plan.columns
 	for _, c := range columns {
 		t.Columns = append(t.Columns, c.Name)
@@ -125,6 +129,8 @@ func (t *Table) compare(gaps map[string][]seedValue) {
 			row.Standing = Unjudged
 		case row.Gap.Mean <= t.Band.Mean:
 			row.Standing = Inside
+		case row.Gap.N < 2 || i != best && row.Less.N < 2:
+			row.Standing = OneSeed
 		case i == best:
 			row.Standing = First
 		case row.Less.N > 0 && row.Less.Mean <= row.Less.SE:
@@ -348,7 +354,7 @@ func (r *Results) addWork(row *Row, task int, kind Kind, method int) {
 	passes := func(j Job) (float64, bool) {
 		o := r.Outcomes[j.Index]
 		n := o.Ledger.Forward + o.Ledger.Backward
-		return float64(n), o.Stop != Failed
+		return float64(n), o.Stop != Failed && o.Stop != NotDone
 	}
 	row.Passes = summary(r.bySeed(task, kind, method, passes))
 	if whole := float64(r.plan.problems[task].retrainPasses()); whole > 0 {

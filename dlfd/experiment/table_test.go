@@ -23,7 +23,7 @@ func TestJackknife(t *testing.T) {
 	if math.Abs(got.Mean-2*want.Mean) > 1e-15 || math.Abs(got.SE-2*want.SE) > 1e-15 || got.N != 5 {
 		t.Errorf("%+v, want twice %+v", got, want)
 	}
-	if two := jackknife([]float64{.2}, 2); two != (Value{Mean: .2, N: 2}) {
+	if two := jackknife([]float64{.2}, 2); two != (Value{Mean: .2, N: 1}) {
 		t.Errorf("of two models: %+v", two)
 	}
 }
@@ -98,6 +98,14 @@ func TestStandings(t *testing.T) {
 	}
 	if text := strings.Join(table.Sentences(), " "); !strings.Contains(text, "not ranked: even, steady, wild.") {
 		t.Error(text)
+	}
+}
+
+// TestOneSeedRanksNothing, but for what lies inside the band.
+func TestOneSeedRanksNothing(t *testing.T) {
+	got := tableOf(.02, map[string][]float64{"near": {.01}, "far": {.3}, "best": {.03}}).standings()
+	if got["near"] != Inside || got["far"] != OneSeed || got["best"] != OneSeed {
+		t.Error(got)
 	}
 }
 

@@ -45,10 +45,11 @@ func mean(x []float64) float64 {
 // jackknife returns the mean of a symmetric quantity over all pairs of n models, in
 // the order (0, 1), (0, 2), …, (1, 2), …, and the jackknife's standard error: pairs
 // that share a model are not independent (Efron and Stein, "The Jackknife Estimate
-// of Variance", Annals of Statistics 9, 1981). With two models there is none.
+// of Variance", Annals of Statistics 9, 1981). Two models make one pair, N is 1.
 func jackknife(pairs []float64, n int) Value {
 	v := Value{Mean: mean(pairs), N: n}
 	if n < 3 {
+		v.N = 1
 		return v
 	}
 	total := v.Mean * float64(len(pairs))

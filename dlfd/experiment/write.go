@@ -145,7 +145,7 @@ const wideBand = .02
 // Sentences says in words what the table shows.
 func (t *Table) Sentences() []string {
 	var all []string
-	band := fmt.Sprintf("The band, the gap between two retrained models, is %s over %d models.", plain(t.Band, 3), t.Band.N)
+	band := fmt.Sprintf("The band, the gap between two retrained models, is %s over %d models.", plain(t.Band, 3), t.Retrained)
 	if inside := t.names(func(r Row) bool { return t.place(r) == 0 }); len(inside) > 0 {
 		band += " Inside it, not ranked: " + strings.Join(inside, ", ") + "."
 	}

@@ -42,7 +42,7 @@ type flags struct {
 	seed                   uint64
 	epochs, batch, workers int
 	limit, deep            int
-	swap                   bool
+	swap, partial          bool
 	rate                   float64
 	out, version, tune     string
 	search                 *tuning // of -tune
@@ -82,6 +82,7 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.StringVar(&f.version, "version", "", "`text` that tells the results of one version of the methods from another's")
 	fs.StringVar(&f.tune, "tune", "", "`file` with a search for settings, such as examples/compare/tuning.json: its tasks, methods and seed take the place of those of the flags")
 	fs.Var(&f.merge, "merge", "more `folders` with results of other shards, with commas")
+	fs.BoolVar(&f.partial, "partial", false, "run nothing, print the tables of what is there already")
 	fs.Var(&f.shard, "shard", "`i/n`: do share i of n of the work, i from 0")
 	return fs
 }

@@ -31,7 +31,8 @@
 // Where the shards have folders of their own, -merge out/a,out/b,… names the others.
 // The audits that look whether what was forgotten comes back take most of the time;
 // -deep N has them for N runs of each method alone, and -swap=false leaves out the
-// second run with exchanged sets. Run it with -h for all flags.
+// second run with exchanged sets. -partial prints the tables of what is there so far.
+// Run it with -h for all flags.
 package main
 
 import (
@@ -88,13 +89,16 @@ func run(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stderr, "manifest %s, %d jobs, in %s\n", plan.Digest(), len(plan.Jobs()), f.out)
+	dirs := append([]string{f.out}, f.merge...)
+	if f.partial {
+		return show(stdout, plan, dirs)
+	}
 	p := newProgress(stderr, plan, f.shard)
 	err = plan.Run(ctx, f.out, &experiment.RunOptions{Runner: f.runner(), Observer: p.event, Now: time.Now})
 	p.end()
 	if err != nil {
 		return err
 	}
-	dirs := append([]string{f.out}, f.merge...)
 	results, err := plan.Merge(dirs...)
 	if errors.Is(err, experiment.ErrMissing) && f.shard.Of > 1 {
 		_, err = fmt.Fprintf(stdout, "this share is done; %v\n", err)

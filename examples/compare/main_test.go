@@ -122,6 +122,9 @@ func TestKilledTwice(t *testing.T) {
 	if got := digestIn(t, compareWith(t, arguments(idx, killed)...)); got != alone {
 		t.Errorf("killed twice: digest %s, left alone: %s", got, alone)
 	}
+	if text := compareWith(t, arguments(idx, killed, "-partial")...); !strings.Contains(text, "finetune") || strings.Contains(text, "digest") {
+		t.Errorf("-partial prints\n%s", text)
+	}
 	a, errA := os.ReadFile(filepath.Join(dir, "alone", "results.json"))
 	b, errB := os.ReadFile(filepath.Join(killed, "results.json"))
 	if errA != nil || errB != nil || !bytes.Equal(a, b) {

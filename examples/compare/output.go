@@ -43,6 +43,24 @@ func write(ctx context.Context, stdout io.Writer, dir string, dirs []string, r *
 	return err
 }
 
+// show prints the tables of the results that are there.
+func show(stdout io.Writer, plan *experiment.Plan, dirs []string) error {
+	r, err := plan.Partial(dirs...)
+	if err != nil {
+		return err
+	}
+	for _, t := range r.Tables() {
+		if err := t.WriteText(stdout); err != nil {
+			return err
+		}
+		if err := t.WriteFronts(stdout); err != nil {
+			return err
+		}
+		fmt.Fprintln(stdout)
+	}
+	return nil
+}
+
 // replace writes a file beside path and renames it.
 func replace(path string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")

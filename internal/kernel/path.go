@@ -7,9 +7,6 @@ import (
 	"strings"
 )
 
-// noAssembly is what the kernels panic with that a build does not have.
-const noAssembly = "kernel: built without assembly"
-
 // fastAsm and fastWide are what start-up found.
 var fastAsm, fastWide = useAsm, useWide
 

@@ -55,8 +55,9 @@ func begin(e *elem, name, params, result, doc string) {
 
 func add(l *line) { fn.lines = append(fn.lines, l) }
 
-// ins writes an instruction in the syntax of Go's assembler; each %v stands for
-// a register of args, which are def and then use, or for another value.
+// ins writes an instruction in the syntax of Go's assembler, which has the
+// destination last. The format refers to args, registers and other values; the
+// first defs of them are written, the other registers read.
 func ins(defs int, format string, args ...any) {
 	l := &line{}
 	for i, a := range args {
@@ -72,8 +73,7 @@ func ins(defs int, format string, args ...any) {
 	add(l)
 }
 
-// goText puts the defined registers last, as Go's assembler wants it: %[n]v tells
-// which argument goes where.
+// goText fills in the names of the registers that were assigned.
 func goText(format string, args []any) string {
 	values := make([]any, len(args))
 	for i, a := range args {
@@ -135,7 +135,7 @@ func jump(condition, to string) {
 	add(&line{jump: to, noReturns: condition == "", text: func() string { return "B" + condition + " " + to }})
 }
 
-// ifZero and ifNot test a register and a bit of one.
+// ifZero goes on at the label if the register is 0.
 func ifZero(r *reg, to string) {
 	add(&line{jump: to, use: []*reg{r}, text: func() string { return fmt.Sprintf("CBZ R%d, %s", r.number, to) }})
 }
@@ -161,7 +161,7 @@ func move(d *reg, from any) {
 	ins(1, "MOVD %[2]v, %[1]v", d, from)
 }
 
-// plus stores a + b in d; flags tells to compare the result with 0.
+// plus stores a + b in d.
 func plus(d, a *reg, b any) { sumOf("ADD", d, a, b) }
 
 func minus(d, a *reg, b any) { sumOf("SUB", d, a, b) }
@@ -179,8 +179,6 @@ func sumOf(name string, d, a *reg, b any) {
 
 // scaled stores a + b·2^shift in d.
 func scaled(d, a, b *reg, shift int) { ins(1, "ADD %[3]v<<%[4]v, %[2]v, %[1]v", d, a, b, shift) }
-
-func and(d, a *reg, mask int) { ins(1, "AND $%[3]v, %[2]v, %[1]v", d, a, mask) }
 
 // offset loads a signed number of 32 bits at byte at behind base.
 func offset(base *reg, at int) *reg {
