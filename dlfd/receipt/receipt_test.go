@@ -237,6 +237,8 @@ func TestEveryFailure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	longer := *proof
+	longer.Count++
 	unsigned := *d
 	unsigned.seal(t, nil)
 	again := o.Audit
@@ -270,6 +272,9 @@ func TestEveryFailure(t *testing.T) {
 		{"secret of another request", otherSecret, receipt.ErrSecret, "R-1"},
 		{"dropped link", receipt.CheckChain([]*receipt.Opened{o, third.open(t)}), receipt.ErrChain, "R-3, number 2"},
 		{"dropped first link", receipt.CheckChain([]*receipt.Opened{second.open(t)}), receipt.ErrChain, "R-2, the first"},
+		{"second that names none", receipt.CheckChain([]*receipt.Opened{o, carryOut(t, "R-6", nil).open(t)}), receipt.ErrChain, "R-6, number 2, names none"},
+		{"other model between", receipt.CheckChain([]*receipt.Opened{o, carryOut(t, "R-5", &receipt.Opened{Hash: o.Hash}).open(t)}), receipt.ErrChain, "R-5 began with model 0000"},
+		{"proof for another count", longer.Check(o.Receipt, bytes.NewReader(d.forget.content(0))), receipt.ErrInclusion, "sample 0 of 22"},
 		{"link given twice", receipt.CheckChain([]*receipt.Opened{o, o}), receipt.ErrChain, "R-1 stands in it twice"},
 		{"person back in retain", s.CheckReturned(both(second.sources.Retain, carryOut(t, "R-4", nil).sources.Forget)), receipt.ErrReturned, "request R-1: samples 21, persons 21, of 81 samples; the first is sample 60"},
 		{"figure that is not so", compared(again), receipt.ErrAudit, "retain accuracy"},
