@@ -15,6 +15,7 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/dlfd/receipt"
+	"github.com/dlfd-go/unlearn/dlfd/released"
 	"github.com/dlfd-go/unlearn/feature/onnx"
 )
 
@@ -108,7 +109,11 @@ func checkReplay(ctx context.Context, o *receipt.Opened, f *flags) error {
 	if err != nil {
 		return err
 	}
-	if _, err := u.Unlearn(ctx, m, d.run, &dlfd.Options{Seed: o.Method.Seed, BatchSize: o.Method.BatchSize, AllowOverlap: o.Overlap != receipt.Overlap{}}); err != nil {
+	result, err := u.Unlearn(ctx, m, d.run, &dlfd.Options{Seed: o.Method.Seed, BatchSize: o.Method.BatchSize, AllowOverlap: o.Overlap != receipt.Overlap{}})
+	if err != nil {
+		return err
+	}
+	if err := sameOptions(result, o.Method); err != nil {
 		return err
 	}
 	return sameFiles(m, o)
@@ -138,19 +143,52 @@ func sameFiles(m *onnx.Model, o *receipt.Opened) error {
 
 // methodOf makes the method of a receipt, whose options are read into its fields.
 func methodOf(m receipt.Method) (dlfd.Unlearner, error) {
+	known := []dlfd.Unlearner{released.Method{}}
 	for _, name := range baseline.Names() {
 		u, err := baseline.ByName(name)
 		if err != nil {
 			return nil, err
 		}
+		known = append(known, u)
+	}
+	for _, u := range known {
 		if dlfd.NameOf(u) != m.Name {
 			continue
 		}
+		var options map[string]any
+		if err := json.Unmarshal(m.Options, &options); err != nil {
+			return nil, err
+		}
+		withoutDistance(options)
+		text, err := json.Marshal(options)
+		if err != nil {
+			return nil, err
+		}
 		p := reflect.New(reflect.TypeOf(u))
-		if err := json.Unmarshal(m.Options, p.Interface()); err != nil {
+		if err := json.Unmarshal(text, p.Interface()); err != nil {
 			return nil, fmt.Errorf("the options of %s cannot be read back, so that the run cannot be repeated: %w", m.Name, err)
 		}
 		return p.Elem().Interface().(dlfd.Unlearner), nil
 	}
-	return nil, fmt.Errorf("method %q is not one of those that are repeated here: %s", m.Name, strings.Join(baseline.Names(), ", "))
+	return nil, fmt.Errorf("method %q is not repeated here, only the one of dlfd/released and those of baseline.ByName without a decorator", m.Name)
+}
+
+// withoutDistance takes out distances, which are written as the text of a Go value: the
+// method then uses its own, and sameOptions tells whether that is the one.
+func withoutDistance(options map[string]any) {
+	delete(options, "Distance")
+	for _, v := range options {
+		if inner, ok := v.(map[string]any); ok {
+			withoutDistance(inner)
+		}
+	}
+}
+
+// sameOptions returns an error unless a run was made with the options of the receipt.
+func sameOptions(result *dlfd.Result, m receipt.Method) error {
+	text, err := json.Marshal(result.Settings)
+	if err == nil && string(text) != string(m.Options) {
+		err = fmt.Errorf("the run cannot be repeated: its options were %s, and here they come out as %s", m.Options, text)
+	}
+	return err
 }

@@ -299,6 +299,7 @@ func TestWrong(t *testing.T) {
 	check("no identities", "-identity", unsaid, "-replay", s.before, "-data", s.data)
 	check("other secret", "secret does not belong", with, "-secret", other.paths.Secret, "-audit", s.data, "-model", s.after)
 
+	wrongOption(t, s)
 	img := image.NewGray(image.Rect(0, 0, 8, 8))
 	img.SetGray(3, 3, color.Gray{Y: 200})
 	var b bytes.Buffer
@@ -308,6 +309,36 @@ func TestWrong(t *testing.T) {
 	check("changed photo", "a content, a label or the order differs", with, "-secret", s.paths.Secret, "-audit", s.data, "-model", s.after)
 	check("figures of a changed photo", "the figures are not those of the receipt", with, "-audit", s.data, "-model", s.after)
 	check("replay with a changed photo", "the recomputed model is not the one of the receipt", with, "-replay", s.before, "-data", s.data)
+}
+
+// wrongOption has a receipt whose maker wrote another option than the run had: nothing
+// but a recomputation can tell.
+func wrongOption(t *testing.T, s *issued) {
+	t.Helper()
+	text, err := os.ReadFile(s.paths.Receipt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := receipt.OpenUnverified(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Method.Options = bytes.Replace(o.Method.Options, []byte(`"Epochs":2`), []byte(`"Epochs":3`), 1)
+	if o.Method.Hash, err = receipt.Sum(bytes.NewReader(o.Method.Options)); err != nil {
+		t.Fatal(err)
+	}
+	statement, err := o.Statement(o.Model)
+	if err == nil {
+		text, err = receipt.Seal(statement, nil)
+	}
+	path := filepath.Join(s.dir, "other.json")
+	if err := errors.Join(err, receipt.WriteFile(path, text)); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := do(t, append(append([]string{"verify"}, identity...), "-model", s.after, "-replay", s.before, "-data", s.data, path)...)
+	if code != exitWrong || !strings.Contains(stderr, "the recomputed model is not the one of the receipt") {
+		t.Errorf("another option: exit status %d\n%s%s", code, stdout, stderr)
+	}
 }
 
 // TestChain has a second request, whose data are once in order and once retain what the
