@@ -50,12 +50,15 @@ var mayImport = map[string][]string{
 	"dlfd/dlfdtest":   {"dlfd", "feature", "feature/featuretest", "internal/..."},
 	// A leaf, which nobody but examples imports: the released code.
 	"dlfd/released": {"dlfd", "metrics", "distance", "feature", "feature/train", "internal/..."},
+	// A leaf, which nobody but examples imports: signed deletion receipts.
+	"dlfd/receipt": {"dlfd", "metrics", "feature", "internal/..."},
 
 	"examples/benchmark":       publicPackages,
 	"examples/compare":         append(publicPackages, "examples/drawnfaces"),
 	"examples/drawnfaces":      publicPackages,
 	"examples/faces":           append(publicPackages, "examples/drawnfaces"),
 	"examples/onnx":            publicPackages,
+	"examples/receipt":         publicPackages,
 	"examples/owndistance":     publicPackages,
 	"examples/distancegallery": publicPackages,
 }
@@ -121,6 +124,7 @@ var thirdParty = map[string][]string{
 	"dlfd/experiment": {"gonum.org/v1/gonum"},
 	"dlfd/dlfdtest":   {"gonum.org/v1/gonum"},
 	"dlfd/released":   {"gonum.org/v1/gonum"},
+	"dlfd/receipt":    {"gonum.org/v1/gonum"},
 	"distance":        {"gonum.org/v1/gonum"},
 
 	"distance/distancetest": {"gonum.org/v1/gonum"},

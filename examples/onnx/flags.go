@@ -23,7 +23,9 @@ const usage = `Onnx makes a classifier forget samples:
 
 A DIR has one subfolder of images a class. The order of retain's names, or
 -classes, says which logit a subfolder is; subfolders of the other folders are
-matched to it by name. Beside M2.onnx, the receipt M2.onnx.json is written.
+matched to it by name. Beside M2.onnx, M2.onnx.json is written, a record of the
+run for yourself, and M2.onnx.unlearn.*: a receipt that others can check (see
+examples/receipt), the same in words, and the secret for the one who asked.
 
 Exit status: 0 the model forgot; 1 an error or an interrupt, nothing was
 written; 2 wrong arguments; 3 the run ended, but the model has not forgotten, is
@@ -53,6 +55,7 @@ type flags struct {
 	inspect               string
 	verify                bool
 	files                 []string // of -verify
+	asked                 request
 }
 
 // sets are the folders in the order in which they are read.
@@ -91,6 +94,11 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.IntVar(&f.fit, "fit", 0, "first train `epochs` on retain and forget, to try the program on an untrained model")
 	fs.BoolVar(&f.overlap, "allow-overlap", false, "go on where persons or images stand in two sets")
 	fs.BoolVar(&f.force, "force", false, "go on where the accuracy on retain is not that of training data")
+	fs.StringVar(&f.asked.key, "key", "", "PEM `file` of the ECDSA P-256 key that signs the receipt; empty: it is unsigned")
+	fs.StringVar(&f.asked.id, "request", "request", "`id` of the request for the receipt; it must not name a person")
+	fs.StringVar(&f.asked.received, "received", "", "`date` of the request, such as 2026-11-26; empty: today")
+	fs.StringVar(&f.asked.scenario, "scenario", "sample", "what is asked: to forget a sample, a person, a class or what is mislabelled")
+	fs.StringVar(&f.asked.previous, "previous", "", "`file` of the receipt of the request before, for a chain; with its secret beside it, what it forgot is refused in -retain")
 	fs.StringVar(&f.inspect, "inspect", "", "list what is in a `file`, and stop")
 	fs.BoolVar(&f.verify, "verify", false, "compare a model with arrays of NumPy, and stop")
 	return fs

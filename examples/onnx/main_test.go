@@ -148,7 +148,7 @@ func TestUnlearn(t *testing.T) {
 	if _, err := onnx.Load(out, nil); err != nil {
 		t.Error(err)
 	}
-	if left, err := filepath.Glob(filepath.Join(dir, "*.t*")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(dir, "*.t[mr][py]*")); err != nil || len(left) > 0 {
 		t.Errorf("temporary files are left: %v, %v", left, err)
 	}
 }

@@ -33,7 +33,10 @@ func checkFiles(f *flags) error {
 			return fmt.Errorf("-out: %w", err)
 		}
 	}
-	return nil
+	if err := tryAttestation(f.out); err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	return f.asked.read()
 }
 
 // checkInputs looks at the models, and refuses to write over one of them.

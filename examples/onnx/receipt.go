@@ -13,7 +13,10 @@ import (
 	"github.com/dlfd-go/unlearn/feature/onnx"
 )
 
-// receipt says what was done to a model. Hashes are SHA-256, and those of the model
+// receipt is the record of a run for who ran it: it names files and folders. What is
+// for others is an attestation.
+//
+// It says what was done to a model. Hashes are SHA-256, and those of the model
 // are of the file before the run. Those of weights are of the parameters as
 // float32, little-endian, in the order of the model's Spec, wherever they are kept.
 type receipt struct {

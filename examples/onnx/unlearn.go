@@ -132,6 +132,9 @@ func (r *run) look(ctx context.Context) error {
 	if err := guard(confusion, r.data.retain.set.ClassNames(), r.force, r.stdout); err != nil {
 		return err
 	}
+	if err := r.checkReturned(); err != nil {
+		return err
+	}
 	return checkOverlap(r.data, r.overlap, r.stdout)
 }
 
@@ -168,10 +171,17 @@ func (r *run) finish(receipt *receipt) error {
 	if err := broken(receipt, r.model.Spec().Classes()); err != nil && !r.force {
 		return err
 	}
+	signed, err := r.attest(receipt, ended == nil)
+	if err != nil {
+		return err
+	}
 	if err := r.write(receipt); err != nil {
 		return err
 	}
 	fmt.Fprintf(r.stdout, "%s and %s are written\n", r.out, r.receipt)
+	if err := signed.write(r.out, r.asked.private, r.stdout); err != nil {
+		return fmt.Errorf("%s is written, and its receipt for others is not: %w", r.out, err)
+	}
 	return ended
 }
 
