@@ -5,7 +5,7 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/dlfd-go/unlearn/internal/kernel"
+	"github.com/dlfd-go/unlearn/feature"
 )
 
 // Tool is what the run was computed with: the same version, architecture, tags and
@@ -16,7 +16,7 @@ type Tool struct {
 	Commit  string `json:"commit,omitempty"` // with "+changed" where files differed from it
 	Go      string `json:"go"`
 	Arch    string `json:"arch"`   // GOARCH
-	Kernel  string `json:"kernel"` // one of KernelPaths
+	Kernel  string `json:"kernel"` // feature.Kernels
 	Tags    string `json:"tags,omitempty"`
 }
 
@@ -24,7 +24,7 @@ const modulePath = "github.com/dlfd-go/unlearn"
 
 // ThisTool describes the running program.
 func ThisTool() Tool {
-	t := Tool{Module: modulePath, Version: "unknown", Go: runtime.Version(), Arch: runtime.GOARCH, Kernel: kernel.Path()}
+	t := Tool{Module: modulePath, Version: "unknown", Go: runtime.Version(), Arch: runtime.GOARCH, Kernel: feature.Kernels()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return t
@@ -61,11 +61,3 @@ func (t Tool) Repeats(other Tool) string {
 	}
 	return strings.Join(differs, ", ")
 }
-
-// KernelPaths returns the kernels that this machine has, the default first: for
-// example amd64/avx512, amd64/avx2 and amd64/plain.
-func KernelPaths() []string { return kernel.Paths() }
-
-// UseKernels switches to one of KernelPaths, to repeat a run that used it. Call it
-// before any model is made or read. The error says which there are.
-func UseKernels(path string) error { return kernel.Use(path) }

@@ -16,6 +16,7 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/dlfd/receipt"
 	"github.com/dlfd-go/unlearn/dlfd/released"
+	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/onnx"
 )
 
@@ -34,10 +35,10 @@ func loading(r *receipt.Receipt) (*onnx.Options, error) {
 
 // sameKernels switches to the kernels of the receipt, if this machine has them.
 func sameKernels(r *receipt.Receipt) error {
-	if all := receipt.KernelPaths(); !slices.Contains(all, r.Tool.Kernel) {
+	if all := feature.KernelPaths(); !slices.Contains(all, r.Tool.Kernel) {
 		return fmt.Errorf("the receipt was computed on %s, and this machine has %s", r.Tool.Kernel, strings.Join(all, ", "))
 	}
-	return receipt.UseKernels(r.Tool.Kernel)
+	return feature.UseKernels(r.Tool.Kernel)
 }
 
 // checkAudit computes the figures again. They must be equal to the bit where nothing

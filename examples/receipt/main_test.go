@@ -64,10 +64,10 @@ var (
 // issue trains a model, unlearns and writes the receipt, on the kernels of one path.
 func issue(t *testing.T, kernels string) *issued {
 	t.Helper()
-	if err := receipt.UseKernels(kernels); err != nil {
+	if err := feature.UseKernels(kernels); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { receipt.UseKernels(receipt.KernelPaths()[0]) })
+	t.Cleanup(func() { feature.UseKernels(feature.KernelPaths()[0]) })
 	dir := draw(t)
 	s := &issued{dir: dir, data: dir, before: filepath.Join(dir, "m.onnx"), after: filepath.Join(dir, "m2.onnx"), public: filepath.Join(dir, "pub.pem"), id: "R-1"}
 	s.paths = receipt.PathsOf(s.after)
@@ -239,13 +239,13 @@ func (s *issued) whole(photo, proof string) []string {
 // verifier starts: equal bits.
 func TestReplayOnEveryPath(t *testing.T) {
 	models := make(map[string]bool)
-	for _, kernels := range receipt.KernelPaths() {
+	for _, kernels := range feature.KernelPaths() {
 		s := issue(t, kernels)
 		proof := filepath.Join(s.dir, "proof.json")
 		if code, _, stderr := do(t, "prove", "-secret", s.paths.Secret, "-inclusion", s.photo(t), "-proof", proof, s.paths.Receipt); code != exitRight {
 			t.Fatalf("prove: %s", stderr)
 		}
-		if err := receipt.UseKernels(receipt.KernelPaths()[0]); err != nil {
+		if err := feature.UseKernels(feature.KernelPaths()[0]); err != nil {
 			t.Fatal(err)
 		}
 		code, stdout, stderr := do(t, s.whole(s.photo(t), proof)...)
@@ -263,13 +263,13 @@ func TestReplayOnEveryPath(t *testing.T) {
 		}
 		models[sum.String()] = true
 	}
-	t.Logf("%d paths, %d different models", len(receipt.KernelPaths()), len(models))
+	t.Logf("%d paths, %d different models", len(feature.KernelPaths()), len(models))
 }
 
 // TestWrong changes one thing at a time.
 func TestWrong(t *testing.T) {
-	s := issue(t, receipt.KernelPaths()[0])
-	other := issue(t, receipt.KernelPaths()[0])
+	s := issue(t, feature.KernelPaths()[0])
+	other := issue(t, feature.KernelPaths()[0])
 	proof := filepath.Join(s.dir, "proof.json")
 	if code, _, stderr := do(t, "prove", "-secret", s.paths.Secret, "-inclusion", s.photo(t), "-proof", proof, s.paths.Receipt); code != exitRight {
 		t.Fatalf("prove: %s", stderr)
@@ -344,7 +344,7 @@ func wrongOption(t *testing.T, s *issued) {
 // TestChain has a second request, whose data are once in order and once retain what the
 // first had to forget.
 func TestChain(t *testing.T) {
-	first := issue(t, receipt.KernelPaths()[0])
+	first := issue(t, feature.KernelPaths()[0])
 	for _, c := range []struct {
 		code    int
 		want    string
@@ -378,7 +378,7 @@ func TestStranger(t *testing.T) {
 			t.Skipf("%s is not there", tool)
 		}
 	}
-	s := issue(t, receipt.KernelPaths()[0])
+	s := issue(t, feature.KernelPaths()[0])
 	script := func(args ...string) (string, error) {
 		out, err := exec.Command("bash", append([]string{"stranger.sh"}, args...)...).CombinedOutput()
 		return string(out), err
@@ -400,7 +400,7 @@ func TestStranger(t *testing.T) {
 	for want, args := range map[string][]string{
 		"wrong: the photo does not lead": {s.public, s.paths.Receipt, s.after, proof, photos[1]},
 		"wrong: the model":               {s.public, s.paths.Receipt, s.before},
-		"wrong: signature":               {issue(t, receipt.KernelPaths()[0]).public, s.paths.Receipt, s.after},
+		"wrong: signature":               {issue(t, feature.KernelPaths()[0]).public, s.paths.Receipt, s.after},
 	} {
 		if out, err := script(args...); err == nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s", want, err, out)
@@ -409,7 +409,7 @@ func TestStranger(t *testing.T) {
 }
 
 func TestPageAndArguments(t *testing.T) {
-	s := issue(t, receipt.KernelPaths()[0])
+	s := issue(t, feature.KernelPaths()[0])
 	if code, stdout, stderr := do(t, "page", "-key", s.public, s.paths.Receipt); code != exitRight || !strings.Contains(stdout, "# Receipt of the deletion request R-1") {
 		t.Errorf("page: %d, %s%s", code, stdout, stderr)
 	}
