@@ -219,6 +219,9 @@ func verdict(r *receipt, w io.Writer) error {
 	if lost := r.Before.TestAccuracy - r.After.TestAccuracy; lost > tolerated {
 		fmt.Fprintf(w, "warning: the test accuracy fell by %.3f\n", lost)
 	}
+	if j := r.After.Judgment; j != nil { // the receipt heeds it too
+		still = still || j.Verdict == metrics.UnderUnlearned || j.Verdict == metrics.Hidden
+	}
 	if forgot && !still {
 		return nil
 	}
