@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/onnx"
 	"github.com/dlfd-go/unlearn/feature/train"
@@ -48,16 +49,20 @@ func unlearn(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
 	if receipt.WeightsHash, err = hashWeights(r.weights); err != nil {
 		return err
 	}
-	if receipt.Before, err = audit(ctx, r.model, r.data, f.seed); err != nil {
+	if receipt.Before, err = audit(ctx, r.model, r.data, f.seed, nil); err != nil {
 		return err
 	}
 	if err := judgeReferences(ctx, r.references, r.data, f.seed); err != nil {
 		return err
 	}
+	before, err := r.model.Clone()
+	if err != nil {
+		return err
+	}
 	if receipt.Result, err = forget(ctx, r.model, r.data, f, stderr); err != nil {
 		return err
 	}
-	if receipt.After, err = audit(ctx, r.model, r.data, f.seed, r.references...); err != nil {
+	if receipt.After, err = audit(ctx, r.model, r.data, f.seed, &dlfd.Reference{Model: before, Audited: receipt.Before}, r.references...); err != nil {
 		return err
 	}
 	return r.finish(receipt)
