@@ -120,7 +120,7 @@ func (e ExactHead) minimize(ctx context.Context, s *dlfd.Session, fit *softmaxFi
 		}
 		// Tighter as the gradient gets small, so that the number of correct digits
 		// grows faster than linearly (Dembo, Eisenstat, Steihaug, 1982).
-		step, _, err := fit.newton(ctx, g, min(.1, math.Sqrt(norm)))
+		step, err := fit.newton(ctx, g, min(.1, math.Sqrt(norm)))
 		if err != nil {
 			return nil, 0, err
 		}
@@ -170,9 +170,9 @@ func (NewtonHead) Name() string { return "NewtonHead" }
 func (NewtonHead) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only, and draws nothing at
-// random. Which layer it changes, and the errors, are those of ExactHead; that of
-// distance.ErrNotConverged is for a step after which the gradient is no smaller than
-// before: the old weights are too far from the minimum. Cost: one forward pass of
+// random. Which layer it changes, and the errors about it, are those of ExactHead. A step
+// after which the gradient is no smaller than before gives one wrapping
+// dlfd.ErrDiverged: the old weights are too far from the minimum. Cost: one forward pass of
 // Retain, and the products of one step.
 func (u NewtonHead) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, u.Name(), m, data, opt, u.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
@@ -194,7 +194,7 @@ func (u NewtonHead) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.
 		g := make([]float64, len(w))
 		fit.gradient(w, g)
 		before := norm2(g)
-		step, solved, err := fit.newton(ctx, g, 1e-10)
+		step, err := fit.newton(ctx, g, 1e-10)
 		if err != nil {
 			return err
 		}
@@ -203,8 +203,8 @@ func (u NewtonHead) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.
 		}
 		loss := fit.gradient(w, g)
 		after := norm2(g)
-		if !solved || !(after < before) {
-			return fmt.Errorf("%w: one step takes the norm of the gradient from %.3g to %.3g; the old weights are too far from the minimum (see ExactHead)", distance.ErrNotConverged, before, after)
+		if !(after < before) {
+			return fmt.Errorf("%w: one step takes the norm of the gradient from %.3g to %.3g; the old weights are too far from the minimum (see ExactHead)", dlfd.ErrDiverged, before, after)
 		}
 		s.Step(dlfd.Point{Loss: loss})
 		s.Result.Notes = append(s.Result.Notes, headAssumption,

@@ -104,16 +104,17 @@ func (f *softmaxFit) pass(w, out []float64, row func(i int) float64) {
 }
 
 // newton returns a solution s of ∇²L·s = −g by conjugate gradients, to a residual of
-// at most tol·‖g‖, and whether it was reached.
-func (f *softmaxFit) newton(ctx context.Context, g []float64, tol float64) ([]float64, bool, error) {
+// at most tol·‖g‖, or what cgMost iterations reach: callers look at the gradient after
+// the step.
+func (f *softmaxFit) newton(ctx context.Context, g []float64, tol float64) ([]float64, error) {
 	s, r, p, hp := make([]float64, len(g)), make([]float64, len(g)), make([]float64, len(g)), make([]float64, len(g))
 	kernel.Scale(r, -1, g)
 	copy(p, r)
 	rr := kernel.Dot(r, r)
 	stop := float64(tol*tol) * rr
-	for n := 0; rr > stop; n++ {
-		if err := ctx.Err(); err != nil || n == cgMost {
-			return s, false, err
+	for n := 0; n < cgMost && rr > stop; n++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		f.hessian(p, hp)
 		a := rr / kernel.Dot(p, hp)
@@ -125,7 +126,7 @@ func (f *softmaxFit) newton(ctx context.Context, g []float64, tol float64) ([]fl
 			p[i] = r[i] + float64(rr/old*p[i])
 		}
 	}
-	return s, true, nil
+	return s, nil
 }
 
 func norm2(v []float64) float64 { return math.Sqrt(kernel.Dot(v, v)) }
