@@ -60,6 +60,7 @@ var mayImport = map[string][]string{
 	"examples/onnx":            publicPackages,
 	"examples/receipt":         publicPackages,
 	"examples/owndistance":     publicPackages,
+	"examples/tabular":         publicPackages,
 	"examples/distancegallery": publicPackages,
 }
 
@@ -137,8 +138,8 @@ var thirdParty = map[string][]string{
 	"feature/internal/exec": {},
 	// for the wire format of protobuf, without its reflection
 	"feature/onnx": {"google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/internal/errors", "google.golang.org/protobuf/internal/detrand"},
-	// for resizing images
-	"feature/dataset": {"golang.org/x/image"},
+	// for resizing images, and for matrices as datasets
+	"feature/dataset": {"golang.org/x/image", "gonum.org/v1/gonum"},
 }
 
 func TestThirdPartyReach(t *testing.T) {

@@ -159,43 +159,80 @@ func (t *table) join(j Join, on string) error {
 // plan is what is to be read from a table.
 type plan struct {
 	*CSVOptions
-	t                     *table
-	root                  string
-	name, label, identity func(Row) string // identity may be nil
-	classes               []string
-	number                classNumbers
-	keep                  []bool // by row
-	persons               spellings
+	subjects
+	t    *table
+	root string
+	name func(Row) string
+	keep []bool // by row
 }
 
 // newPlan finds the columns, the rows and the classes.
 func newPlan(t *table, o *CSVOptions) (*plan, error) {
-	p := &plan{CSVOptions: o, t: t, root: cmp.Or(o.Root, filepath.Dir(t.file)), persons: spellings{}}
+	p := &plan{CSVOptions: o, t: t, root: cmp.Or(o.Root, filepath.Dir(t.file))}
 	var err error
 	if p.name, err = t.field("Path", o.Path, o.NameFunc); err != nil {
 		return nil, err
 	}
-	if p.label, err = t.field("Label", o.Label, o.LabelFunc); err != nil {
+	if p.subjects, err = t.subjects(o); err != nil {
 		return nil, err
-	}
-	if o.Identity != "" || o.IdentityFunc != nil {
-		if p.identity, err = t.field("Identity", o.Identity, o.IdentityFunc); err != nil {
-			return nil, err
-		}
 	}
 	if p.keep, err = t.filter(o.Where, o.Keep); err != nil {
 		return nil, err
 	}
-	if p.classes = slices.Clone(o.Classes); o.Classes == nil {
-		if p.classes, err = t.distinct(p.label); err != nil {
-			return nil, err
-		}
-	}
-	if err := checkClasses(p.classes); err != nil {
+	if err := p.nameClasses(t, o.Classes); err != nil {
 		return nil, err
 	}
-	p.number = newClassNumbers(p.classes)
 	return p, t.unknown
+}
+
+// subjects finds the class and the identity of rows.
+type subjects struct {
+	label, identity func(Row) string // identity may be nil
+	classes         []string
+	number          classNumbers
+	persons         spellings
+}
+
+// subjects finds the columns.
+func (t *table) subjects(o *CSVOptions) (s subjects, err error) {
+	s.persons = spellings{}
+	if s.label, err = t.field("Label", o.Label, o.LabelFunc); err != nil {
+		return s, err
+	}
+	if o.Identity != "" || o.IdentityFunc != nil {
+		s.identity, err = t.field("Identity", o.Identity, o.IdentityFunc)
+	}
+	return s, err
+}
+
+// nameClasses takes over the names of the classes, or those in the table.
+func (s *subjects) nameClasses(t *table, classes []string) (err error) {
+	if s.classes = slices.Clone(classes); classes == nil {
+		if s.classes, err = t.distinct("the label", s.label); err != nil {
+			return err
+		}
+	}
+	s.number = newClassNumbers(s.classes)
+	return checkClasses(s.classes)
+}
+
+// of returns what a row shows.
+func (s *subjects) of(r Row) (label int, identity string, err error) {
+	name := plainInteger(s.label(r))
+	label, known := s.number.find(name)
+	if !known {
+		return 0, "", fmt.Errorf("%w: %q is not one of the classes %q", feature.ErrLabel, name, few(slices.Clone(s.classes)))
+	}
+	if s.identity == nil {
+		return label, "", nil
+	}
+	if identity = plainInteger(s.identity(r)); identity == "" {
+		return 0, "", ErrIdentity
+	}
+	if err := s.persons.check(identity); err != nil {
+		return 0, "", fmt.Errorf("the identity: %w", err)
+	}
+	return label, identity, nil
 }
 
 // field returns f if there is one, else a function that gets the column.
@@ -251,13 +288,14 @@ func few(values []string) []string {
 	return values
 }
 
-// distinct returns the different labels of all rows, in order.
-func (t *table) distinct(label func(Row) string) ([]string, error) {
+// distinct returns the different labels, or fields of another name, of all rows, in
+// order.
+func (t *table) distinct(name string, label func(Row) string) ([]string, error) {
 	seen, written := map[string]bool{}, spellings{}
 	for i := range t.rows {
 		l := plainInteger(label(t.row(i)))
 		if err := written.check(l); err != nil {
-			return nil, fmt.Errorf("dataset: %s: the label: %w", t.where(i), err)
+			return nil, fmt.Errorf("dataset: %s: %s: %w", t.where(i), name, err)
 		}
 		seen[l] = true
 	}
@@ -318,18 +356,7 @@ func (p *plan) item(i int) (item, error) {
 		return it, fmt.Errorf("%w: the name of the image, %q, leads out of %s", ErrFormat, it.name, p.root)
 	}
 	it.path = filepath.Clean(local)
-	label := plainInteger(p.label(r))
-	known := false
-	if it.label, known = p.number.find(label); !known {
-		return it, fmt.Errorf("%w: %q is not one of the classes %q", feature.ErrLabel, label, few(slices.Clone(p.classes)))
-	}
-	if p.identity != nil {
-		if it.identity = plainInteger(p.identity(r)); it.identity == "" {
-			return it, ErrIdentity
-		}
-		if err := p.persons.check(it.identity); err != nil {
-			return it, fmt.Errorf("the identity: %w", err)
-		}
-	}
-	return it, nil
+	var err error
+	it.label, it.identity, err = p.of(r)
+	return it, err
 }

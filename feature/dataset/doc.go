@@ -1,11 +1,18 @@
-// Package dataset reads labeled images into memory and hands them out as a
-// [feature.Dataset].
+// Package dataset reads labeled images, rows of tables and vectors into memory and
+// hands them out as a [feature.Dataset].
 //
 // [CSV] reads a metadata table and the images that it names, [Folder] a folder
 // with one subfolder a class, [IDX] the two files of MNIST and similar data sets, and
 // [Memory] takes what the program has made itself. All return a [Set], which
 // also knows the names of the classes, whom each sample shows, where it came
 // from, and how its pixels are normalized. [NPY] reads an array.
+//
+// Rows of a table are samples by an [Encoding]: [LearnEncoding] learns from the
+// training table which columns are numbers and which are categories, how numbers are
+// standardized, and what stands in for missing values; [Encoding.Read] reads that
+// table and others alike. [Vectors] reads arrays with labels, such as embeddings,
+// [FromMatrix] and [ToMatrix] exchange with gonum, and [Embed] runs a model up to the
+// layer before its last.
 //
 // Everything is read, decoded, resized and checked once, when the set is made:
 // after that a Read cannot meet a missing file. Images are kept with 8 bits a

@@ -16,12 +16,14 @@ type Set struct {
 	size   int       // of one sample
 	bytes  []uint8   // n×size pixels in units of 1/255, or nil
 	floats []float32 // n×size pixels, or nil
+	cells  *cells    // rows of a table, or nil
 
 	labels     []int
 	count      int      // of classes
 	classes    []string // their names, or nil: they have none
 	identities []string // nil: none is known
 	paths      []string // nil: no files
+	imputed    []Imputed
 	skipped    []Skipped
 
 	pixels feature.Pixels
@@ -205,8 +207,13 @@ func (d *Set) Identity(i int) string { return entry(d.identities, i) }
 
 // Path returns the file that sample i was read from, or "" if there is none: as
 // the table calls it for CSV, with the folder for Folder, and "file#number" for
-// IDX.
-func (d *Set) Path(i int) string { return entry(d.paths, i) }
+// IDX and for rows of a table, which count from 1.
+func (d *Set) Path(i int) string {
+	if c := d.cells; c != nil && i >= 0 && i < len(c.rows) {
+		return fmt.Sprintf("%s#%d", c.file, c.rows[i])
+	}
+	return entry(d.paths, i)
+}
 
 func entry(list []string, i int) string {
 	if i < 0 || i >= len(list) {
@@ -229,6 +236,11 @@ func (d *Set) Read(index []int, x []float32, labels []int) error {
 
 // row writes the normalized sample k into dst.
 func (d *Set) row(dst []float32, k int) {
+	if d.cells != nil {
+		d.cells.row(dst, k)
+		normalize(dst, dst, d.pixels, 0)
+		return
+	}
 	plane := d.size / d.channels()
 	for c := range d.channels() {
 		lo := k*d.size + c*plane
