@@ -7,7 +7,7 @@
 // makes any of them from a text.
 //
 // [ExactHead] and [NewtonHead] are for models of which the last layer alone was trained
-// on the forget samples: there forgetting is retraining, and takes a second.
+// on the forget samples: there forgetting is retraining, at the cost of a few passes over cached features.
 //
 // A method that drives the model away from its answers has a [Limit], which ends a
 // run that harms the task, and says so: dlfd.TaskHarmed.

@@ -171,7 +171,8 @@ func (NewtonHead) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only, and draws nothing at
 // random. Which layer it changes, and the errors about it, are those of ExactHead. A step
-// after which the gradient is no smaller than before gives one wrapping
+// after which the gradient is no smaller than before, or bounds the distance to
+// retraining by no less than the weights are large, gives one wrapping
 // dlfd.ErrDiverged: the old weights are too far from the minimum. Cost: one forward pass of
 // Retain, and the products of one step.
 func (u NewtonHead) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
@@ -203,8 +204,9 @@ func (u NewtonHead) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.
 		}
 		loss := fit.gradient(w, g)
 		after := norm2(g)
-		if !(after < before) {
-			return fmt.Errorf("%w: one step takes the norm of the gradient from %.3g to %.3g; the old weights are too far from the minimum (see ExactHead)", dlfd.ErrDiverged, before, after)
+		if !(after < before) || after/u.L2 > norm2(w) {
+			return fmt.Errorf("%w: one step takes the norm of the gradient from %.3g to %.3g, which bounds the distance to retraining by %.3g for weights of norm %.3g: the old weights are too far from the minimum (see ExactHead)",
+				dlfd.ErrDiverged, before, after, after/u.L2, norm2(w))
 		}
 		s.Step(dlfd.Point{Loss: loss})
 		s.Result.Notes = append(s.Result.Notes, headAssumption,

@@ -25,7 +25,7 @@ import (
 func TestHeadLaws(t *testing.T) {
 	noGrad := []string{dlfdtest.SeedLaw, "restores when the model fails", "restores when gradients are not finite", "restores when the model panics"}
 	dlfdtest.RunExcept(t, baseline.ExactHead{}, noGrad...)
-	dlfdtest.RunExcept(t, baseline.NewtonHead{HeadFit: baseline.HeadFit{L2: .1}},
+	dlfdtest.RunExcept(t, baseline.NewtonHead{HeadFit: baseline.HeadFit{L2: 1}},
 		append(noGrad, "restores when cancelled", "restores when the observer panics")...)
 }
 
@@ -152,6 +152,22 @@ func TestNewtonHead(t *testing.T) {
 	}
 	if !strings.Contains(res.Notes[1], "within") {
 		t.Errorf("notes %q", res.Notes)
+	}
+}
+
+// A step from weights that are far too large, or from weights that are all wrong,
+// certifies nothing, and leaves the model as it was.
+func TestNewtonHeadFarFromTheMinimum(t *testing.T) {
+	for _, factor := range []float32{16, -2} {
+		m, d := trainedOn(t)
+		for i := range m.P[2] {
+			m.P[2][i] *= factor
+		}
+		old := slices.Clone(m.P[2])
+		_, err := baseline.NewtonHead{HeadFit: baseline.HeadFit{L2: 1e-6}}.Unlearn(t.Context(), m, d, nil)
+		if !errors.Is(err, dlfd.ErrDiverged) || !slices.Equal(old, m.P[2]) {
+			t.Errorf("weights times %v: %v", factor, err)
+		}
 	}
 }
 
