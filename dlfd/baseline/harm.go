@@ -111,6 +111,20 @@ func (h *harm) descend(ctx context.Context, d dlfd.Descent) error {
 	return h.look(ctx)
 }
 
+// descendWithin is Session.Descend for a method that only descends from the weights
+// that the model came with: it does harm all the same where the rate is too large for
+// the model. There is a look before and one after. The limit is resolved.
+func (l Limit) descendWithin(ctx context.Context, s *dlfd.Session, d dlfd.Descent) error {
+	h, err := l.watch(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := s.Descend(ctx, d); err != nil {
+		return err
+	}
+	return h.look(ctx)
+}
+
 func (h *harm) after(ctx context.Context) error {
 	step, steps := h.s.Result.Ledger.Steps, h.s.Steps
 	every := max(1, (steps+harmLooks-1)/harmLooks)

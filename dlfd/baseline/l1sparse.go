@@ -17,6 +17,7 @@ import (
 // epochs at a rate that falls from .05 along a cosine.
 type L1Sparse struct {
 	Descent
+	Limit
 	// Gamma is γ at the first step. If it is zero, 5e-4 is used.
 	Gamma float64
 }
@@ -28,7 +29,7 @@ func (L1Sparse) Name() string { return "L1-sparse" }
 func (L1Sparse) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward and
-// backward pass a retain sample and epoch.
+// backward pass a retain sample and epoch, and the looks of the Limit.
 func (l L1Sparse) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, l.Name(), m, data, opt, l.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
 		if l.Descent, err = l.Descent.resolve(3, .05); err != nil {
@@ -37,9 +38,12 @@ func (l L1Sparse) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Da
 		if l.Gamma = cmp.Or(l.Gamma, 5e-4); !(l.Gamma > 0) || math.IsInf(l.Gamma, 0) {
 			return fmt.Errorf("%w: Gamma %v", dlfd.ErrParameter, l.Gamma)
 		}
+		if l.Limit, err = l.Limit.resolve(); err != nil {
+			return err
+		}
 		s.Result.Settings = l
 		buf := feature.NewGradients(s.Model.Spec())
-		return s.Descend(ctx, dlfd.Descent{Epochs: l.Epochs, Optimizer: l.optimizer(), Schedule: train.Cosine, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
+		return l.descendWithin(ctx, s, dlfd.Descent{Epochs: l.Epochs, Optimizer: l.optimizer(), Schedule: train.Cosine, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
 			step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 			if err != nil {
 				return err

@@ -16,6 +16,7 @@ import (
 // rate that falls from .05 along a cosine.
 type CFk struct {
 	Descent
+	Limit
 	// K is the number of layers. A layer begins with each Weight of two or more axes,
 	// in the order of the parameters. If it is zero, half of the layers, rounded
 	// up, are taken.
@@ -30,7 +31,7 @@ func (CFk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward
 // pass a retain sample and epoch, and a backward pass through the last layers, which
-// counts as a whole one.
+// counts as a whole one, and the looks of the Limit.
 func (c CFk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, c.Name(), m, data, opt, c.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
 		if c.Descent, err = c.Descent.resolve(3, .05); err != nil {
@@ -40,8 +41,11 @@ func (c CFk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 		if err != nil {
 			return err
 		}
+		if c.Limit, err = c.Limit.resolve(); err != nil {
+			return err
+		}
 		s.Result.Settings = c
-		return s.Descend(ctx, dlfd.Descent{Epochs: c.Epochs, Optimizer: c.optimizer(), Schedule: train.Cosine, Train: last})
+		return c.descendWithin(ctx, s, dlfd.Descent{Epochs: c.Epochs, Optimizer: c.optimizer(), Schedule: train.Cosine, Train: last})
 	})
 }
 

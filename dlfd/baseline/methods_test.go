@@ -406,3 +406,26 @@ func TestWatchOfSCRUB(t *testing.T) {
 		t.Errorf("steps %v, want %v", seen, want)
 	}
 }
+
+// A descent at a rate that is too large for the model harms the task without any
+// ascent: the run says so, and the model has its old weights.
+func TestDescentThatHarms(t *testing.T) {
+	for _, u := range []dlfd.Unlearner{
+		baseline.L1Sparse{Descent: baseline.Descent{Rate: 2}, Gamma: .5},
+		baseline.CFk{Descent: baseline.Descent{Rate: 40}, K: 2},
+	} {
+		m := trained(t)
+		old, err := feature.Snapshot(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res := run(t, u, m)
+		now, err := feature.Snapshot(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Stop != dlfd.TaskHarmed || len(res.Notes) != 1 || !slices.EqualFunc(old, now, slices.Equal[[]float32]) {
+			t.Errorf("%s: %q, notes %q", res.Method, res.Stop, res.Notes)
+		}
+	}
+}
