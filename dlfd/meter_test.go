@@ -2,6 +2,7 @@ package dlfd
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/feature"
@@ -120,18 +121,27 @@ func TestMeterAllocatesNothing(t *testing.T) {
 	out := []feature.Tensor{feature.NewTensor(4, 3)}
 	taps := []string{m.Spec().Logits}
 	loss := func(_, _ []feature.Tensor) error { return nil }
+	// The least of a few tries: the race detector makes pools forget at random.
 	allocs := func(m feature.Trainable) float64 {
 		g := feature.NewGradients(m.Spec())
-		return testing.AllocsPerRun(20, func() {
-			if err := m.Forward(context.Background(), x, taps, out); err != nil {
-				t.Fatal(err)
-			}
-			if err := feature.Grad(context.Background(), m, feature.Mode{Train: true}, x, taps, loss, nil, g); err != nil {
-				t.Fatal(err)
-			}
-		})
+		least := math.Inf(1)
+		for range 10 {
+			least = min(least, testing.AllocsPerRun(20, func() { pass(t, m, x, taps, out, loss, g) }))
+		}
+		return least
 	}
 	if bare, metered := allocs(m), allocs(newMeter(m, new(Ledger))); metered >= bare+1 {
 		t.Errorf("%v allocations through the meter, %v without", metered, bare)
+	}
+}
+
+// pass runs a model forward, and forward and backward.
+func pass(t *testing.T, m feature.Trainable, x feature.Tensor, taps []string, out []feature.Tensor, loss feature.LossFunc, g [][]float32) {
+	t.Helper()
+	if err := m.Forward(context.Background(), x, taps, out); err != nil {
+		t.Fatal(err)
+	}
+	if err := feature.Grad(context.Background(), m, feature.Mode{Train: true}, x, taps, loss, nil, g); err != nil {
+		t.Fatal(err)
 	}
 }
