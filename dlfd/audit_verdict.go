@@ -18,6 +18,13 @@ func (a *audit) judge(context.Context) error {
 		return err
 	}
 	e.TestAccuracy = a.compared(i, func(r *Audited) (float64, bool) { return r.TestAccuracy, true })
+	if n := a.Counts.Forget; n > 0 {
+		i, err := metrics.Wilson(int(math.Round(a.ForgetAccuracy*float64(n))), n, auditLevel)
+		if err != nil {
+			return err
+		}
+		e.ForgetAccuracy = a.compared(i, func(r *Audited) (float64, bool) { return r.ForgetAccuracy, r.Counts.Forget > 0 })
+	}
 	if r := a.Resurgence; r != nil {
 		e.Resurgence = a.compared(r.Rise.Interval, func(q *Audited) (float64, bool) {
 			if q.Resurgence == nil {

@@ -192,6 +192,7 @@ func ExampleJudge() {
 	}
 	// Output:
 	// hidden: relearning 0.110 to 0.190, retrained -0.020 to 0.030 <nil>
+	// lacks no forget accuracy of retrained models
 	// lacks no test accuracy of retrained models: a model that lost its use may pass
 }
 

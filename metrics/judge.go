@@ -17,6 +17,7 @@ type judging struct {
 	Judgment
 	e                Evidence
 	attack, accuracy *finding
+	forget           *finding
 	relearning       []finding // at most one
 	traces           []finding // compared with the retrained, above means a trace
 	uncalibrated     []finding // the same of what retrained models say nothing about
@@ -25,7 +26,7 @@ type judging struct {
 func newJudging(e Evidence) *judging {
 	c := &judging{e: e}
 	for i, s := range e.compared() {
-		if s.it == nil || i == 1 && len(s.it.Retrained) == 0 {
+		if s.it == nil || (i == 1 || i == 2) && len(s.it.Retrained) == 0 {
 			continue
 		}
 		f := s.finding()
@@ -35,7 +36,9 @@ func newJudging(e Evidence) *judging {
 			c.attack = &f
 		case 1:
 			c.accuracy = &f
-		case 3:
+		case 2:
+			c.forget = &f
+		case 4:
 			c.relearning = []finding{f}
 			fallthrough
 		default:
@@ -91,7 +94,12 @@ func isBelow(f finding) bool { return f.below }
 // withBand judges beside retrained models.
 func (c *judging) withBand() {
 	outputs := []finding{*c.attack}
-	worse := outputs
+	if c.forget != nil {
+		outputs = append(outputs, *c.forget)
+	} else {
+		c.Lacks = append(c.Lacks, "no forget accuracy of retrained models")
+	}
+	worse := slices.Clip(outputs)
 	if c.accuracy != nil {
 		worse = append(worse, *c.accuracy)
 	} else {

@@ -61,7 +61,8 @@ type Evidence struct {
 	OriginalAUC float64 // the same attack on the model before it was unlearned
 	Samples     int     // how many samples the smaller side of the attack has
 
-	TestAccuracy *Compared // read only where there are retrained models
+	// Accuracies are read only where there are retrained models.
+	TestAccuracy, ForgetAccuracy *Compared
 
 	Resurgence *Compared // see Regrowth.Resurgence, in theory 0
 	Relearning *Compared // see Regrowth.Relearning, all against the same retrained model, in theory 0
@@ -93,8 +94,8 @@ const significance = .05
 // below. If there is an attack AUC of retrained models, the first rule that holds
 // decides:
 //
-//   - under-unlearned: the AUC is above the band;
-//   - over-unlearned: the AUC, or the test accuracy, is below its band;
+//   - under-unlearned: the AUC, or the accuracy on the forget set, is above its band;
+//   - over-unlearned: one of these, or the test accuracy, is below its band;
 //   - hidden: resurgence, relearning or scatter is above its band;
 //   - over-unlearned: relearning is below its band, as of a model that was pushed
 //     away from the samples until an attack on its outputs said nothing;
@@ -173,7 +174,7 @@ type score struct {
 
 func (e Evidence) compared() []score {
 	return []score{
-		{"attack AUC", e.AUC, .5, true}, {"test accuracy", e.TestAccuracy, math.NaN(), true},
+		{"attack AUC", e.AUC, .5, true}, {"test accuracy", e.TestAccuracy, math.NaN(), true}, {"forget accuracy", e.ForgetAccuracy, math.NaN(), true},
 		{"resurgence", e.Resurgence, 0, false}, {"relearning", e.Relearning, 0, false}, {"scatter ratio", e.Scatter, 1, false},
 	}
 }

@@ -29,6 +29,9 @@ func TestJudgeByEachRule(t *testing.T) {
 		{Evidence{AUC: compared(.3, .44, band...)}, OverUnlearned, "attack AUC"},
 		{Evidence{AUC: passes, TestAccuracy: compared(.08, .12, .9, .91)}, OverUnlearned, "test accuracy"},
 		{Evidence{AUC: passes, TestAccuracy: compared(.92, .93, .9, .91)}, WithinBand, "test accuracy"},
+		{Evidence{AUC: passes, ForgetAccuracy: compared(.97, 1, 0, .01)}, UnderUnlearned, "forget accuracy"},
+		{Evidence{AUC: passes, ForgetAccuracy: compared(.2, .3, .5, .6)}, OverUnlearned, "forget accuracy"},
+		{Evidence{AUC: passes, ForgetAccuracy: compared(.4, .51, .5, .6)}, WithinBand, "forget accuracy"},
 		{Evidence{AUC: passes, TestAccuracy: compared(.08, .12)}, WithinBand, "attack AUC"},
 		{Evidence{AUC: passes, Resurgence: compared(.06, .2, -.01, .05)}, Hidden, "resurgence"},
 		{Evidence{AUC: passes, Resurgence: compared(.04, .2, -.01, .05)}, WithinBand, "resurgence"},
@@ -71,7 +74,7 @@ func TestJudgmentSaysWhatItRestsOn(t *testing.T) {
 		t.Errorf("%+v", j)
 	}
 	j = must(Judge(Evidence{AUC: compared(.4, .5, .45)}))
-	if len(j.RestsOn) != 1 || len(j.Lacks) != 3 {
+	if len(j.RestsOn) != 1 || len(j.Lacks) != 4 {
 		t.Errorf("%+v", j)
 	}
 	j = must(Judge(Evidence{AUC: compared(.4, .5, .45), OriginalAUC: .45, Samples: 9}))

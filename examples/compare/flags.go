@@ -105,6 +105,11 @@ func parse(args []string) (*flags, error) {
 	if rest := fs.Args(); len(rest) > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", rest[0])
 	}
+	var class bool
+	fs.Visit(func(g *flag.Flag) { class = class || g.Name == "class" })
+	if class && f.forget != "class" {
+		return nil, errors.New("-class is for -forget class")
+	}
 	if f.tune != "" {
 		var err error
 		if f.search, err = readTuning(f.tune); err != nil {

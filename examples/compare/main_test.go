@@ -175,3 +175,13 @@ func TestWrongArguments(t *testing.T) {
 		}
 	}
 }
+
+// A class that nobody asked to forget is no setting to pass over.
+func TestClassWithoutForgetClass(t *testing.T) {
+	if _, err := parse([]string{"-idx", "d", "-class", "1"}); err == nil || !strings.Contains(err.Error(), "-forget class") {
+		t.Errorf("error is %v", err)
+	}
+	if _, err := parse([]string{"-idx", "d", "-forget", "class", "-class", "1"}); err != nil {
+		t.Error(err)
+	}
+}

@@ -172,10 +172,16 @@ func (a *attestation) write(out string, key *ecdsa.PrivateKey, w io.Writer) erro
 	return nil
 }
 
-// tryAttestation tells whether the files of a receipt can be written.
-func tryAttestation(out string) error {
+// tryAttestation tells whether the files of a receipt can be written. Without
+// overwrite it refuses to replace a receipt and its secret, which cannot be made again.
+func tryAttestation(out string, overwrite bool) error {
 	p := signed.PathsOf(out)
 	var all error
+	for _, path := range []string{p.Receipt, p.Secret} {
+		if _, err := os.Lstat(path); err == nil && !overwrite {
+			return fmt.Errorf("%s is there, of an earlier run; take another name, or -overwrite", path)
+		}
+	}
 	for _, path := range []string{p.Receipt, p.TestResult, p.Page, p.Trace, p.Secret} {
 		all = errors.Join(all, tryWrite(path))
 	}

@@ -53,7 +53,11 @@ func TestAttestation(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	back := arguments(dir, out, next, append(gentle, "-previous", p.Receipt, "-force", "-allow-overlap", "-retain", filepath.Join(dir, "forget"))...)
+	was := read(t, signed.PathsOf(next).Secret)
+	if code, _, stderr := do(t, arguments(dir, out, next, gentle...)...); code != exitFailed || !strings.Contains(stderr, "of an earlier run") || string(was) != string(read(t, signed.PathsOf(next).Secret)) {
+		t.Errorf("over an earlier receipt: exit status %d, %s", code, stderr)
+	}
+	back := arguments(dir, out, next, append(gentle, "-previous", p.Receipt, "-overwrite", "-force", "-allow-overlap", "-retain", filepath.Join(dir, "forget"))...)
 	if code, _, stderr := do(t, back...); code != exitFailed || !strings.Contains(stderr, "request R-1: samples 24") {
 		t.Errorf("retaining what was forgotten: exit status %d, %s", code, stderr)
 	}

@@ -75,7 +75,7 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	}
 	fs.Var(&f.references, "reference", "`file` of a model retrained without the forget images, to compare with; may be repeated")
 	fs.StringVar(&f.out, "out", "", "`file` to write")
-	fs.BoolVar(&f.write, "overwrite", false, "let -out be the file of -model")
+	fs.BoolVar(&f.write, "overwrite", false, "let -out be the file of -model, and replace the receipt of an earlier run")
 	fs.StringVar(&f.method, "method", "recommended", methodNames())
 	fs.Var(&f.classes, "classes", "`names` of the subfolders in the order of the logits, with commas; empty: in the order of retain's names")
 	fs.StringVar(&f.logits, "logits", "", "`name` of the tensor or node that has them; empty: the output, or what a softmax there reads")

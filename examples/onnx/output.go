@@ -33,7 +33,7 @@ func checkFiles(f *flags) error {
 			return fmt.Errorf("-out: %w", err)
 		}
 	}
-	if err := tryAttestation(f.out); err != nil {
+	if err := tryAttestation(f.out, f.write); err != nil {
 		return fmt.Errorf("-out: %w", err)
 	}
 	return f.asked.read()

@@ -152,7 +152,7 @@ func TestFewImages(t *testing.T) {
 		{[]string{"-holdout", few("holdout", 2), "-test", few("holdout", 1), "-allow-overlap"}, "cannot be judged: "},
 		{[]string{"-holdout", ""}, "there is no unseen image to judge by"},
 	} {
-		code, stdout, stderr := do(t, arguments(dir, model, out, append(gentle, c.more...)...)...)
+		code, stdout, stderr := do(t, arguments(dir, model, out, append(append(gentle, "-overwrite"), c.more...)...)...)
 		if code != exitForgot || !strings.Contains(stdout, c.want) || !strings.Contains(stdout, "are written") {
 			t.Errorf("%v: exit status %d, want 0 and %q in\n%s%s", c.more, code, c.want, stdout, stderr)
 		}

@@ -306,6 +306,7 @@ func TestWrong(t *testing.T) {
 	if err := errors.Join(png.Encode(&b, img), os.WriteFile(s.photo(t), b.Bytes(), 0o644)); err != nil {
 		t.Fatal(err)
 	}
+	check("secret alone, of another", "secret does not belong", with, "-secret", other.paths.Secret, "-model", s.after)
 	check("changed photo", "a content, a label or the order differs", with, "-secret", s.paths.Secret, "-audit", s.data, "-model", s.after)
 	check("figures of a changed photo", "the figures are not those of the receipt", with, "-audit", s.data, "-model", s.after)
 	check("replay with a changed photo", "the recomputed model is not the one of the receipt", with, "-replay", s.before, "-data", s.data)

@@ -49,6 +49,7 @@ func verify(ctx context.Context, f *flags, w io.Writer) error {
 		{"model before", f.input, func() error { return o.CheckInput(f.input) }},
 		{"trace", f.trace, func() error { return checkTrace(o, f.trace) }},
 		{"chain", f.chain.String(), func() error { return checkChain(o, f) }},
+		{"secret", f.secret, func() error { _, err := readSecret(o, f.secret); return err }},
 		{"proof", f.proof, func() error { return checkProof(o, f) }},
 		{"data for -audit", both(f.secret, f.audit), func() error { return checkData(o, f, f.audit) }},
 		{"figures", f.audit, func() error { return checkAudit(ctx, o, f, w) }},
