@@ -48,8 +48,8 @@ func (l Limit) resolve() (Limit, error) {
 // harm is a Limit in a run.
 type harm struct {
 	s       *dlfd.Session
-	sample  feature.Dataset // nil: no limit
-	start   float64         // mean loss before the run
+	sample  *lossSample // nil: no limit
+	start   float64     // mean loss before the run
 	limit   float64
 	patient bool            // the method may make good what it does first: only a loss beyond lost ends the run before its last step
 	lost    float64         // the loss at which there is nothing left to make good
@@ -65,16 +65,11 @@ func (l Limit) watch(ctx context.Context, s *dlfd.Session) (*harm, error) {
 	if l.Harm == dlfd.Off {
 		return h, nil
 	}
-	n := s.Data.Retain.Len()
-	index := make([]int, min(n, harmSample))
-	for i := range index {
-		index[i] = i * n / len(index)
-	}
 	var err error
-	if h.sample, err = feature.Subset(s.Data.Retain, index); err != nil {
+	if h.sample, err = newLossSample("retain", s.Data.Retain); err != nil {
 		return nil, err
 	}
-	if h.start, err = h.loss(ctx); err != nil {
+	if h.start, err = h.sample.mean(ctx, s); err != nil {
 		return nil, err
 	}
 	know := math.Log(float64(s.Model.Spec().Classes()))
@@ -88,15 +83,32 @@ func (h *harm) keep() (err error) {
 	return err
 }
 
-// loss returns the mean cross-entropy on the sample in evaluation mode.
-func (h *harm) loss(ctx context.Context) (float64, error) {
-	out, labels, err := feature.Predict(ctx, h.s.Model, h.sample, []string{h.s.Model.Spec().Logits}, h.s.BatchSize)
+// lossSample is up to harmSample samples of a set, at equal distances, by whose mean
+// loss is told what became of the task.
+type lossSample struct {
+	feature.Dataset
+	set string // its name in errors
+}
+
+func newLossSample(set string, d feature.Dataset) (*lossSample, error) {
+	n := d.Len()
+	index := make([]int, min(n, harmSample))
+	for i := range index {
+		index[i] = i * n / len(index)
+	}
+	part, err := feature.Subset(d, index)
+	return &lossSample{part, set}, err
+}
+
+// mean returns the mean cross-entropy in evaluation mode.
+func (l *lossSample) mean(ctx context.Context, s *dlfd.Session) (float64, error) {
+	out, labels, err := feature.Predict(ctx, s.Model, l.Dataset, []string{s.Model.Spec().Logits}, s.BatchSize)
 	if err != nil {
-		return 0, fmt.Errorf("retain loss: %w", err)
+		return 0, fmt.Errorf("%s loss: %w", l.set, err)
 	}
 	losses := make([]float64, len(labels))
 	if err := feature.CrossEntropies(losses, out[0], labels); err != nil {
-		return 0, fmt.Errorf("retain loss: %w", err)
+		return 0, fmt.Errorf("%s loss: %w", l.set, err)
 	}
 	return stat.Mean(losses, nil), nil
 }
@@ -163,7 +175,7 @@ func (h *harm) look(ctx context.Context) error {
 		return nil
 	}
 	h.looked, h.recent = h.s.Result.Ledger.Steps, h.recent[:0]
-	loss, err := h.loss(ctx)
+	loss, err := h.sample.mean(ctx, h.s)
 	if err != nil {
 		return err
 	}

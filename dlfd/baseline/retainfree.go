@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/dlfd-go/unlearn/dlfd"
-	"github.com/dlfd-go/unlearn/feature"
 )
 
 // bystanders are held-out samples by which a method that does not read the retain set
@@ -15,8 +12,8 @@ import (
 // a whole, held-out samples of that class are to be got wrong.
 type bystanders struct {
 	s      *dlfd.Session
-	sample feature.Dataset // nil: there are none
-	start  float64         // mean loss before the run
+	sample *lossSample // nil: there are none
+	start  float64     // mean loss before the run
 }
 
 // newBystanders takes up to harmSample samples of Holdout, at equal distances, and looks
@@ -26,30 +23,12 @@ func newBystanders(ctx context.Context, s *dlfd.Session) (*bystanders, error) {
 	if s.Data.Holdout == nil || s.Data.Holdout.Len() == 0 {
 		return b, nil
 	}
-	n := s.Data.Holdout.Len()
-	index := make([]int, min(n, harmSample))
-	for i := range index {
-		index[i] = i * n / len(index)
-	}
 	var err error
-	if b.sample, err = feature.Subset(s.Data.Holdout, index); err != nil {
+	if b.sample, err = newLossSample("holdout", s.Data.Holdout); err != nil {
 		return nil, err
 	}
-	b.start, err = b.loss(ctx)
+	b.start, err = b.sample.mean(ctx, s)
 	return b, err
-}
-
-// loss returns the mean cross-entropy in evaluation mode.
-func (b *bystanders) loss(ctx context.Context) (float64, error) {
-	out, labels, err := feature.Predict(ctx, b.s.Model, b.sample, []string{b.s.Model.Spec().Logits}, b.s.BatchSize)
-	if err != nil {
-		return 0, fmt.Errorf("holdout loss: %w", err)
-	}
-	losses := make([]float64, len(labels))
-	if err := feature.CrossEntropies(losses, out[0], labels); err != nil {
-		return 0, fmt.Errorf("holdout loss: %w", err)
-	}
-	return stat.Mean(losses, nil), nil
 }
 
 // descend is Session.Descend with a note on the bystanders at the end.
@@ -61,7 +40,7 @@ func (b *bystanders) descend(ctx context.Context, d dlfd.Descent) error {
 		b.s.Result.Notes = append(b.s.Result.Notes, "The method does not read the retain set, and there are no held-out samples: whether the task was harmed was not looked at.")
 		return nil
 	}
-	end, err := b.loss(ctx)
+	end, err := b.sample.mean(ctx, b.s)
 	if err != nil {
 		return err
 	}
