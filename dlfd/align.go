@@ -232,24 +232,28 @@ func checkDescent(epochs int, rate float64) error {
 // isWeight reports whether v is positive and finite, or Off.
 func isWeight(v float64) bool { return v == Off || v > 0 && !math.IsInf(v, 0) }
 
+// loosens reports whether part 1 changes a weight.
+func (a Align) loosens() bool { return a.Shrink < 1 || a.Perturb > 0 }
+
+// loosen is part 1.
+func (a Align) loosen(s *Session) error {
+	return shrinkAndPerturb(s.Model, a.Shrink, max(a.Perturb, 0), s.Seed("perturb weights"))
+}
+
 // run carries out the three parts on s.Model, which may be any model.
 func (a Align) run(ctx context.Context, s *Session) error {
-	changed := a.Shrink < 1 || a.Perturb != Off
-	if changed {
-		if err := shrinkAndPerturb(s.Model, a.Shrink, max(a.Perturb, 0), s.Seed("perturb weights")); err != nil {
+	if a.loosens() {
+		if err := a.loosen(s); err != nil {
 			return err
 		}
 	}
 	if err := a.descend(ctx, s); err != nil {
 		return err
 	}
-	if !changed || !train.HasStatistics(s.Model.Spec()) {
+	if !a.loosens() {
 		return nil
 	}
-	if err := recomputeStatistics(ctx, s); err != nil {
-		return fmt.Errorf("statistics of batch norm: %w", err)
-	}
-	return nil
+	return settle(ctx, s)
 }
 
 // descend is parts 2 and 3.
@@ -298,26 +302,29 @@ func shrinkAndPerturb(m feature.Trainable, shrink, noise float64, seed uint64) e
 	return nil
 }
 
-// recomputeStatistics runs retain batches forward until the running statistics
-// of batch norm are those of the new weights. Shrinking changed them at a stroke,
+// settle runs retain batches forward until the running statistics of batch norm, if
+// there are any, are those of the new weights. Shrinking changed them at a stroke,
 // and a short descent does not make up for it: with the usual momentum of .1, what
 // is left of an old value after these batches is .9³⁰ = 4 % of the error at the
 // end of the descent.
-func recomputeStatistics(ctx context.Context, s *Session) error {
+func settle(ctx context.Context, s *Session) error {
+	if !train.HasStatistics(s.Model.Spec()) {
+		return nil
+	}
 	const batches = 30
 	next, stop := s.Cycle(s.Data.Retain, "settle order") // the name of the stream fixes the bits
 	defer stop()
 	for i := range batches {
 		b, err := next()
+		if err == nil {
+			if len(b.Labels) == 1 { // one value has no variance; see train.Descent
+				return nil
+			}
+			mode := feature.Mode{Train: true, Track: true, Seed: s.Seed("settle dropout", i)}
+			err = feature.ForwardMode(ctx, s.Model, mode, b.X, nil, nil)
+		}
 		if err != nil {
-			return err
-		}
-		if len(b.Labels) == 1 { // one value has no variance; see train.Descent
-			return nil
-		}
-		mode := feature.Mode{Train: true, Track: true, Seed: s.Seed("settle dropout", i)}
-		if err := feature.ForwardMode(ctx, s.Model, mode, b.X, nil, nil); err != nil {
-			return err
+			return fmt.Errorf("statistics of batch norm: %w", err)
 		}
 	}
 	return nil

@@ -77,7 +77,7 @@ func Names() []string {
 //	scrub:rate=.01:epochs=3    align:match=off    shrinkperturb:shrink=.6:nonorms
 //
 // Names are those of [Names], [dlfd.Align] and [dlfd.DLFD] among them. Settings are
-// the exported fields of the method that are numbers or flags, in lower case, and
+// the exported fields of the method that are numbers, flags or texts, in lower case, and
 // dlfd.Off is "off"; a flag may stand without a value. Fields of structs within are
 // named with a dot, a distance is one of distance.ByName with slashes in the place of
 // colons, and the numbers of an array have slashes between them:
@@ -143,7 +143,7 @@ func set(u dlfd.Unlearner, name string, words []string) (dlfd.Unlearner, error) 
 	return v.Interface().(dlfd.Unlearner), nil
 }
 
-// settable adds the exported numbers, flags, distances and arrays of numbers of a
+// settable adds the exported numbers, flags, texts, distances and arrays of numbers of a
 // struct by their names in lower case, those of embedded structs as if they were its
 // own, and those of other structs behind the name of the field and a dot.
 func settable(v reflect.Value, prefix string, fields map[string]reflect.Value) {
@@ -156,7 +156,7 @@ func settable(v reflect.Value, prefix string, fields map[string]reflect.Value) {
 		case !t.IsExported():
 		case f.Kind() == reflect.Struct:
 			settable(f, name+".", fields)
-		case f.CanInt() || f.CanUint() || f.CanFloat() || f.Kind() == reflect.Bool || f.Type() == distances,
+		case f.CanInt() || f.CanUint() || f.CanFloat() || f.Kind() == reflect.Bool || f.Kind() == reflect.String || f.Type() == distances,
 			f.Kind() == reflect.Array && f.Type().Elem().Kind() == reflect.Float64:
 			fields[name] = f
 		}
@@ -190,6 +190,11 @@ func parse(f reflect.Value, text string) error {
 			return fmt.Errorf("true or false")
 		}
 		f.SetBool(b)
+	case f.Kind() == reflect.String:
+		if text == "" {
+			return fmt.Errorf("a name")
+		}
+		f.SetString(text)
 	default:
 		return parseNumber(f, text)
 	}

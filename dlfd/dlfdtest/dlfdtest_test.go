@@ -18,6 +18,7 @@ func TestEveryMethod(t *testing.T) {
 	for _, u := range []dlfd.Unlearner{
 		dlfd.Align{},
 		dlfd.DLFD{},
+		dlfd.DLFD{Shrink: .4, Rate: .03, Epochs: 2},
 		released.Method{},
 		baseline.FineTune{},
 		baseline.NegGradPlus{},
