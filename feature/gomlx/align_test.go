@@ -2,14 +2,18 @@ package gomlx_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"github.com/gomlx/compute"
+
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/dataset"
+	"github.com/dlfd-go/unlearn/feature/gomlx"
 	"github.com/dlfd-go/unlearn/feature/nn"
 	"github.com/dlfd-go/unlearn/feature/train"
 )
@@ -91,40 +95,125 @@ func apart(t testing.TB, a, b feature.Trainable) (difference, top float64) {
 	return difference, top
 }
 
-// Align unlearns the same network in two engines that share no code, from the same
-// weights to the same weights.
-func TestAlignAsInPackageNN(t *testing.T) {
-	ctx := context.Background()
-	net, m := reference(t, 3, 1, 8, 8), newModel(t, convolutional(3), 1, 8, 8)
-	trained, unseen := blotches(t, 1, 90), blotches(t, 2, 120)
-	if _, err := train.Fit(ctx, net, trained, &train.Options{Epochs: 40, Optimizer: train.Adam{Rate: .01}}); err != nil {
+// request is a division of images of which every third has to be forgotten, and
+// net a network of feature/nn that knows all of them by heart.
+func request(t testing.TB) (r *dlfd.Request, net *nn.Network) {
+	t.Helper()
+	net = reference(t, 3, 1, 8, 8)
+	trained := blotches(t, 1, 90)
+	if _, err := train.Fit(context.Background(), net, trained, &train.Options{Epochs: 40, Optimizer: train.Adam{Rate: .01}}); err != nil {
 		t.Fatal(err)
 	}
-	copyWeights(t, m, net)
-	request, err := dlfd.NewRequest(trained, func(i int) bool { return i%3 == 0 }, unseen)
+	r, err := dlfd.NewRequest(trained, func(i int) bool { return i%3 == 0 }, blotches(t, 2, 120))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var audits []*dlfd.Audited
-	audit := func(m feature.Trainable) {
-		a, err := dlfd.Audit(ctx, m, request.AuditData, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		audits = append(audits, a)
+	return r, net
+}
+
+// audit judges a model.
+func audit(t testing.TB, m feature.Model, r *dlfd.Request) *dlfd.Audited {
+	t.Helper()
+	a, err := dlfd.Audit(context.Background(), m, r.AuditData, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	audit(m)
+	t.Logf("accuracy %.3f on forget, %.3f on test; AUC of the attack %.3f", a.ForgetAccuracy, a.TestAccuracy, a.LossAttack.AUC)
+	return a
+}
+
+// Align unlearns one network in two engines that share no code, from the same
+// weights to the same weights.
+func TestAlignAsInPackageNN(t *testing.T) { alignTwice(t, newBackend(t), 1e-4) }
+
+// alignTwice wants weights that differ by no more than the tolerance.
+func alignTwice(t *testing.T, backend compute.Backend, tolerance float64) {
+	r, net := request(t)
+	m := newModelOn(t, backend, convolutional(3), 1, 8, 8)
+	copyWeights(t, m, net)
+	before := audit(t, m, r)
+	start, err := m.Clone()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, m := range []feature.Trainable{net, m} {
-		r, err := dlfd.Align{}.Unlearn(ctx, m, request.Data, &dlfd.Options{Seed: 3})
+		result, err := dlfd.Align{}.Unlearn(context.Background(), m, r.Data, &dlfd.Options{Seed: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Log(r.Stop, r.Ledger)
-		audit(m)
+		if result.Stop != dlfd.Completed {
+			t.Fatalf("%v after %d steps", result.Stop, result.Ledger.Steps)
+		}
 	}
-	for _, a := range audits {
-		t.Logf("accuracy %.3f on forget, %.3f on test; attack AUC %.3f", a.ForgetAccuracy, a.TestAccuracy, a.LossAttack.AUC)
+	after := audit(t, m, r)
+	if before.ForgetAccuracy < .95 || after.ForgetAccuracy > before.ForgetAccuracy-.2 || after.LossAttack.AUC > before.LossAttack.AUC {
+		t.Errorf("Align changed the accuracy on what is to be forgotten from %.3f to %.3f and the AUC of the attack from %.3f to %.3f",
+			before.ForgetAccuracy, after.ForgetAccuracy, before.LossAttack.AUC, after.LossAttack.AUC)
 	}
+	moved, _ := apart(t, start, m)
 	d, top := apart(t, net, m)
-	t.Log(d, top)
+	t.Logf("weights of up to %.3g moved by up to %.3g, and differ by up to %.3g between the engines", top, moved, d)
+	if d > tolerance || moved < .1 {
+		t.Errorf("weights differ by up to %g, want %g at most; they moved by up to %g", d, tolerance, moved)
+	}
+}
+
+// A run that is canceled between two steps, or in a step, gives the old weights
+// back to the bit.
+func TestCanceledRun(t *testing.T) {
+	r, net := request(t)
+	m := newModel(t, convolutional(3), 1, 8, 8)
+	copyWeights(t, m, net)
+	before, err := feature.Snapshot(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, inStep := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(context.Background())
+		var u feature.Trainable = m
+		if inStep {
+			u = &canceling{Model: m, after: 9, cancel: cancel}
+		}
+		steps := 0
+		_, err = dlfd.Align{}.Unlearn(ctx, u, r.Data, &dlfd.Options{Watch: func(context.Context, *dlfd.Session, bool) error {
+			if steps++; steps == 3 && !inStep {
+				cancel()
+			}
+			return nil
+		}})
+		cancel()
+		if !errors.Is(err, context.Canceled) || steps < 3 || steps > 20 {
+			t.Errorf("in a step %t: %v after %d steps", inStep, err, steps)
+		}
+		after, err := feature.Snapshot(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range after {
+			if !slices.Equal(before[i], after[i]) {
+				t.Errorf("in a step %t: parameter %q is not what it was", inStep, m.Spec().Params[i].Name)
+			}
+		}
+	}
+}
+
+// canceling cancels a context while the loss of a later call runs, between the
+// forward and the backward execution.
+type canceling struct {
+	*gomlx.Model
+	after  int
+	cancel func()
+}
+
+func (c *canceling) GradMode(ctx context.Context, mode feature.Mode, x feature.Tensor, taps []string, loss feature.LossFunc, dx []float32, dp [][]float32) error {
+	return c.Model.GradMode(ctx, mode, x, taps, func(val, cot []feature.Tensor) error {
+		if c.after--; c.after == 0 {
+			c.cancel()
+		}
+		return loss(val, cot)
+	}, dx, dp)
+}
+
+func (c *canceling) Grad(ctx context.Context, x feature.Tensor, taps []string, loss feature.LossFunc, dx []float32, dp [][]float32) error {
+	return c.GradMode(ctx, feature.Mode{}, x, taps, loss, dx, dp)
 }

@@ -275,18 +275,26 @@ func (m *Model) SetParam(i int, src []float32) error {
 	}))
 }
 
-// try calls f and returns an error or a panic of GoMLX as an error that wraps
-// ErrGraph.
+// try calls f and returns an error or a panic of GoMLX, which reports most errors
+// by panics, as an error that wraps ErrGraph.
 func try(f func() error) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: panic: %v", ErrGraph, p)
+		switch p := recover().(type) {
+		case nil:
+			err = inGraph(err)
+		case error:
+			err = inGraph(p)
+		default:
+			err = inGraph(fmt.Errorf("panic: %v", p))
 		}
 	}()
-	if err := f(); err != nil && !errors.Is(err, ErrGraph) {
-		return fmt.Errorf("%w: %w", ErrGraph, err)
-	} else if err != nil {
+	return f()
+}
+
+// inGraph returns err as an error that wraps ErrGraph.
+func inGraph(err error) error {
+	if err == nil || errors.Is(err, ErrGraph) {
 		return err
 	}
-	return nil
+	return fmt.Errorf("%w: %w", ErrGraph, err)
 }

@@ -36,7 +36,13 @@ func newStore() *model.Store {
 // newModel returns the model of a graph, on the Go backend and a store of its own.
 func newModel(t testing.TB, build gomlx.Graph, input ...int) *gomlx.Model {
 	t.Helper()
-	m, err := gomlx.New(newBackend(t), newStore(), build, &gomlx.Options{Input: input})
+	return newModelOn(t, newBackend(t), build, input...)
+}
+
+// newModelOn is newModel on another backend.
+func newModelOn(t testing.TB, backend compute.Backend, build gomlx.Graph, input ...int) *gomlx.Model {
+	t.Helper()
+	m, err := gomlx.New(backend, newStore(), build, &gomlx.Options{Input: input})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -248,6 +248,7 @@ func (m *Model) release(prog *program) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	prog.users--
+	m.evict()
 }
 
 // evict frees the graphs used longest ago, beyond Options.Graphs, that no call
