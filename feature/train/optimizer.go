@@ -31,7 +31,10 @@ type Optimizer interface {
 }
 
 // OptimizerState is what an Optimizer keeps between the steps of one run, such as
-// momentum.
+// momentum. One that is also an encoding.BinaryMarshaler and BinaryUnmarshaler can go on
+// from a checkpoint: after UnmarshalBinary, a state that was just started moves
+// parameters as the one that was marshaled would, to the bit. Those of SGD and Adam
+// are.
 type OptimizerState interface {
 	// Step changes parameter i of m along dp[i], for every i where dp[i] is not
 	// nil. m has the Spec that Start was given. scale multiplies the learning

@@ -1,0 +1,90 @@
+package train
+
+import (
+	"encoding"
+	"fmt"
+
+	"github.com/dlfd-go/unlearn/internal/checkpoint"
+)
+
+// ErrCheckpoint is wrapped by the error of a checkpoint that cannot be used: the file
+// is damaged, has another version, or is of another run; the error says which.
+var ErrCheckpoint = checkpoint.Err
+
+// state is where a descent stands after a step, but for the parameters.
+type state struct {
+	Number, Of, PerEpoch int // Number steps were taken
+	Epoch, Within        int // Within of them in Epoch
+	Visited              []int
+	Optimizer            []byte
+}
+
+// State returns where the descent stands, the state of the optimizer included and
+// the parameters of the model excepted: in Descent.Start where it begins, and in
+// Descent.After behind the step. It returns an error wrapping ErrParameter where the
+// state of the optimizer cannot be written; see OptimizerState.
+func (s *Step) State(behind bool) ([]byte, error) {
+	o, ok := s.optimizer.(encoding.BinaryMarshaler)
+	if _, reads := s.optimizer.(encoding.BinaryUnmarshaler); !ok || !reads {
+		return nil, fmt.Errorf("train: %w: a checkpoint cannot have the state of the optimizer, %T, which is no encoding.BinaryMarshaler and BinaryUnmarshaler", ErrParameter, s.optimizer)
+	}
+	v := state{Number: s.Number, Of: s.Of, PerEpoch: s.PerEpoch, Epoch: s.Epoch, Within: s.within, Visited: s.visited}
+	if behind {
+		v.Number++
+		v.Within++
+	}
+	var err error
+	if v.Optimizer, err = o.MarshalBinary(); err != nil {
+		return nil, fmt.Errorf("train: state of the optimizer: %w", err)
+	}
+	return checkpoint.Encode(v)
+}
+
+// Resume makes a descent that has not begun go on where another stood, which had the
+// same settings and data, when State gave the bytes. The parameters are the caller's to
+// restore. Errors wrap ErrCheckpoint.
+func (s *Step) Resume(bytes []byte) error {
+	var v state
+	if err := checkpoint.Decode(bytes, &v); err != nil {
+		return fmt.Errorf("train: %w: its position: %w", ErrCheckpoint, err)
+	}
+	if v.Of != s.Of || v.PerEpoch != s.PerEpoch {
+		return fmt.Errorf("train: %w: it has %d steps, %d an epoch, not %d and %d", ErrCheckpoint, v.Of, v.PerEpoch, s.Of, s.PerEpoch)
+	}
+	o, ok := s.optimizer.(encoding.BinaryUnmarshaler)
+	if !ok {
+		return fmt.Errorf("train: %w: the state of the optimizer, %T, is no encoding.BinaryUnmarshaler", ErrParameter, s.optimizer)
+	}
+	if err := o.UnmarshalBinary(v.Optimizer); err != nil {
+		return fmt.Errorf("train: %w: the state of the optimizer: %w", ErrCheckpoint, err)
+	}
+	s.Number, s.Epoch, s.within, s.visited, s.resumed = v.Number, v.Epoch, v.Within, v.Visited, true
+	return nil
+}
+
+// MarshalBinary implements encoding.BinaryMarshaler.
+func (s *moments) MarshalBinary() ([]byte, error) { return checkpoint.Encode(s.of, s.steps) }
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler.
+func (s *moments) UnmarshalBinary(data []byte) error {
+	var of [][][]float32
+	var steps []int
+	if err := checkpoint.Decode(data, &of, &steps); err != nil {
+		return err
+	}
+	if len(of) != len(s.sizes) || len(steps) != len(s.sizes) {
+		return fmt.Errorf("%w: of %d and %d parameters, not %d", ErrCheckpoint, len(of), len(steps), len(s.sizes))
+	}
+	for i, arrays := range of {
+		if arrays != nil && len(arrays) != s.arrays {
+			return fmt.Errorf("%w: parameter %q has %d arrays, not %d", ErrCheckpoint, s.names[i], len(arrays), s.arrays)
+		}
+		for _, a := range arrays {
+			if len(a) != s.sizes[i] {
+				return fmt.Errorf("%w: parameter %q has %d numbers, not %d", ErrCheckpoint, s.names[i], len(a), s.sizes[i])
+			}
+		}
+	}
+	s.of, s.steps = of, steps
+	return nil
+}

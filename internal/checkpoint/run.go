@@ -1,0 +1,156 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/atomicfile"
+)
+
+// Run is the checkpoint of one run: the values that make up its state, and the file.
+type Run struct {
+	path  string
+	parts []Part
+	kept  []kept
+	found []piece // of the file, not yet restored
+	ready bool    // Restore was called, or there is nothing to restore
+}
+
+// kept is values under a name.
+type kept struct {
+	name   string
+	values []any // pointers
+}
+
+// Open prepares the checkpoint at path of a run that depends on parts. Where there is
+// a file, its state waits for Restore. Errors: those wrapping Err for a file that is
+// damaged or of another run, and those of reading and writing.
+func Open(path string, parts []Part) (*Run, error) {
+	c, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{path: path, parts: parts, ready: c == nil}
+	if c == nil {
+		return r, atomicfile.Try(path)
+	}
+	if err := c.check(parts); err != nil {
+		return nil, r.refuse("%w", err)
+	}
+	r.found = c.Pieces
+	return r, nil
+}
+
+func (r *Run) refuse(format string, a ...any) error {
+	return fmt.Errorf("%w: %s %w", Err, filepath.Base(r.path), fmt.Errorf(format, a...))
+}
+
+// Waiting reports whether there is a state that waits for Restore.
+func (r *Run) Waiting() bool { return !r.ready }
+
+// Depend adds a part, which becomes known late.
+func (r *Run) Depend(p Part) { r.parts = append(r.parts, p) }
+
+// Keep makes the values that pointers lead to part of the state. A name that is
+// taken gets a number. After a Restore, values of the file under that name are
+// restored at once. It returns the name, for Drop.
+func (r *Run) Keep(name string, pointers ...any) (string, error) {
+	taken := func(name string) bool {
+		return slices.ContainsFunc(r.kept, func(k kept) bool { return k.name == name })
+	}
+	unique := name
+	for n := 2; taken(unique); n++ {
+		unique = fmt.Sprintf("%s %d", name, n)
+	}
+	k := kept{unique, pointers}
+	r.kept = append(r.kept, k)
+	if !r.ready {
+		return unique, nil
+	}
+	_, err := r.restore(k)
+	return unique, err
+}
+
+// Drop takes values out of the state.
+func (r *Run) Drop(name string) {
+	r.kept = slices.DeleteFunc(r.kept, func(k kept) bool { return k.name == name })
+}
+
+// Peek restores the values under a name, without taking them out of the file's
+// state.
+func (r *Run) Peek(name string, pointers ...any) error {
+	for _, p := range r.found {
+		if p.Name == name {
+			return r.decode(p, pointers)
+		}
+	}
+	return r.refuse("has no %s", name)
+}
+
+// Restore restores all values that are kept.
+func (r *Run) Restore() error {
+	r.ready = true
+	for _, k := range r.kept {
+		found, err := r.restore(k)
+		if err == nil && !found {
+			err = r.refuse("has no %s", k.name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Run) restore(k kept) (found bool, err error) {
+	for i, p := range r.found {
+		if p.Name == k.name {
+			r.found = slices.Delete(r.found, i, i+1)
+			return true, r.decode(p, k.values)
+		}
+	}
+	return false, nil
+}
+
+func (r *Run) decode(p piece, pointers []any) error {
+	if err := Decode(p.Data, pointers...); err != nil {
+		return r.refuse("has another %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// Left returns an error if the file had a state that nobody restored: the run is not
+// the one that wrote it.
+func (r *Run) Left() error {
+	if len(r.found) == 0 {
+		return nil
+	}
+	return r.refuse("has %s, which nothing in this run keeps", r.found[0].Name)
+}
+
+// Save writes the state. What nobody has restored yet stays in the file.
+func (r *Run) Save() error {
+	c := content{Parts: r.parts, Pieces: slices.Clone(r.found)}
+	for _, k := range r.kept {
+		data, err := encodePointers(k.values)
+		if err != nil {
+			return fmt.Errorf("checkpoint: %s: %w", k.name, err)
+		}
+		c.Pieces = append(c.Pieces, piece{k.name, data})
+	}
+	if err := write(r.path, c); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
+// Remove removes the file, if there is one.
+func (r *Run) Remove() error {
+	if err := os.Remove(r.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
