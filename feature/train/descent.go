@@ -143,7 +143,7 @@ func (d Descent) epoch(ctx context.Context, s *Step, data feature.Dataset) (bool
 	if err != nil {
 		return false, err
 	}
-	for b, err := range Batches(s.Model.Spec(), data, d.BatchSize, order) {
+	for b, err := range BatchesContext(ctx, s.Model.Spec(), data, d.BatchSize, order) {
 		if err != nil {
 			return false, err
 		}
@@ -215,6 +215,11 @@ func (d Descent) step(ctx context.Context, s *Step) error {
 // Descent.
 func Batches(s feature.Spec, d feature.Dataset, size int, src rand.Source) iter.Seq2[feature.Batch, error] {
 	return feature.BatchesOf(d, size, least(s, size), src)
+}
+
+// BatchesContext is Batches as feature.BatchesContext reads them.
+func BatchesContext(ctx context.Context, s feature.Spec, d feature.Dataset, size int, src rand.Source) iter.Seq2[feature.Batch, error] {
+	return feature.BatchesContext(ctx, d, size, least(s, size), src)
 }
 
 // BatchCount returns the number of Batches, 0 for an empty dataset or nil.
