@@ -1,6 +1,7 @@
 package dlfd
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -42,7 +43,7 @@ func (s *Session) check(needs Needs) error {
 	s.Result.Overlap = feature.SharedIdentities(s.Data.Retain, s.Data.Forget)
 	seen := make(samples)
 	for _, set := range sets {
-		shared, err := seen.read(set, spec.Classes())
+		shared, err := seen.read(s.ctx, set, spec.Classes())
 		if err != nil {
 			return fmt.Errorf("%s: %w", set.name, err)
 		}
@@ -82,12 +83,14 @@ type place struct {
 // when, or if, a method comes across it. It returns the samples that stand in a
 // set that was read before, and remembers those of all sets but retain. Memory:
 // 16 bytes and a place a sample that is remembered.
-func (k samples) read(d namedSet, classes int) ([]Shared, error) {
+func (k samples) read(ctx context.Context, d namedSet, classes int) ([]Shared, error) {
 	var shared []Shared
 	var buf []byte
 	last := d.name == "retain"
 	first, several := -1, false // the first label; there is another
-	for b, err := range feature.Batches(d, 256, nil) {
+	// Datasets are free to hold more than memory does: not more than 16 MiB at once.
+	size := min(max(1<<22/max(feature.Size(d.Shape()), 1), 1), 256)
+	for b, err := range feature.BatchesContext(ctx, d.Dataset, size, 1, nil) {
 		if err != nil {
 			return nil, err
 		}

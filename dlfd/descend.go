@@ -88,7 +88,7 @@ func (s *Session) Descend(ctx context.Context, d Descent) error {
 // Batches runs over d once in an order that depends on the seed, the purpose
 // and the epoch. Batches are those of train.Batches.
 func (s *Session) Batches(d feature.Dataset, purpose string, epoch int) iter.Seq2[feature.Batch, error] {
-	return train.Batches(s.Model.Spec(), d, s.BatchSize, rng.Stream(s.opt.Seed, purpose, epoch))
+	return train.BatchesContext(s.ctx, s.Model.Spec(), d, s.BatchSize, rng.Stream(s.opt.Seed, purpose, epoch))
 }
 
 // Cycle returns a function that gives one batch of d after the other without

@@ -27,6 +27,7 @@ type Session struct {
 	// where they differ from Completed, the last step and nil.
 	Result *Result
 
+	ctx    context.Context // of the run, for datasets that read ahead
 	opt    Options
 	before time.Time
 	passed int               // epochs of the descents so far
@@ -52,6 +53,7 @@ func run(ctx context.Context, name string, m feature.Trainable, data Data, opt *
 	if err != nil {
 		return nil, err
 	}
+	s.ctx = ctx
 	if err := s.check(needs); err != nil {
 		return nil, err
 	}

@@ -154,7 +154,7 @@ func (d Descent) epoch(ctx context.Context, s *Step, data feature.Dataset) (bool
 	if err != nil {
 		return false, err
 	}
-	for b, err := range BatchesFrom(s.Model.Spec(), data, d.BatchSize, order, s.within) {
+	for b, err := range BatchesFrom(ctx, s.Model.Spec(), data, d.BatchSize, order, s.within) {
 		if err != nil {
 			return false, err
 		}
@@ -229,40 +229,9 @@ func Batches(s feature.Spec, d feature.Dataset, size int, src rand.Source) iter.
 	return feature.BatchesOf(d, size, least(s, size), src)
 }
 
-// BatchesFrom is Batches without the first skip of them, which are not read.
-func BatchesFrom(s feature.Spec, d feature.Dataset, size int, src rand.Source, skip int) iter.Seq2[feature.Batch, error] {
-	if skip == 0 || size < 1 {
-		return Batches(s, d, size, src)
-	}
-	return func(yield func(feature.Batch, error) bool) {
-		if skip >= BatchCount(s, d, size) {
-			return
-		}
-		rest := shuffled(d.Len(), src)[skip*size:]
-		part, err := feature.Subset(d, rest)
-		if err != nil {
-			yield(feature.Batch{}, err)
-			return
-		}
-		for b, err := range Batches(s, part, size, nil) {
-			b.Index = translate(b.Index, rest)
-			if !yield(b, err) {
-				return
-			}
-		}
-	}
-}
-
-// shuffled returns the order in which feature.Batches passes over n samples.
-func shuffled(n int, src rand.Source) []int {
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
-	if src != nil {
-		rand.New(src).Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
-	}
-	return order
+// BatchesContext is Batches as feature.BatchesContext reads them.
+func BatchesContext(ctx context.Context, s feature.Spec, d feature.Dataset, size int, src rand.Source) iter.Seq2[feature.Batch, error] {
+	return feature.BatchesContext(ctx, d, size, least(s, size), src)
 }
 
 // BatchCount returns the number of Batches, 0 for an empty dataset or nil.

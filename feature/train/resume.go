@@ -1,9 +1,13 @@
 package train
 
 import (
+	"context"
 	"encoding"
 	"fmt"
+	"iter"
+	"math/rand/v2"
 
+	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/internal/checkpoint"
 )
 
@@ -60,6 +64,42 @@ func (s *Step) Resume(bytes []byte) error {
 	}
 	s.Number, s.Epoch, s.within, s.visited, s.resumed = v.Number, v.Epoch, v.Within, v.Visited, true
 	return nil
+}
+
+// BatchesFrom is BatchesContext without the first skip batches, which are not read.
+func BatchesFrom(ctx context.Context, s feature.Spec, d feature.Dataset, size int, src rand.Source, skip int) iter.Seq2[feature.Batch, error] {
+	if skip == 0 || size < 1 {
+		return BatchesContext(ctx, s, d, size, src)
+	}
+	return func(yield func(feature.Batch, error) bool) {
+		if skip >= BatchCount(s, d, size) {
+			return
+		}
+		rest := shuffled(d.Len(), src)[skip*size:]
+		part, err := feature.Subset(d, rest)
+		if err != nil {
+			yield(feature.Batch{}, err)
+			return
+		}
+		for b, err := range BatchesContext(ctx, s, part, size, nil) {
+			b.Index = translate(b.Index, rest)
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+}
+
+// shuffled returns the order in which feature.Batches passes over n samples.
+func shuffled(n int, src rand.Source) []int {
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	if src != nil {
+		rand.New(src).Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
+	}
+	return order
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler.
