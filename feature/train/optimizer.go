@@ -9,15 +9,17 @@ import (
 	"math"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/checkpoint"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 	"github.com/dlfd-go/unlearn/internal/par"
 )
 
-// Errors that this package wraps; they are those of package feature.
+// Errors that this package wraps; all but ErrCheckpoint are those of package feature.
 var (
-	ErrParameter = feature.ErrParameter // a setting is out of range
-	ErrEmpty     = feature.ErrEmpty     // a dataset is empty
-	ErrDiverged  = feature.ErrDiverged  // a loss or gradient is not finite; the parameters are those before the step
+	ErrParameter  = feature.ErrParameter // a setting is out of range
+	ErrEmpty      = feature.ErrEmpty     // a dataset is empty
+	ErrDiverged   = feature.ErrDiverged  // a loss or gradient is not finite; the parameters are those before the step
+	ErrCheckpoint = checkpoint.Err       // a checkpoint is damaged, of another version or of another run; the error says which
 )
 
 // Optimizer is a rule that changes parameters along gradients. It is settings

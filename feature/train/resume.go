@@ -11,10 +11,6 @@ import (
 	"github.com/dlfd-go/unlearn/internal/checkpoint"
 )
 
-// ErrCheckpoint is wrapped by the error of a checkpoint that cannot be used: the file
-// is damaged, has another version, or is of another run; the error says which.
-var ErrCheckpoint = checkpoint.Err
-
 // state is where a descent stands after a step, but for the parameters.
 type state struct {
 	Number, Of, PerEpoch int // Number steps were taken
@@ -23,20 +19,16 @@ type state struct {
 	Optimizer            []byte
 }
 
-// State returns where the descent stands, the state of the optimizer included and
-// the parameters of the model excepted: in Descent.Start where it begins, and in
-// Descent.After behind the step. It returns an error wrapping ErrParameter where the
-// state of the optimizer cannot be written; see OptimizerState.
-func (s *Step) State(behind bool) ([]byte, error) {
+// State returns where the descent stands behind a step, for Descent.After: the state of
+// the optimizer included, the parameters of the model excepted. It returns an error
+// wrapping ErrParameter where the state of the optimizer cannot be written; see
+// OptimizerState.
+func (s *Step) State() ([]byte, error) {
 	o, ok := s.optimizer.(encoding.BinaryMarshaler)
 	if _, reads := s.optimizer.(encoding.BinaryUnmarshaler); !ok || !reads {
 		return nil, fmt.Errorf("train: %w: a checkpoint cannot have the state of the optimizer, %T, which is no encoding.BinaryMarshaler and BinaryUnmarshaler", ErrParameter, s.optimizer)
 	}
-	v := state{Number: s.Number, Of: s.Of, PerEpoch: s.PerEpoch, Epoch: s.Epoch, Within: s.within, Visited: s.visited}
-	if behind {
-		v.Number++
-		v.Within++
-	}
+	v := state{Number: s.Number + 1, Of: s.Of, PerEpoch: s.PerEpoch, Epoch: s.Epoch, Within: s.within + 1, Visited: s.visited}
 	var err error
 	if v.Optimizer, err = o.MarshalBinary(); err != nil {
 		return nil, fmt.Errorf("train: state of the optimizer: %w", err)

@@ -149,7 +149,7 @@ var parts = []Part{{"seed", "1"}, {"model", "small"}}
 func saved(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "run.checkpoint")
-	r, err := Open(path, parts)
+	r, err := Open(Config{Path: path}, parts)
 	if err != nil || r.Waiting() {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func saved(t *testing.T) string {
 }
 
 func TestRestore(t *testing.T) {
-	r, err := Open(saved(t), parts)
+	r, err := Open(Config{Path: saved(t)}, parts)
 	if err != nil || !r.Waiting() {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestRestore(t *testing.T) {
 		t.Errorf("a second one is %q, %v", name, err)
 	}
 	r.Drop("weights 2")
-	if err := r.Remove(); err != nil || r.Remove() != nil {
+	if err := r.Done(); err != nil || r.Done() != nil {
 		t.Error(err)
 	}
 }
@@ -206,11 +206,11 @@ func TestRefused(t *testing.T) {
 		"a part more":   {[]Part{{"seed", "1"}, {"model", "small"}, {"data", "x"}}, "its data"},
 		"a part less":   {[]Part{{"seed", "1"}}, "its model"},
 	} {
-		if _, err := Open(saved(t), c.parts); !errors.Is(err, Err) || !strings.Contains(err.Error(), c.want) {
+		if _, err := Open(Config{Path: saved(t)}, c.parts); !errors.Is(err, Err) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v, want %q", name, err, c.want)
 		}
 	}
-	r, err := Open(saved(t), parts)
+	r, err := Open(Config{Path: saved(t)}, parts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestDamaged(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path, parts); !errors.Is(err, Err) || !strings.Contains(err.Error(), want) {
+		if _, err := Open(Config{Path: path}, parts); !errors.Is(err, Err) || !strings.Contains(err.Error(), want) {
 			t.Fatalf("%d bytes: error is %v, want %q", len(data), err, want)
 		}
 	}
@@ -250,7 +250,7 @@ func TestDamaged(t *testing.T) {
 	binary.LittleEndian.PutUint32(old[len(magic):], version-1)
 	sum := sha256.Sum256(old)
 	try(append(old, sum[:]...), "has version 0")
-	if _, err := Open(filepath.Join(path, "no", "folder"), parts); err == nil {
+	if _, err := Open(Config{Path: filepath.Join(path, "no", "folder")}, parts); err == nil {
 		t.Error("a folder that is missing was not noticed")
 	}
 }

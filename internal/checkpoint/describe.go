@@ -96,6 +96,11 @@ func DigestWeights(w [][]float32) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
+// Model returns what a run depends on in its model, in this program and on this machine.
+func Model(spec any, weights [][]float32, kernels string) []Part {
+	return []Part{{"model", Describe(spec)}, {"starting weights", DigestWeights(weights)}, {"kernels", kernels}, {"build", Build()}}
+}
+
 // Build names the compiler and the version of this module, either of which may change
 // bits.
 func Build() string {

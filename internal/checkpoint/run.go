@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -10,9 +11,18 @@ import (
 	"github.com/dlfd-go/unlearn/internal/atomicfile"
 )
 
+// Config says where and how often the state of a run is written. Packages feature/train
+// and dlfd document it.
+type Config struct {
+	Path  string
+	Every int
+	Keep  bool
+	Of    string
+}
+
 // Run is the checkpoint of one run: the values that make up its state, and the file.
 type Run struct {
-	path  string
+	Config
 	parts []Part
 	kept  []kept
 	found []piece // of the file, not yet restored
@@ -25,17 +35,25 @@ type kept struct {
 	values []any // pointers
 }
 
-// Open prepares the checkpoint at path of a run that depends on parts. Where there is
-// a file, its state waits for Restore. Errors: those wrapping Err for a file that is
-// damaged or of another run, and those of reading and writing.
-func Open(path string, parts []Part) (*Run, error) {
-	c, err := read(path)
+// defaultEvery is the number of steps between two writes: a few minutes of a large
+// network, and rare enough for a small one.
+const defaultEvery = 100
+
+// Open prepares the checkpoint of a run that depends on parts. Where there is a file,
+// its state waits for Restore. Errors: those wrapping Err for a file that is damaged or
+// of another run, and those of reading and writing.
+func Open(o Config, parts []Part) (*Run, error) {
+	o.Every = cmp.Or(o.Every, defaultEvery)
+	if o.Of != "" {
+		parts = append(parts, Part{"description (Checkpoint.Of)", o.Of})
+	}
+	c, err := read(o.Path)
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{path: path, parts: parts, ready: c == nil}
+	r := &Run{Config: o, parts: parts, ready: c == nil}
 	if c == nil {
-		return r, atomicfile.Try(path)
+		return r, atomicfile.Try(o.Path)
 	}
 	if err := c.check(parts); err != nil {
 		return nil, r.refuse("%w", err)
@@ -45,7 +63,7 @@ func Open(path string, parts []Part) (*Run, error) {
 }
 
 func (r *Run) refuse(format string, a ...any) error {
-	return fmt.Errorf("%w: %s %w", Err, filepath.Base(r.path), fmt.Errorf(format, a...))
+	return fmt.Errorf("%w: %s %w", Err, filepath.Base(r.Path), fmt.Errorf(format, a...))
 }
 
 // Waiting reports whether there is a state that waits for Restore.
@@ -141,15 +159,21 @@ func (r *Run) Save() error {
 		}
 		c.Pieces = append(c.Pieces, piece{k.name, data})
 	}
-	if err := write(r.path, c); err != nil {
+	if err := write(r.Path, c); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	return nil
 }
 
-// Remove removes the file, if there is one.
-func (r *Run) Remove() error {
-	if err := os.Remove(r.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+// Due reports whether the state is to be written after a number of steps.
+func (r *Run) Due(steps int) bool { return steps%r.Every == 0 }
+
+// Done removes the file, if there is one, unless it is to be kept.
+func (r *Run) Done() error {
+	if r.Config.Keep {
+		return nil
+	}
+	if err := os.Remove(r.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	return nil
