@@ -10,6 +10,7 @@ import (
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/train"
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
@@ -61,8 +62,9 @@ type Align struct {
 	// distances that were tried (energy, sliced, debiased Sinkhorn) are no better than
 	// Match alone; see the README.
 	Distance distance.Distance
-	// DistanceWeight is the weight of Distance. If it is zero, 1 is used.
-	DistanceWeight float64
+	// DistanceWeight is the weight of Distance. If it is zero, 1 is used. Without a
+	// Distance it must be zero.
+	DistanceWeight float64 `json:",omitempty"`
 
 	// Epochs is the number of passes over the retain set, beside which part 3
 	// makes as many over the forget set, its batches spread evenly. If it is
@@ -113,7 +115,7 @@ func (a Align) Refit(ctx context.Context, s *Session) (Align, error) {
 	if err != nil {
 		return a, err
 	}
-	a.Match, a.Distance = Off, nil
+	a.Match, a.Distance, a.DistanceWeight = Off, nil, 0
 	a, err = a.resolve(s.Model.Spec(), inserted, s.StepsPerEpoch(s.Data.Retain))
 	if err != nil {
 		return a, err
@@ -202,8 +204,11 @@ func (a Align) resolve(spec feature.Spec, inserted bool, stepsPerEpoch int) (Ali
 	if !(a.Shrink > 0 && a.Shrink <= 1) || !isWeight(a.Perturb) || !isWeight(a.Match) {
 		return a, fmt.Errorf("%w: Shrink %v, Perturb %v, Match %v", ErrParameter, a.Shrink, a.Perturb, a.Match)
 	}
-	if a.DistanceWeight = cmp.Or(a.DistanceWeight, 1); !(a.DistanceWeight > 0) || math.IsInf(a.DistanceWeight, 0) {
-		return a, fmt.Errorf("%w: DistanceWeight %v", ErrParameter, a.DistanceWeight)
+	if a.Distance != nil {
+		a.DistanceWeight = cmp.Or(a.DistanceWeight, 1)
+	}
+	if (a.Distance == nil) != (a.DistanceWeight == 0) || a.DistanceWeight < 0 || !finite.Is(a.DistanceWeight) {
+		return a, fmt.Errorf("%w: DistanceWeight %v, Distance %v", ErrParameter, a.DistanceWeight, distance.Source(a.Distance))
 	}
 	if a.Revisit = cmp.Or(a.Revisit, .7); !(a.Revisit > 0 && a.Revisit <= 1) {
 		return a, fmt.Errorf("%w: Revisit %v", ErrParameter, a.Revisit)

@@ -87,7 +87,7 @@ func TestAlignWithADistance(t *testing.T) {
 	var gap [2]float64
 	for i, d := range []distance.Distance{nil, distance.MMD{Kernel: distance.Energy{}}} {
 		m := featuretest.NewMLP(5, 12, 3, 1)
-		a := Align{Match: Off, Epochs: 6, Always: true, Distance: d, DistanceWeight: 2, Rate: .05}
+		a := Align{Match: Off, Epochs: 6, Always: true, Distance: d, DistanceWeight: 2 * float64(i), Rate: .05}
 		res, err := a.Unlearn(context.Background(), m, data, &Options{Seed: 3, BatchSize: 8})
 		if err != nil {
 			t.Fatal(err)
