@@ -206,7 +206,11 @@ func TestRefused(t *testing.T) {
 		"a part more":   {[]Part{{"seed", "1"}, {"model", "small"}, {"data", "x"}}, "its data"},
 		"a part less":   {[]Part{{"seed", "1"}}, "its model"},
 	} {
-		if _, err := Open(Config{Path: saved(t)}, c.parts); !errors.Is(err, Err) || !strings.Contains(err.Error(), c.want) {
+		r, err := Open(Config{Path: saved(t)}, c.parts)
+		if err == nil {
+			err = r.Restore()
+		}
+		if !errors.Is(err, Err) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v, want %q", name, err, c.want)
 		}
 	}

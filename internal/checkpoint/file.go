@@ -124,31 +124,6 @@ func parseBody(d decoder) (*content, error) {
 	return c, d.err
 }
 
-// check returns an error that names the first part in which the file and the run
-// differ.
-func (c *content) check(parts []Part) error {
-	then := make(map[string]string, len(c.Parts))
-	for _, p := range c.Parts {
-		then[p.Name] = p.Value
-	}
-	for _, p := range parts {
-		was, there := then[p.Name]
-		if !there {
-			return fmt.Errorf("does not say its %s", p.Name)
-		}
-		if was != p.Value {
-			return fmt.Errorf("is of another run: the %s: %s", p.Name, difference(was, p.Value))
-		}
-		delete(then, p.Name)
-	}
-	for _, p := range c.Parts {
-		if _, left := then[p.Name]; left {
-			return fmt.Errorf("is of another run, which depends on its %s", p.Name)
-		}
-	}
-	return nil
-}
-
 // difference shows two texts from shortly before where they begin to differ.
 func difference(was, is string) string {
 	same := 0

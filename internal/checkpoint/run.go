@@ -24,6 +24,7 @@ type Config struct {
 type Run struct {
 	Config
 	parts []Part
+	then  []Part // those of the file, not yet found to agree
 	kept  []kept
 	found []piece // of the file, not yet restored
 	ready bool    // Restore was called, or there is nothing to restore
@@ -55,11 +56,32 @@ func Open(o Config, parts []Part) (*Run, error) {
 	if c == nil {
 		return r, atomicfile.Try(o.Path)
 	}
-	if err := c.check(parts); err != nil {
-		return nil, r.refuse("%w", err)
+	r.then, r.found, r.parts = c.Parts, c.Pieces, nil
+	for _, p := range parts {
+		if err := r.Agree(p); err != nil {
+			return nil, err
+		}
 	}
-	r.found = c.Pieces
 	return r, nil
+}
+
+// Agree adds a part on which the run depends. It returns an error wrapping Err if the
+// file has another, or does not have it.
+func (r *Run) Agree(p Part) error {
+	r.parts = append(r.parts, p)
+	if r.ready {
+		return nil
+	}
+	i := slices.IndexFunc(r.then, func(q Part) bool { return q.Name == p.Name })
+	if i < 0 {
+		return r.refuse("is of another run: it does not say its %s", p.Name)
+	}
+	was := r.then[i].Value
+	r.then = slices.Delete(slices.Clone(r.then), i, i+1)
+	if was != p.Value {
+		return r.refuse("is of another run: the %s: %s", p.Name, difference(was, p.Value))
+	}
+	return nil
 }
 
 func (r *Run) refuse(format string, a ...any) error {
@@ -68,9 +90,6 @@ func (r *Run) refuse(format string, a ...any) error {
 
 // Waiting reports whether there is a state that waits for Restore.
 func (r *Run) Waiting() bool { return !r.ready }
-
-// Depend adds a part, which becomes known late.
-func (r *Run) Depend(p Part) { r.parts = append(r.parts, p) }
 
 // Keep makes the values that pointers lead to part of the state. A name that is
 // taken gets a number. After a Restore, values of the file under that name are
@@ -108,8 +127,12 @@ func (r *Run) Peek(name string, pointers ...any) error {
 	return r.refuse("has no %s", name)
 }
 
-// Restore restores all values that are kept.
+// Restore restores all values that are kept. Every part of the file must have been found
+// to agree.
 func (r *Run) Restore() error {
+	if len(r.then) > 0 {
+		return r.refuse("is of another run, which depends on its %s", r.then[0].Name)
+	}
 	r.ready = true
 	for _, k := range r.kept {
 		found, err := r.restore(k)
