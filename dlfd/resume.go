@@ -223,4 +223,3 @@ func (s *Session) Fit(o train.Options) error {
 	}
 	return s.descend(d, s.Data.Retain, nil)
 }
-
