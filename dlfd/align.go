@@ -3,11 +3,14 @@ package dlfd
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 
+	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/train"
+	"github.com/dlfd-go/unlearn/internal/finite"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
@@ -49,6 +52,19 @@ type Align struct {
 	// Match is the weight of part 3. If it is zero, .1 is used where Shrink is
 	// below 1, and .3 where it is 1; Off leaves it out.
 	Match float64
+
+	// Distance, where not nil, adds a term to part 3: DistanceWeight times the Distance
+	// between the features of forget and of Holdout samples, class by class (see
+	// distance.ClassConditional), which pulls the former to the latter. Features are
+	// those that feed the last layer, divided by the root of the mean squared norm that
+	// Holdout has there; Holdout is represented by the features of the last 512 samples
+	// that were seen. It is nil by default: in place of Match or beside it, the
+	// distances that were tried (energy, sliced, debiased Sinkhorn) are no better than
+	// Match alone; see the README.
+	Distance distance.Distance
+	// DistanceWeight is the weight of Distance. If it is zero, 1 is used. Without a
+	// Distance it must be zero.
+	DistanceWeight float64 `json:",omitempty"`
 
 	// Epochs is the number of passes over the retain set, beside which part 3
 	// makes as many over the forget set, its batches spread evenly. If it is
@@ -99,7 +115,7 @@ func (a Align) Refit(ctx context.Context, s *Session) (Align, error) {
 	if err != nil {
 		return a, err
 	}
-	a.Match = Off
+	a.Match, a.Distance, a.DistanceWeight = Off, nil, 0
 	a, err = a.resolve(s.Model.Spec(), inserted, s.StepsPerEpoch(s.Data.Retain))
 	if err != nil {
 		return a, err
@@ -115,6 +131,15 @@ func (a Align) Refit(ctx context.Context, s *Session) (Align, error) {
 
 // Name implements Namer.
 func (Align) Name() string { return "Align" }
+
+// MarshalJSON writes the Distance as distance.Source does, for records of settings.
+func (a Align) MarshalJSON() ([]byte, error) {
+	type fields Align
+	return json.Marshal(struct {
+		fields
+		Distance string `json:",omitempty"`
+	}{fields(a), distance.Source(a.Distance)})
+}
 
 // Needs implements Needer.
 func (Align) Needs() Needs { return Needs{Retain: true, Forget: true, Holdout: true} }
@@ -179,6 +204,12 @@ func (a Align) resolve(spec feature.Spec, inserted bool, stepsPerEpoch int) (Ali
 	if !(a.Shrink > 0 && a.Shrink <= 1) || !isWeight(a.Perturb) || !isWeight(a.Match) {
 		return a, fmt.Errorf("%w: Shrink %v, Perturb %v, Match %v", ErrParameter, a.Shrink, a.Perturb, a.Match)
 	}
+	if a.Distance != nil {
+		a.DistanceWeight = cmp.Or(a.DistanceWeight, 1)
+	}
+	if (a.Distance == nil) != (a.DistanceWeight == 0) || a.DistanceWeight < 0 || !finite.Is(a.DistanceWeight) {
+		return a, fmt.Errorf("%w: DistanceWeight %v, Distance %v", ErrParameter, a.DistanceWeight, distance.Source(a.Distance))
+	}
 	if a.Revisit = cmp.Or(a.Revisit, .7); !(a.Revisit > 0 && a.Revisit <= 1) {
 		return a, fmt.Errorf("%w: Revisit %v", ErrParameter, a.Revisit)
 	}
@@ -232,32 +263,36 @@ func checkDescent(epochs int, rate float64) error {
 // isWeight reports whether v is positive and finite, or Off.
 func isWeight(v float64) bool { return v == Off || v > 0 && !math.IsInf(v, 0) }
 
+// loosens reports whether part 1 changes a weight.
+func (a Align) loosens() bool { return a.Shrink < 1 || a.Perturb > 0 }
+
+// loosen is part 1.
+func (a Align) loosen(s *Session) error {
+	return shrinkAndPerturb(s.Model, a.Shrink, max(a.Perturb, 0), s.Seed("perturb weights"))
+}
+
 // run carries out the three parts on s.Model, which may be any model.
 func (a Align) run(ctx context.Context, s *Session) error {
-	changed := a.Shrink < 1 || a.Perturb != Off
-	if changed {
-		if err := shrinkAndPerturb(s.Model, a.Shrink, max(a.Perturb, 0), s.Seed("perturb weights")); err != nil {
+	if a.loosens() {
+		if err := a.loosen(s); err != nil {
 			return err
 		}
 	}
 	if err := a.descend(ctx, s); err != nil {
 		return err
 	}
-	if !changed || !train.HasStatistics(s.Model.Spec()) {
+	if !a.loosens() {
 		return nil
 	}
-	if err := recomputeStatistics(ctx, s); err != nil {
-		return fmt.Errorf("statistics of batch norm: %w", err)
-	}
-	return nil
+	return settle(ctx, s)
 }
 
 // descend is parts 2 and 3.
 func (a Align) descend(ctx context.Context, s *Session) error {
 	known := newRecall(s, a.Revisit)
 	d := Descent{Epochs: a.Epochs, Optimizer: sgd(a.Rate), Schedule: a.Schedule, Visit: known.visit, Gradient: known.gradient}
-	if a.Match != Off {
-		match := newMatching(s, a.Match)
+	if a.Match != Off || a.Distance != nil {
+		match := newMatching(s, a.Match, newFeatureTerm(a.Distance, a.DistanceWeight))
 		defer match.stop()
 		d.Gradient = func(ctx context.Context, step *Step) error {
 			if err := match.gradient(ctx, step); err != nil {
@@ -298,26 +333,29 @@ func shrinkAndPerturb(m feature.Trainable, shrink, noise float64, seed uint64) e
 	return nil
 }
 
-// recomputeStatistics runs retain batches forward until the running statistics
-// of batch norm are those of the new weights. Shrinking changed them at a stroke,
+// settle runs retain batches forward until the running statistics of batch norm, if
+// there are any, are those of the new weights. Shrinking changed them at a stroke,
 // and a short descent does not make up for it: with the usual momentum of .1, what
 // is left of an old value after these batches is .9³⁰ = 4 % of the error at the
 // end of the descent.
-func recomputeStatistics(ctx context.Context, s *Session) error {
+func settle(ctx context.Context, s *Session) error {
+	if !train.HasStatistics(s.Model.Spec()) {
+		return nil
+	}
 	const batches = 30
 	next, stop := s.Cycle(s.Data.Retain, "settle order") // the name of the stream fixes the bits
 	defer stop()
 	for i := range batches {
 		b, err := next()
+		if err == nil {
+			if len(b.Labels) == 1 { // one value has no variance; see train.Descent
+				return nil
+			}
+			mode := feature.Mode{Train: true, Track: true, Seed: s.Seed("settle dropout", i)}
+			err = feature.ForwardMode(ctx, s.Model, mode, b.X, nil, nil)
+		}
 		if err != nil {
-			return err
-		}
-		if len(b.Labels) == 1 { // one value has no variance; see train.Descent
-			return nil
-		}
-		mode := feature.Mode{Train: true, Track: true, Seed: s.Seed("settle dropout", i)}
-		if err := feature.ForwardMode(ctx, s.Model, mode, b.X, nil, nil); err != nil {
-			return err
+			return fmt.Errorf("statistics of batch norm: %w", err)
 		}
 	}
 	return nil

@@ -95,6 +95,9 @@ type Options struct {
 	Observer func(Event)
 	// Budget ends a run early. The zero value is no limit.
 	Budget Budget
+	// RetrainEpochs is the number of epochs that training anew takes, for
+	// Result.Retraining. If it is zero, 30 is assumed, and the result says so.
+	RetrainEpochs int
 	// AllowOverlap lets a run go on although an identity or a sample stands both
 	// in Retain and in Forget, or a sample of Holdout in either. By default that is
 	// an error wrapping ErrOverlap: what is kept would teach the model what it
@@ -172,6 +175,9 @@ type Result struct {
 	// now.
 	Scores []Score `json:"scores,omitempty"`
 	Ledger Ledger  `json:"ledger"`
+	// Retraining compares the ledger with that of training anew; nil without a
+	// retain set. Where the run took more, a note says so.
+	Retraining *Retraining `json:"retraining,omitempty"`
 	// Kernels is feature.Kernels: the same arguments give the same bits with these.
 	Kernels string `json:"kernels"`
 	// Overlap lists the identities that stand both in Retain and in Forget.

@@ -21,10 +21,13 @@ type matching struct {
 	stop            func()
 	perEpoch        int // forget batches of a pass over the forget set
 	odds            oddsByClass
+	features        *featureTerm // nil: none
 }
 
-func newMatching(s *Session, weight float64) *matching {
-	t := &matching{weight: weight, perEpoch: s.StepsPerEpoch(s.Data.Forget), odds: newOdds(s.Data.Forget, s.Data.Holdout)}
+// newMatching returns a matching whose terms are that of the log-odds, unless weight
+// is Off, and that of the features, unless it is nil.
+func newMatching(s *Session, weight float64, features *featureTerm) *matching {
+	t := &matching{weight: max(weight, 0), features: features, perEpoch: s.StepsPerEpoch(s.Data.Forget), odds: newOdds(s.Data.Forget, s.Data.Holdout)}
 	var stopForget, stopHoldout func()
 	t.forget, stopForget = s.Cycle(s.Data.Forget, "forget order")
 	t.holdout, stopHoldout = s.Cycle(s.Data.Holdout, "holdout order")
@@ -69,19 +72,31 @@ func (t *matching) accumulate(ctx context.Context, step *Step, f feature.Batch) 
 		// the weights were shrunk: the two batches pass together.
 		hx, fx = joined(h.X, f.X), joined(f.X, h.X)
 	}
-	logits := feature.NewTensor(hx.Rows(), spec.Classes())
 	taps := []string{spec.Logits}
-	if err := feature.ForwardMode(ctx, step.Model, mode, hx, taps, []feature.Tensor{logits}); err != nil {
+	out := []feature.Tensor{feature.NewTensor(hx.Rows(), spec.Classes())}
+	if t.features != nil {
+		f, err := spec.Tap(spec.Features)
+		if err != nil {
+			return 0, err
+		}
+		taps, out = append(taps, spec.Features), append(out, feature.NewTensor(append([]int{hx.Rows()}, f.Shape...)...))
+	}
+	if err := feature.ForwardMode(ctx, step.Model, mode, hx, taps, out); err != nil {
 		return 0, fmt.Errorf("holdout batch: %w", err)
 	}
-	if _, err := t.odds.visit(1, logits.Slice(0, len(h.Labels)), h); err != nil {
+	if _, err := t.odds.visit(1, out[0].Slice(0, len(h.Labels)), h); err != nil {
 		return 0, fmt.Errorf("holdout batch: %w", err)
+	}
+	if t.features != nil {
+		t.features.visit(out[1].Slice(0, len(h.Labels)), h)
 	}
 	var excess float64
 	err = step.Accumulate(ctx, mode, fx, taps, func(val, cot []feature.Tensor) (err error) {
 		n := len(f.Labels)
-		excess, err = t.excess(val[0].Slice(0, n), cot[0].Slice(0, n), f)
-		return err
+		if excess, err = t.excess(val[0].Slice(0, n), cot[0].Slice(0, n), f); err != nil || t.features == nil {
+			return err
+		}
+		return t.features.gradient(val[1].Slice(0, n), cot[1].Slice(0, n), f)
 	})
 	return excess, err
 }

@@ -44,13 +44,20 @@ type DLFD struct {
 	Lambda [2]float64
 	// Steering says how the run is scored, and what follows.
 	Steering Steering
+	// Shrink and Perturb loosen the weights before the first batch, as those of Align
+	// do, which the published method does not: layers with weights are shrunk by
+	// Shrink, in (0, 1], and get noise. If Shrink is zero, or 1, nothing is loosened; if
+	// Perturb is zero, .8 is used where Shrink is below 1; Off adds no noise. A model
+	// without batch norm is treated as Align treats it.
+	Shrink, Perturb float64
 	// Epochs is the number of passes over the retain set. If it is zero, 1 is
 	// used.
 	Epochs int
 	// Rate is the learning rate of SGD with momentum .9 and weight decay 5e-4. If
 	// it is zero, .002 is used.
 	Rate float64
-	// Schedule scales the learning rate. If it is nil, train.Constant is used.
+	// Schedule scales the learning rate. If it is nil, train.Constant is used, and
+	// train.Cosine where weights are loosened.
 	Schedule train.Schedule `json:"-"`
 }
 
@@ -70,6 +77,11 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 			return err
 		}
 		s.Result.Settings = d
+		a := Align{Shrink: d.Shrink, Perturb: d.Perturb}
+		_, fold, err := a.insertNorms(ctx, s)
+		if err != nil {
+			return err
+		}
 		score, err := newScorer(s, d.Steering)
 		if err != nil {
 			return err
@@ -81,11 +93,29 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 		if s.Spent() { // before the weights are touched
 			return nil
 		}
-		if err := d.descend(ctx, s, score); err != nil {
+		if err := d.run(ctx, s, a, score); err != nil {
 			return err
 		}
-		return score.finish(ctx, s)
+		return fold()
 	})
+}
+
+// run loosens the weights as a does, descends, and takes the best checkpoint.
+func (d DLFD) run(ctx context.Context, s *Session, a Align, score *scorer) error {
+	if a.loosens() {
+		if err := a.loosen(s); err != nil {
+			return err
+		}
+	}
+	if err := d.descend(ctx, s, score); err != nil {
+		return err
+	}
+	if a.loosens() {
+		if err := settle(ctx, s); err != nil {
+			return err
+		}
+	}
+	return score.finish(ctx, s)
 }
 
 // resolve returns a copy of d with its defaults filled in, those of the
@@ -106,9 +136,16 @@ func (d DLFD) resolve(spec feature.Spec) (DLFD, error) {
 			d.Lambda[i] = 0
 		}
 	}
-	d.Epochs, d.Rate = cmp.Or(d.Epochs, 1), cmp.Or(d.Rate, .002)
-	if d.Schedule == nil {
-		d.Schedule = train.Constant
+	d.Epochs, d.Rate, d.Shrink = cmp.Or(d.Epochs, 1), cmp.Or(d.Rate, .002), cmp.Or(d.Shrink, 1)
+	schedule, perturb := train.Constant, float64(Off)
+	if d.Shrink < 1 {
+		schedule, perturb = train.Cosine, .8
+	}
+	if d.Perturb = cmp.Or(d.Perturb, perturb); d.Schedule == nil {
+		d.Schedule = schedule
+	}
+	if !(d.Shrink > 0 && d.Shrink <= 1) || !isWeight(d.Perturb) {
+		return d, fmt.Errorf("%w: Shrink %v, Perturb %v", ErrParameter, d.Shrink, d.Perturb)
 	}
 	if !finite.Is(d.Weight) || !finite.All(d.Lambda[:]) {
 		return d, fmt.Errorf("%w: Weight %v, Lambda %v", ErrParameter, d.Weight, d.Lambda)

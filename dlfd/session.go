@@ -81,6 +81,10 @@ func run(ctx context.Context, name string, m feature.Trainable, data Data, opt *
 		s.Result.Stop = NothingDone
 	}
 	s.Result.Ledger = s.ledger()
+	s.Result.Retraining = retraining(data.Retain, s.opt.RetrainEpochs, s.Result.Ledger)
+	if w := s.Result.Retraining.warning(); w != "" {
+		s.Result.Notes = append(s.Result.Notes, w)
+	}
 	return s.Result, nil
 }
 
@@ -95,6 +99,9 @@ func newSession(name string, m feature.Trainable, data Data, opt *Options) (*Ses
 	}
 	if s.BatchSize < 0 || s.BatchSize > train.MaxBatch || b.Passes < 0 || b.Time < 0 {
 		return nil, fmt.Errorf("%w: BatchSize %d (at most %d), Budget %+v", ErrParameter, s.BatchSize, train.MaxBatch, b)
+	}
+	if s.opt.RetrainEpochs < 0 {
+		return nil, fmt.Errorf("%w: RetrainEpochs %d", ErrParameter, s.opt.RetrainEpochs)
 	}
 	if b.Time > 0 && s.opt.Now == nil {
 		return nil, fmt.Errorf("%w: Budget.Time needs Options.Now", ErrParameter)

@@ -34,7 +34,7 @@ func TestSingleSamplesPassTogether(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		p := newMatching(s, .1)
+		p := newMatching(s, .1, nil)
 		defer p.stop()
 		p.holdout = func() (feature.Batch, error) { return h, nil }
 		return s.Descend(ctx, Descent{Epochs: 1, Optimizer: sgd(.01), Gradient: func(ctx context.Context, step *Step) error {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"reflect"
 
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/feature"
@@ -87,21 +86,13 @@ type Batch struct {
 	Mode feature.Mode
 }
 
-// MarshalJSON writes the Distance as Go source would, for records of settings.
+// MarshalJSON writes the Distance as distance.Source does, for records of settings.
 func (s Synthesizer) MarshalJSON() ([]byte, error) {
 	type fields Synthesizer
-	var name string
-	switch k := reflect.ValueOf(s.Distance).Kind(); k {
-	case reflect.Invalid:
-	case reflect.Func, reflect.Pointer:
-		name = fmt.Sprintf("%T", s.Distance) // not its address
-	default:
-		name = fmt.Sprintf("%#v", s.Distance)
-	}
 	return json.Marshal(struct {
 		fields
 		Distance string
-	}{fields(s), name})
+	}{fields(s), distance.Source(s.Distance)})
 }
 
 // Box says where the result must lie.

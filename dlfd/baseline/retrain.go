@@ -41,6 +41,10 @@ func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 			return fmt.Errorf("%w: Epochs %d", dlfd.ErrParameter, r.Epochs)
 		}
 		s.Result.Settings = r
+		task, err := newTask(s)
+		if err != nil {
+			return err
+		}
 		if err := freshWeights(s, r.Fresh); err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
@@ -49,8 +53,10 @@ func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 			s.Steps = p.Steps
 			s.Step(dlfd.Point{Loss: p.Loss})
 		}
-		_, err := train.Fit(ctx, s.Model, s.Data.Retain, &o)
-		return err
+		if _, err := train.Fit(ctx, s.Model, s.Data.Retain, &o); err != nil {
+			return err
+		}
+		return task.check(ctx, s)
 	})
 }
 
@@ -96,6 +102,10 @@ func (ShortRetrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
 // backward pass a retain sample and epoch.
 func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, r.Name(), m, data, opt, r.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
+		task, err := newTask(s)
+		if err != nil {
+			return err
+		}
 		if s.Spent() { // before the weights are touched
 			return nil
 		}
@@ -115,7 +125,10 @@ func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlf
 		if err := s.Descend(ctx, dlfd.Descent{Epochs: r.Epochs, Optimizer: r.optimizer(), Schedule: train.Cosine}); err != nil {
 			return err
 		}
-		return fold()
+		if err := fold(); err != nil {
+			return err
+		}
+		return task.check(ctx, s)
 	})
 }
 

@@ -205,8 +205,20 @@ func join(before, res *dlfd.Result) *dlfd.Result {
 	res.Trace, res.Scores = append(before.Trace, res.Trace...), append(before.Scores, res.Scores...)
 	res.Notes, res.Overlap, res.Shared = append(before.Notes, res.Notes...), append(before.Overlap, res.Overlap...), append(before.Shared, res.Shared...)
 	res.Ledger = plus(before.Ledger, res.Ledger)
+	res.Retraining = retrainings(before.Retraining, res.Retraining)
 	if before.Stop != "" && before.Stop != dlfd.Completed {
 		res.Stop = before.Stop
 	}
 	return res
+}
+
+// retrainings compares the work of requests with a retraining for each of them.
+func retrainings(a, b *dlfd.Retraining) *dlfd.Retraining {
+	if a == nil || b == nil {
+		return cmp.Or(b, a)
+	}
+	sum := *b
+	sum.Passes += a.Passes
+	sum.Share = (a.Share*float64(a.Passes) + b.Share*float64(b.Passes)) / float64(sum.Passes)
+	return &sum
 }

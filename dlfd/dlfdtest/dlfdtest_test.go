@@ -1,18 +1,24 @@
 package dlfdtest_test
 
 import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/dlfd/dlfdtest"
 	"github.com/dlfd-go/unlearn/dlfd/released"
+	"github.com/dlfd-go/unlearn/feature"
 )
 
 func TestEveryMethod(t *testing.T) {
 	for _, u := range []dlfd.Unlearner{
 		dlfd.Align{},
 		dlfd.DLFD{},
+		dlfd.DLFD{Shrink: .4, Rate: .03, Epochs: 2},
 		released.Method{},
 		baseline.FineTune{},
 		baseline.NegGradPlus{},
@@ -49,4 +55,59 @@ func TestEveryMethod(t *testing.T) {
 // from one distribution, where few weights matter ten times as much for one of them.
 func TestSSD(t *testing.T) {
 	dlfdtest.RunExcept(t, baseline.SSD{Alpha: 1, Lambda: .9}, dlfdtest.SeedLaw)
+}
+
+// broken methods, by name.
+var broken = map[string]dlfd.Unlearner{
+	"nil":     nil,
+	"silent":  silent{},
+	"panicky": panicky{},
+	"greedy":  greedy{},
+}
+
+type silent struct{}
+
+func (silent) Unlearn(context.Context, feature.Trainable, dlfd.Data, *dlfd.Options) (*dlfd.Result, error) {
+	return nil, nil
+}
+
+type panicky struct{}
+
+func (panicky) Unlearn(context.Context, feature.Trainable, dlfd.Data, *dlfd.Options) (*dlfd.Result, error) {
+	var none []int
+	none[len(none)]++
+	return nil, nil
+}
+
+// greedy reads the holdout, which it says it does not need.
+type greedy struct{ baseline.FineTune }
+
+func (g greedy) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
+	_ = data.Holdout.Len()
+	return g.FineTune.Unlearn(ctx, m, data, opt)
+}
+
+// TestBroken runs the laws on methods that break them, each in a process of its own:
+// they must fail, with a sentence, and must not panic.
+func TestBroken(t *testing.T) {
+	if name, ok := os.LookupEnv("DLFDTEST_BROKEN"); ok {
+		dlfdtest.Run(t, broken[name])
+		return
+	}
+	for name, want := range map[string]string{
+		"nil":     "the Unlearner is nil",
+		"silent":  "neither a result nor an error",
+		"panicky": "panic: runtime error: index out of range",
+		"greedy":  "alone: panic: runtime error: invalid memory address",
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(os.Args[0], "-test.run=^TestBroken$", "-test.v")
+			cmd.Env = append(os.Environ(), "DLFDTEST_BROKEN="+name)
+			out, err := cmd.CombinedOutput()
+			text := string(out)
+			if err == nil || !strings.Contains(text, want) || !strings.Contains(text, "--- FAIL: TestBroken") {
+				t.Errorf("error %v, want a failure that says %q:\n%s", err, want, text)
+			}
+		})
+	}
 }
