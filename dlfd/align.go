@@ -87,7 +87,7 @@ type Align struct {
 
 	// Always goes on where forget and held-out samples cannot be told apart to
 	// begin with. By default such a run stops with NothingToForget before it
-	// changes a weight.
+	// changes a weight, except in a request for a class, in which both are known.
 	Always bool
 }
 
@@ -167,7 +167,7 @@ func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt 
 		if err != nil {
 			return err
 		}
-		if before.nothingToForget() && !a.Always {
+		if before.nothingToForget() && !a.Always && s.Data.Demand.kind() != KindClass {
 			s.Result.Stop = NothingToForget
 			return nil
 		}

@@ -28,6 +28,7 @@ type Session struct {
 	Result *Result
 
 	opt    Options
+	others feature.Dataset // see otherClasses
 	before time.Time
 	passed int               // epochs of the descents so far
 	ended  bool              // see End
