@@ -132,18 +132,19 @@ func (a *audit) referenceAttacks(ctx context.Context) error {
 	if ok, err := a.consult(ctx); !ok || err != nil {
 		return err
 	}
+	model := [2]metrics.Outputs{a.out[memberSet], a.out[nonMemberSet]}
 	var sides [2]metrics.Referenced
 	var scores [2][2][]float64 // of RMIA and IAM, by side
 	for side, set := range []int{memberSet, nonMemberSet} {
 		sides[side] = metrics.Referenced{Model: a.out[set], References: a.refs.retrained[side]}
-		var err error
-		if scores[1][side], err = sides[side].IAM(a.refs.original[side]); err != nil {
-			return fmt.Errorf("IAM: %w", err)
-		}
 	}
+	complete, err := bothSides(model, a.refs.retrained).IAM(join(a.refs.original))
+	if err != nil {
+		return fmt.Errorf("IAM: %w", err)
+	}
+	scores[1] = parted(complete, a.Counts.Member)
 	a.listLeast(scores[1][0])
 	for side := range sides {
-		var err error
 		if scores[0][side], err = sides[side].RMIA(sides[1]); err != nil {
 			return fmt.Errorf("RMIA: %w", err)
 		}
@@ -161,7 +162,6 @@ func (a *audit) referenceAttacks(ctx context.Context) error {
 			return err
 		}
 	}
-	model := [2]metrics.Outputs{sides[0].Model, sides[1].Model}
 	if r.LiRA, err = a.likelihoodRatio(model, a.refs.retrained, matchings); err != nil {
 		return fmt.Errorf("LiRA: %w", err)
 	}
@@ -273,12 +273,35 @@ func (a *audit) likelihoodRatio(model [2]metrics.Outputs, references [2][]metric
 
 // lira returns the scores of LiRA for members and non-members.
 func lira(model [2]metrics.Outputs, references [2][]metrics.Outputs) (scores [2][]float64, err error) {
-	for side := range scores {
-		if scores[side], err = (metrics.Referenced{Model: model[side], References: references[side]}).LiRA(); err != nil {
-			return scores, err
-		}
+	all, err := bothSides(model, references).LiRA()
+	return parted(all, model[0].N), err
+}
+
+// bothSides puts members and non-members into one: what an attack divides by, such as the
+// deviation that samples share, must be the same for both, or a model that is more sure
+// of all of them, or less, than its references seems to know one side better.
+func bothSides(model [2]metrics.Outputs, references [2][]metrics.Outputs) metrics.Referenced {
+	r := metrics.Referenced{Model: join(model)}
+	for k := range references[0] {
+		r.References = append(r.References, join([2]metrics.Outputs{references[0][k], references[1][k]}))
 	}
-	return scores, nil
+	return r
+}
+
+// join returns the outputs for members followed by those for non-members.
+func join(o [2]metrics.Outputs) metrics.Outputs {
+	return metrics.Outputs{
+		N: o[0].N + o[1].N, Classes: o[0].Classes,
+		Logits: slices.Concat(o[0].Logits, o[1].Logits), Labels: slices.Concat(o[0].Labels, o[1].Labels),
+	}
+}
+
+// parted divides what was computed for members followed by non-members.
+func parted(all []float64, members int) [2][]float64 {
+	if all == nil {
+		return [2][]float64{}
+	}
+	return [2][]float64{all[:members:members], all[members:]}
 }
 
 // without returns the references of both sides but number k.

@@ -108,7 +108,8 @@ const significance = .05
 //
 //   - under-unlearned: the AUC, the accuracy on the forget set, or that on unseen
 //     samples of its classes is above its band; where a class goes as a whole, the
-//     accuracies by more than .01, as the band of a few models may be a bare 0;
+//     accuracies, and resurgence below, by more than .01, as the band of a few models
+//     may be a bare 0;
 //   - over-unlearned: one of these, or the test accuracy, is below its band;
 //   - hidden: resurgence, relearning or scatter is above its band; the judgment says
 //     so where that is the band of a single retrained model;
@@ -192,9 +193,9 @@ type score struct {
 	slack  float64 // how far above the band is not above it
 }
 
-// classSlack is how far the accuracy on a class may lie above the band: retrained
-// models hardly ever give a class that they do not know, and the band of a few of them
-// is 0, although the next one may give it once.
+// classSlack is how far the accuracy on a class, and its resurgence, may lie above the
+// band: retrained models hardly ever give a class that they do not know, and the band of
+// a few of them is 0, although the next one may give it once.
 const classSlack = .01
 
 func (e Evidence) compared() []score {
@@ -204,7 +205,7 @@ func (e Evidence) compared() []score {
 	}
 	return []score{
 		{e.attack(), e.AUC, .5, true, 0}, {"test accuracy", e.TestAccuracy, math.NaN(), true, 0}, {"forget accuracy", e.ForgetAccuracy, math.NaN(), true, slack},
-		{"resurgence", e.Resurgence, 0, false, 0}, {"relearning", e.Relearning, 0, false, 0}, {"scatter ratio", e.Scatter, 1, false, 0},
+		{"resurgence", e.Resurgence, 0, false, slack}, {"relearning", e.Relearning, 0, false, 0}, {"scatter ratio", e.Scatter, 1, false, 0},
 		{"accuracy on unseen samples of the class", e.UnseenOfClass, 0, true, slack},
 	}
 }
