@@ -42,6 +42,7 @@ func (a *audit) features(ctx context.Context) error {
 		{"SMI", a.smi(f[memberSet].Features, f[retainSet].Features, f[nonMemberSet].Features)},
 		{"SDE", a.sde()},
 		{"new head", a.newHead(f[memberSet].Features, f[nonMemberSet].Features, f[retainSet].Features)},
+		{"wrong labels", a.wrongLabels(f[retainSet].Features, f[testSet].Features)},
 		{"prototypes", a.prototypes(ctx, f[memberSet].Features)},
 		{"two-sample test", a.twoSample(ctx, f[memberSet].atMost(pairSample), f[nonMemberSet].atMost(pairSample), f[retainSet].Features)},
 	} {

@@ -153,8 +153,8 @@ func TestFewImages(t *testing.T) {
 		{[]string{"-holdout", ""}, "there is no unseen image to judge by"},
 	} {
 		code, stdout, stderr := do(t, arguments(dir, model, out, append(append(gentle, "-overwrite"), c.more...)...)...)
-		if code != exitForgot || !strings.Contains(stdout, c.want) || !strings.Contains(stdout, "are written") {
-			t.Errorf("%v: exit status %d, want 0 and %q in\n%s%s", c.more, code, c.want, stdout, stderr)
+		if code != exitCannotTell || !strings.Contains(stdout, c.want) || !strings.Contains(stdout, "are written") || !strings.Contains(stdout, "outcome in the receipt: cannot tell") {
+			t.Errorf("%v: exit status %d, want 4 and %q in\n%s%s", c.more, code, c.want, stdout, stderr)
 		}
 	}
 }
