@@ -78,7 +78,8 @@ type Needs struct {
 	Retain, Forget, Holdout bool
 	// Resumes says that the method goes on from a checkpoint to the same bits: all its
 	// weight updates are those of Session.Descend and Session.Fit, and it gives
-	// Session.Keep what must be kept. Options.Checkpoint is refused without it.
+	// Session.Keep what must be kept, and sets Result.Settings before the first of
+	// them. Options.Checkpoint is refused without it.
 	Resumes bool
 }
 
