@@ -78,7 +78,8 @@ type Needs struct {
 	Retain, Forget, Holdout bool
 	// Resumes says that the method goes on from a checkpoint to the same bits: all its
 	// weight updates are those of Session.Descend and Session.Fit, and it gives
-	// Session.Keep what must be kept. Options.Checkpoint is refused without it.
+	// Session.Keep what must be kept, and sets Result.Settings before the first of
+	// them. Options.Checkpoint is refused without it.
 	Resumes bool
 }
 
@@ -163,8 +164,8 @@ const (
 	// first one's.
 	NotForgotten Stop = "not forgotten"
 	// Forget samples could not be told from held-out ones to begin with: the first
-	// score's interval ends below .52. The model holds the weights that it came
-	// with.
+	// score's interval ends below .52, and that of the lead in accuracy below .03. The
+	// model holds the weights that it came with.
 	NothingToForget Stop = "nothing to forget"
 )
 
@@ -242,6 +243,11 @@ type Score struct {
 	ForgetLoss  float64          `json:"forget_loss"`
 	HoldoutLoss float64          `json:"holdout_loss"`
 	Accuracy    float64          `json:"holdout_accuracy"`
+	// ForgetAccuracy is on the forget samples that were scored, and Lead by how much it
+	// exceeds Accuracy, at a level of 95 % (Newcombe, Statistics in Medicine 17, 1998,
+	// method 10). Lead is zero where a method scores otherwise.
+	ForgetAccuracy float64          `json:"forget_accuracy"`
+	Lead           metrics.Interval `json:"accuracy_lead"`
 }
 
 // Event tells an Observer of progress.

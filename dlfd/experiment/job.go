@@ -104,25 +104,21 @@ func (p *Plan) addJobs() {
 		if len(q.Retrained) == 0 {
 			p.addModels(t, TrainRetrained, p.retrained(t))
 		}
-		if originals, _ := p.runs(t); p.swaps(t) {
-			p.addModels(t, TrainSwapped, originals)
-		}
+		p.addModels(t, TrainSwapped, p.swapModels(t))
 	}
 	for t := range p.problems {
 		originals, _ := p.runs(t)
 		p.addModels(t, JudgeRetrained, p.retrained(t))
 		p.addModels(t, JudgeOriginal, originals)
 		p.addModels(t, JudgeBand, p.retrained(t))
-		if p.swaps(t) {
-			p.addModels(t, SwapOriginal, originals)
-		}
+		p.addModels(t, SwapOriginal, p.swapModels(t))
 	}
 	for t := range p.problems {
 		originals, runs := p.runs(t)
 		for o := range originals {
 			for r := range runs {
 				p.addRuns(t, JudgeMethod, o, r)
-				if p.swaps(t) {
+				if o*runs+r < p.swapRuns(t) {
 					p.addRuns(t, SwapMethod, o, r)
 				}
 			}
@@ -141,9 +137,6 @@ func (p *Plan) addRuns(task int, kind Kind, original, run int) {
 		p.add(Job{Kind: kind, Method: p.methods[m].Name, Model: original, Run: run, task: task, method: m})
 	}
 }
-
-// swaps reports whether a task is also run with Unseen in the place of the forget set.
-func (p *Plan) swaps(task int) bool { return p.manifest.Swap && p.problems[task].Original == nil }
 
 func (p *Plan) add(j Job) {
 	j.Index, j.Task = len(p.jobs), p.problems[j.task].Name

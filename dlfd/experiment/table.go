@@ -322,7 +322,7 @@ func (r *Results) found(j Job, e int) Finding {
 	if i, ok := r.plan.swapOf(j); ok && e < len(r.Outcomes[i].Audits) {
 		f.Swapped = r.Outcomes[i].Audits[e]
 	}
-	if j.Kind == JudgeBand && r.plan.swaps(j.task) {
+	if j.Kind == JudgeBand && r.plan.swapRuns(j.task) > 0 {
 		f.Swapped = exchanged(f.Audit)
 	}
 	for k := range r.plan.retrained(j.task) {

@@ -61,4 +61,11 @@ var (
 	ErrEmpty    = errors.New("no samples")            // nothing there, or nothing left after filtering
 	ErrColumn   = errors.New("no such column")        // the text lists the columns that exist
 	ErrIdentity = errors.New("identity is not known") // a sample shows nobody known
+
+	// ErrChanged says that a file is missing or another than it was when the set
+	// was made, where the set reads on demand.
+	ErrChanged = errors.New("the file is not what it was when the set was made")
+	// ErrPack says that a pack is damaged, or was written for other files, with
+	// other options or by other decoders. The text says what to do.
+	ErrPack = errors.New("the pack cannot be used")
 )
