@@ -83,30 +83,40 @@ func (a *Audited) unseenOfClass() (float64, bool) {
 }
 
 // wrongLabels sets what is left of wrong labels, in a request for them.
-func (a *audit) wrongLabels(retain, test metrics.Features) error {
+func (a *audit) wrongLabels(context.Context) error {
 	if a.Kind != KindMislabeled {
 		return nil
 	}
-	w := &WrongLabels{Wrong: a.ForgetAccuracy}
-	a.Mislabeled = w
-	if right := a.data.Demand.Right; len(right) == 0 {
+	a.Mislabeled = &WrongLabels{Wrong: a.ForgetAccuracy}
+	right := a.data.Demand.Right
+	if len(right) == 0 {
 		a.Notes = append(a.Notes, "right labels are not known: unseen samples have right labels and forget samples wrong ones, so that a retrained model treats them differently too; attacks are evidence beside retrained models alone")
-	} else if len(right) == a.Counts.Forget {
-		n := 0
-		for i, y := range right {
-			if argMax(a.out[forgetSet].Row(i)) == y {
-				n++
-			}
-		}
-		share := float64(n) / float64(len(right))
-		w.Right = &share
 	}
-	if err := a.labelsLeft(w, retain, test); err != nil {
-		a.Notes = append(a.Notes, "wrong labels that were not found are still retained, if there are any; they cannot be counted: "+err.Error())
+	if len(right) == 0 || len(right) != a.Counts.Forget {
 		return nil
 	}
-	a.Notes = append(a.Notes, w.left())
+	n := 0
+	for i, y := range right {
+		if argMax(a.out[forgetSet].Row(i)) == y {
+			n++
+		}
+	}
+	share := float64(n) / float64(len(right))
+	a.Mislabeled.Right = &share
 	return nil
+}
+
+// notFound says how many wrong labels may be retained, in a request for those that were
+// found.
+func (a *audit) notFound(retain, test metrics.Features) {
+	if a.Kind != KindMislabeled {
+		return
+	}
+	if err := a.Mislabeled.count(retain, test); err != nil {
+		a.Notes = append(a.Notes, "wrong labels that were not found are still retained, if there are any; they cannot be counted: "+err.Error())
+		return
+	}
+	a.Notes = append(a.Notes, a.Mislabeled.left())
 }
 
 // left says how many wrong labels may be retained.
@@ -118,9 +128,9 @@ func (w *WrongLabels) left() string {
 	return "wrong labels that were not found may still be retained; there is no sign of them: " + of
 }
 
-// labelsLeft fits a last layer to one half of the retained features and asks it for the
+// count fits a last layer to one half of the retained features and asks it for the
 // other half, and for unseen samples.
-func (a *audit) labelsLeft(w *WrongLabels, retain, test metrics.Features) error {
+func (w *WrongLabels) count(retain, test metrics.Features) error {
 	if retain.Dim > headDims {
 		return fmt.Errorf("the features have %d dimensions, more than the %d with which a last layer is fitted", retain.Dim, headDims)
 	}

@@ -113,6 +113,7 @@ func (a *audit) run(ctx context.Context) error {
 	}{
 		{"class-wise accuracy", a.utility},
 		{"the classes that go", a.goneAccuracy},
+		{"wrong labels", a.wrongLabels},
 		{"retrained models", a.doubtReferences},
 		{"label floor", a.labelFloor},
 		{"features", a.features},

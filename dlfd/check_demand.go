@@ -54,7 +54,7 @@ func (s *Session) personsApart() string {
 		if set.missing() {
 			continue
 		}
-		if back := who.countPersons(set); back != "" {
+		if back := who.countPersons(set.Dataset); back != "" {
 			return fmt.Sprintf("%s must not show a person of the forget set: %s", set.name, back)
 		}
 	}

@@ -9,10 +9,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/metrics"
@@ -62,6 +60,7 @@ type Entry struct {
 // ledgerHeader is the first line.
 type ledgerHeader struct {
 	Type  string `json:"type"`
+	Key   Hash   `json:"key_sha256"`
 	First Model  `json:"first_model"`
 }
 
@@ -75,7 +74,7 @@ type ledgerLine struct {
 // a request; see NewKey.
 func NewLedger(k Key, first Model) (*Ledger, error) {
 	l := &Ledger{First: first, key: k}
-	return l, l.seal(ledgerHeader{LedgerType, first})
+	return l, l.seal(ledgerHeader{LedgerType, sumBytes(k[:]), first})
 }
 
 // seal adds a line.
@@ -114,8 +113,8 @@ func (l *Ledger) Text() ([]byte, error) {
 }
 
 // ReadLedger reads the file of a ledger. Errors wrap ErrFormat, ErrLedgerKey where the
-// first line does not have the HMAC of the key, ErrLedgerGap where a line is missing,
-// and ErrLedger where one was changed.
+// first line names another key, ErrLedgerGap where a line is missing, and ErrLedger where
+// one was changed.
 func ReadLedger(text []byte, k Key) (*Ledger, error) {
 	l := &Ledger{key: k}
 	lines := bufio.NewScanner(bytes.NewReader(text))
@@ -140,30 +139,45 @@ func (l *Ledger) read(text []byte) error {
 	if err := json.Unmarshal(text, &line); err != nil {
 		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	n := len(l.lines)
-	right := l.mac(n, line.Body) == line.MAC
-	if n == 0 {
-		var h ledgerHeader
-		if err := json.Unmarshal(line.Body, &h); err != nil || h.Type != LedgerType {
-			return fmt.Errorf("%w: the first line has type %q, not %s", ErrFormat, h.Type, LedgerType)
-		}
-		if !right {
-			return fmt.Errorf("%w, or the line was changed", ErrLedgerKey)
-		}
-		l.First, l.lines = h.First, append(l.lines, line)
-		return nil
+	var err error
+	if right := l.mac(len(l.lines), line.Body) == line.MAC; len(l.lines) == 0 {
+		err = l.readHeader(line.Body, right)
+	} else {
+		err = l.readEntry(line.Body, right)
 	}
+	if err == nil {
+		l.lines = append(l.lines, line)
+	}
+	return err
+}
+
+func (l *Ledger) readHeader(body []byte, right bool) error {
+	var h ledgerHeader
+	if err := json.Unmarshal(body, &h); err != nil || h.Type != LedgerType {
+		return fmt.Errorf("%w: the first line has type %q, not %s", ErrFormat, h.Type, LedgerType)
+	}
+	switch sum := sumBytes(l.key[:]); {
+	case h.Key != sum:
+		return fmt.Errorf("%w: the ledger has key %s, and this is %s", ErrLedgerKey, h.Key, sum)
+	case !right:
+		return fmt.Errorf("%w: the first line does not have its HMAC", ErrLedger)
+	}
+	l.First = h.First
+	return nil
+}
+
+func (l *Ledger) readEntry(body []byte, right bool) error {
 	var e Entry
-	if err := json.Unmarshal(line.Body, &e); err != nil {
+	if err := json.Unmarshal(body, &e); err != nil {
 		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	switch {
-	case e.Number != n:
-		return fmt.Errorf("%w: number %d follows number %d", ErrLedgerGap, e.Number, n-1)
+	case e.Number != len(l.lines):
+		return fmt.Errorf("%w: number %d follows number %d", ErrLedgerGap, e.Number, len(l.lines)-1)
 	case !right:
 		return fmt.Errorf("%w: the line of request %s does not have its HMAC", ErrLedger, e.ID)
 	}
-	l.Entries, l.lines = append(l.Entries, e), append(l.lines, line)
+	l.Entries = append(l.Entries, e)
 	return nil
 }
 
@@ -220,129 +234,6 @@ func (l *Ledger) CheckReceipt(o *Opened) error {
 		return fmt.Errorf("receipt: %w: none of %d is request %s", ErrLedgerGap, len(l.Entries), o.Request.ID)
 	case e.Receipt != o.Hash:
 		return fmt.Errorf("receipt: %w: request %s has receipt %s there, and this one is %s", ErrLedgerGap, o.Request.ID, e.Receipt, o.Hash)
-	}
-	return nil
-}
-
-// Kinds of marks in a ledger.
-const (
-	markSample  = "sample"
-	markLabeled = "sample with label"
-	markPerson  = "person"
-	markClass   = "class"
-)
-
-// marks returns the marks by which a content may be known, by kind.
-func (l *Ledger) marks(c Content) map[string]Hash {
-	label := binary.BigEndian.AppendUint64(nil, uint64(int64(c.Label)))
-	m := map[string]Hash{
-		markSample:  mark(l.key, markSample, c.Sum[:]),
-		markLabeled: mark(l.key, markLabeled, slices.Concat(label, c.Sum[:])),
-		markClass:   mark(l.key, markClass, label),
-	}
-	if c.Identity != "" {
-		m[markPerson] = mark(l.key, markPerson, []byte(c.Identity))
-	}
-	return m
-}
-
-// markOf is the kind of mark by which a sample of a request is known again: one with a
-// wrong label may come back with another.
-func markOf(s Scenario) string {
-	if s == Mislabeled {
-		return markLabeled
-	}
-	return markSample
-}
-
-// CheckReturned returns an error wrapping ErrReturned, which names the requests, if a
-// sample, a person or a class that had to go is among the contents, such as the retain
-// set of the next request. Samples with wrong labels may come back with other labels.
-// Samples are known by their content, to the bit; a photo in another compression is
-// known by its person alone. Cost: four short hashes a sample.
-func (l *Ledger) CheckReturned(all Contents) error {
-	known := make(map[Hash][]int) // entries by mark
-	for i, e := range l.Entries {
-		for _, h := range slices.Concat(e.Samples, e.Persons, e.Classes) {
-			known[h] = append(known[h], i)
-		}
-	}
-	back := make(map[int]*returned)
-	n := 0
-	for c, err := range all {
-		if err != nil {
-			return fmt.Errorf("receipt: sample %d: %w", n, err)
-		}
-		for kind, h := range l.marks(c) {
-			for _, i := range known[h] {
-				if back[i] == nil {
-					back[i] = &returned{first: n, persons: make(map[Hash]bool)}
-				}
-				back[i].add(kind, h)
-			}
-		}
-		n++
-	}
-	if len(back) == 0 {
-		return nil
-	}
-	var texts []string
-	for _, i := range slices.Sorted(maps.Keys(back)) {
-		texts = append(texts, fmt.Sprintf("request %s: %s", l.Entries[i].ID, back[i].text(n)))
-	}
-	return fmt.Errorf("receipt: %w: %s", ErrReturned, strings.Join(texts, "; "))
-}
-
-// returned counts what came back of a request.
-type returned struct {
-	first, samples, ofClass int
-	persons                 map[Hash]bool
-}
-
-func (r *returned) add(kind string, h Hash) {
-	switch kind {
-	case markPerson:
-		r.persons[h] = true
-	case markClass:
-		r.ofClass++
-	default:
-		r.samples++
-	}
-}
-
-func (r *returned) text(n int) string {
-	text := fmt.Sprintf("samples %d, persons %d", r.samples, len(r.persons))
-	if r.ofClass > 0 {
-		text += fmt.Sprintf(", samples of a class that went %d", r.ofClass)
-	}
-	return text + fmt.Sprintf(", of %d samples; the first is sample %d", n, r.first)
-}
-
-// CheckPast returns an error wrapping ErrPast unless the contents are the forget set of
-// the request with that id, in any order.
-func (l *Ledger) CheckPast(id string, forget Contents) error {
-	e := l.entry(id)
-	if e == nil {
-		return fmt.Errorf("receipt: %w: the ledger has no request %s", ErrPast, id)
-	}
-	left := make(map[Hash]int)
-	for _, h := range e.Samples {
-		left[h]++
-	}
-	n, strange, kind := 0, 0, markOf(e.Scenario)
-	for c, err := range forget {
-		if err != nil {
-			return fmt.Errorf("receipt: sample %d: %w", n, err)
-		}
-		if h := l.marks(c)[kind]; left[h] > 0 {
-			left[h]--
-		} else {
-			strange++
-		}
-		n++
-	}
-	if missing := len(e.Samples) - (n - strange); strange > 0 || missing > 0 {
-		return fmt.Errorf("receipt: %w: request %s had %d samples; of %d here %d are others, and %d are missing", ErrPast, id, len(e.Samples), n, strange, missing)
 	}
 	return nil
 }
