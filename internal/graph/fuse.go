@@ -1,6 +1,10 @@
 package graph
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
 
 // fuse returns a graph over the same values in which chains of nodes are one
 // node where that saves passes over memory: convolution, batch norm in
@@ -53,7 +57,7 @@ func (f *fuser) fuseNorm(nd *node, norm BatchNorm) {
 		return
 	}
 	if conv, ok := prev.op.(Conv); ok {
-		nd.op = convNorm{Conv: conv, norm: norm, bias: len(prev.in) == 3}
+		nd.op = convNorm{Conv: conv, norm: norm, bias: len(prev.in) == 3, limits: kernel.NoLimits}
 		nd.in = slices.Concat(prev.in, nd.in[1:])
 		nd.prepared = prev.prepared
 	}
@@ -66,13 +70,16 @@ func (f *fuser) fuseReLU(nd *node) {
 	}
 	switch op := prev.op.(type) {
 	case convNorm:
-		op.relu = true
+		if op.limits != kernel.NoLimits {
+			return
+		}
+		op.limits = kernel.Rectified
 		nd.op = op
 	case Conv:
 		if f.wantsParams(prev) {
 			return
 		}
-		nd.op = convReLU{op}
+		nd.op = convLimits{op, kernel.Rectified}
 	case BatchNorm:
 		nd.op = normReLU{op}
 	case Add:

@@ -187,7 +187,7 @@ func TestFusedConvReLU(t *testing.T) {
 		{Request{Taps: []Value{relu}, Grad: true, Input: true, Params: []bool{false, false}, Train: true}, true},
 		{Request{Taps: []Value{relu}, Grad: true, Params: []bool{false, true}}, false},
 	} {
-		if _, fused := n.g.fuse(c.q).nodes[n.g.values[relu].index].op.(convReLU); fused != c.fused {
+		if _, fused := n.g.fuse(c.q).nodes[n.g.values[relu].index].op.(convLimits); fused != c.fused {
 			t.Errorf("request %+v: fused is %v", c.q, fused)
 		}
 	}
