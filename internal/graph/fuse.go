@@ -9,20 +9,12 @@ import (
 // fuse returns a graph over the same values in which chains of nodes are one
 // node where that saves passes over memory: convolution, batch norm in
 // evaluation and rectifier; convolution and rectifier; batch norm and
-// rectifier; sum and rectifier. The
+// rectifier; sum and rectifier; and what recognize finds. The
 // fused node stands in the place of the chain's last, so that numbers of nodes,
 // which dropout draws from, stay; nobody needs the others any more.
 func (g *Graph) fuse(q Request) *Graph {
 	f := fuser{Graph: &Graph{values: g.values, params: g.params, nodes: slices.Clone(g.nodes)}, q: q}
-	f.readers = make([]int, len(g.values))
-	for _, v := range q.Taps {
-		f.readers[v]++
-	}
-	for _, nd := range g.nodes {
-		for _, v := range nd.in {
-			f.readers[v]++
-		}
-	}
+	f.recognize()
 	for i := range f.nodes {
 		switch op := f.nodes[i].op.(type) {
 		case BatchNorm:

@@ -138,3 +138,14 @@ func (op Take) addSample(dx, dy []float32) {
 		}
 	}
 }
+
+// index returns the table that NewTake was given.
+func (op Take) index() []int32 {
+	index := make([]int32, size(op.out))
+	for _, r := range op.runs {
+		for i := range r.n {
+			index[r.out+i] = r.in + i*r.step // step is 0 where in is -1
+		}
+	}
+	return index
+}
