@@ -116,8 +116,8 @@ func limitsGrad(dy, y []float32, l kernel.Limits) {
 	}
 }
 
-// convLimits is a convolution whose results are limited, as by a rectifier. None of
-// the gradients of its parameters is wanted.
+// convLimits is a convolution whose results are limited, as by a rectifier. WideVJP
+// has nothing to do with it.
 type convLimits struct {
 	Conv
 	limits kernel.Limits
