@@ -151,12 +151,7 @@ func (op normReLU) Reads(want []bool, train bool) ([]bool, bool) {
 }
 
 // Forward implements Op.
-func (op normReLU) Forward(c *Call) {
-	planes(c, func(ch, lo, hi int) {
-		mean, scale, shift := op.norm(c, ch)
-		kernel.NormalizeReLU(c.Out[lo:hi], c.In[0][lo:hi], float32(mean), float32(scale), float32(shift))
-	})
-}
+func (op normReLU) Forward(c *Call) { op.forward(c, kernel.Rectified) }
 
 // ReduceVJP implements BatchOp.
 func (op normReLU) ReduceVJP(c *Call, part []float64) {

@@ -53,6 +53,25 @@ func NormalizeReLU(dst, x []float32, mean, a, b float32) {
 	}
 }
 
+// NormalizeRows normalizes rows of n elements and limits the results. table has mean,
+// a and b for each row; dst may be x.
+func NormalizeRows(dst, x, table []float32, n int, l Limits) {
+	rows := len(table) / 3
+	if depthLanes() > 0 {
+		normalizeRowsF32(rows, n, unsafe.SliceData(x), unsafe.SliceData(table), unsafe.SliceData(dst), l.Low, l.High)
+		return
+	}
+	for i := range rows {
+		to, from, t := dst[i*n:(i+1)*n], x[i*n:(i+1)*n], table[3*i:][:3]
+		if l == Rectified {
+			NormalizeReLU(to, from, t[0], t[1], t[2])
+			continue
+		}
+		Normalize(to, from, t[0], t[1], t[2])
+		l.apply(to, to, 0)
+	}
+}
+
 // ScaleShift stores a·x + b in dst, which has at least len(x) elements and may
 // be x: batch normalization with mean folded into b, or a bias.
 func ScaleShift(dst, x []float32, a, b float32) {

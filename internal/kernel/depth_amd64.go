@@ -23,8 +23,3 @@ func depth4F32(channels int, program *int32, vectors int, x *float32, xPlane int
 //
 //go:noescape
 func depthWeights4F32(channels int, program *int32, vectors int, x *float32, xPlane int, xSample int, y *float32, yPlane int, ySample int, groups int, taps int, sums *float32, w *float32)
-
-// limitRowsF32 adds bias, one number a row, to rows of n elements, ld bytes apart, and limits the sums to [low, high]. NaN stays.
-//
-//go:noescape
-func limitRowsF32(rows int, n int, x *float32, ld int, bias *float32, low float32, high float32)

@@ -19,7 +19,3 @@ func depthWeights1F32(channels int, program *int32, vectors int, x *float32, xPl
 func depthWeights4F32(channels int, program *int32, vectors int, x *float32, xPlane, xSample int, y *float32, yPlane, ySample, groups, taps int, sums, w *float32) {
 	panic(noAssembly)
 }
-
-func limitRowsF32(rows, n int, x *float32, ld int, bias *float32, low, high float32) {
-	panic(noAssembly)
-}

@@ -11,10 +11,7 @@ import (
 // depthwise writes convolutions of planes with kernels of their own that read the
 // planes as they are, by a program of items of three int32 each: see
 // internal/kernel/depthprogram.go.
-func depthwise() {
-	depthKernels(f32, "")
-	limitRows()
-}
+func depthwise() { depthKernels(f32, "") }
 
 // depthwise512 writes them for ZMM registers, and those that read every other
 // column or fill every other one.
@@ -329,52 +326,4 @@ func (d *depth) total(sums, w reg.Register) {
 	ADDQ(I32(4), w)
 	DECQ(n)
 	JNZ(LabelRef("total"))
-}
-
-// limitRows writes the epilogue of products.
-func limitRows() {
-	fn(f32, "limitRows", "rows, n int, x *T, ld int, bias *T, low, high T", "",
-		"adds bias, one number a row, to rows of n elements, ld bytes apart, and limits the sums to [low, high]. NaN stays.")
-	rows, n, ld, x := Load(Param("rows"), GP64()), Load(Param("n"), GP64()), Load(Param("ld"), GP64()), Load(Param("x"), GP64())
-	bias := Load(Param("bias"), GP64())
-	low, high := scalar(f32, "low"), scalar(f32, "high")
-	rest, whole := GP64(), GP64()
-	MOVQ(n, rest)
-	ANDQ(I32(7), rest)
-	mask := tailMask(f32, rest)
-	MOVQ(n, whole)
-	SUBQ(rest, whole)
-	Label("row")
-	TESTQ(rows, rows)
-	JLE(LabelRef("done"))
-	b, at := YMM(), GP64()
-	VBROADCASTSS(Mem{Base: bias}, b)
-	XORQ(at, at)
-	place := Mem{Base: x, Index: at, Scale: 4}
-	finished := func(v vec) vec {
-		VADDPS(b, v, v)
-		VMAXPS(v, low, v)
-		VMINPS(v, high, v)
-		return v
-	}
-	Label("eight")
-	CMPQ(at, whole)
-	JGE(LabelRef("last"))
-	v := YMM()
-	VMOVUPS(place, v)
-	VMOVUPS(finished(v), place)
-	ADDQ(I32(8), at)
-	JMP(LabelRef("eight"))
-	Label("last")
-	TESTQ(rest, rest)
-	JLE(LabelRef("end"))
-	VMASKMOVPS(place, mask, v)
-	VMASKMOVPS(finished(v), mask, place)
-	Label("end")
-	ADDQ(ld, x)
-	ADDQ(I32(4), bias)
-	DECQ(rows)
-	JMP(LabelRef("row"))
-	Label("done")
-	finish()
 }

@@ -33,6 +33,7 @@ var families = map[string]func(){
 	"winograd":  winograd,
 	"depth":     depthwise,
 	"depth512":  depthwise512,
+	"planes":    planes,
 }
 
 // onARM64 are the families that the command in neon writes for arm64 too, whose
