@@ -82,10 +82,26 @@ func (d *Depthwise) sizes() (in, out, inSample, outSample int) {
 // into y, adds the bias, one number for each plane of y or nil, and limits the sums.
 // See Stop.
 func (d *Depthwise) Forward(y, x, w, bias []float32, l Limits, samples int, scratch []float32, stop Stop) {
+	d.forwardChannels(d.Channels, y, x, w, bias, l, samples, scratch, stop)
+}
+
+// ForwardPiece computes those planes of one sample that are number piece of pieces.
+// The bits are those of Forward.
+func (d *Depthwise) ForwardPiece(piece, pieces int, y, x, w, bias []float32, l Limits, scratch []float32, stop Stop) {
+	first, end := piece*d.Channels/pieces, (piece+1)*d.Channels/pieces
+	in, out, _, _ := d.sizes()
+	m := first * d.Multiplier
+	if bias != nil {
+		bias = bias[m:]
+	}
+	d.forwardChannels(end-first, y[m*out:], x[first*in:], w[m*d.KernelH*d.KernelW:], bias, l, 1, scratch, stop)
+}
+
+func (d *Depthwise) forwardChannels(channels int, y, x, w, bias []float32, l Limits, samples int, scratch []float32, stop Stop) {
 	in, out, inSample, outSample := d.sizes()
 	taps := d.KernelH * d.KernelW
 	if !d.ready() {
-		d.eachPlane(samples, stop, func(i, m, from int) {
+		d.eachPlane(channels, samples, stop, func(i, m, from int) {
 			var b float32
 			if bias != nil {
 				b = bias[m]
@@ -96,7 +112,7 @@ func (d *Depthwise) Forward(y, x, w, bias []float32, l Limits, samples int, scra
 		})
 		return
 	}
-	p := depthPass{program: &d.forward, channels: d.Channels, xSample: inSample, ySample: outSample, xPlane: in, yPlane: d.Multiplier * out, wPlane: d.Multiplier * taps, limits: l, how: d.reads(even), stop: stop}
+	p := depthPass{program: &d.forward, channels: channels, xSample: inSample, ySample: outSample, xPlane: in, yPlane: d.Multiplier * out, wPlane: d.Multiplier * taps, limits: l, how: d.reads(even), stop: stop}
 	for j := range d.Multiplier {
 		p.x, p.y, p.w, p.bias = x, y[j*out:], w[j*taps:], zero[:]
 		if bias != nil {
@@ -111,8 +127,8 @@ var zero [1]float32
 
 // eachPlane calls f for the planes of the results of samples: i numbers them all, m
 // those of a sample; from is the number of the input plane.
-func (d *Depthwise) eachPlane(samples int, stop Stop, f func(i, m, from int)) {
-	planes := d.Channels * d.Multiplier
+func (d *Depthwise) eachPlane(channels, samples int, stop Stop, f func(i, m, from int)) {
+	planes := channels * d.Multiplier
 	for i := range samples * planes {
 		if stop.Now() {
 			return
@@ -127,7 +143,7 @@ func (d *Depthwise) BackwardInput(dx, dy, w []float32, add bool, samples int, sc
 	in, out, inSample, outSample := d.sizes()
 	taps := d.KernelH * d.KernelW
 	if !d.ready() {
-		d.eachPlane(samples, stop, func(i, m, from int) {
+		d.eachPlane(d.Channels, samples, stop, func(i, m, from int) {
 			d.inputGrad(dx[from*in:][:in], dy[i*out:][:out], w[m*taps:], add || m%d.Multiplier > 0, scratch)
 		})
 		return
@@ -184,7 +200,7 @@ func (d *Depthwise) BackwardWeight(dw, dy, x []float32, samples int, scratch []f
 	in, out, inSample, outSample := d.sizes()
 	taps := d.KernelH * d.KernelW
 	if !d.ready() || d.Multiplier > 1 {
-		d.eachPlane(samples, stop, func(i, m, from int) {
+		d.eachPlane(d.Channels, samples, stop, func(i, m, from int) {
 			d.weightGrad(dw[m*taps:][:taps], dy[i*out:][:out], x[from*in:][:in], scratch)
 		})
 		return

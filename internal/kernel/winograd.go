@@ -92,6 +92,7 @@ type planes struct {
 	y, x              []float32
 	ySample, xSample  int // distance of samples
 	packed, bias      []float32
+	rows              share // of outputs
 	limits            Limits
 	add               bool
 	stop              Stop
@@ -163,7 +164,7 @@ func (w *winograd) multiply(g *gemmKernel[float32], p *planes, columns int) {
 		v, m := p.v[e*step(w.channels, p.ld):], p.m[e*step(w.out, p.ld):]
 		for k0 := 0; k0 < w.channels; k0 += kc {
 			kb := min(kc, w.channels-k0)
-			g.block(a[k0*roundUp(w.out, mr):], nil, v[k0*p.ld:], p.ld, kb, w.out, columns, m, p.ld, k0 > 0, p.stop)
+			g.block(a[k0*roundUp(w.out, mr)+p.rows.first*kb:], nil, v[k0*p.ld:], p.ld, kb, p.rows.count(), columns, m[p.rows.first*p.ld:], p.ld, k0 > 0, p.stop)
 		}
 	}
 }
@@ -172,7 +173,7 @@ func (w *winograd) multiply(g *gemmKernel[float32], p *planes, columns int) {
 func (w *winograd) output(p *planes, s, count, r, rows, each int) {
 	half := len(p.wide) / 2
 	top, bottom := p.wide[:half], p.wide[half:]
-	for o := range w.out {
+	for o := p.rows.first; o < p.rows.end; o++ {
 		for i := range count {
 			winogradOutput(rows*w.pitch-1, p.m[o*p.ld+i*each:], step(w.out, p.ld), top, bottom)
 			plane := p.y[(s+i)*p.ySample+o*w.outH*w.outW:]
