@@ -73,11 +73,14 @@ func (op BatchNorm) stats(c *Call, ch int) (mean, inv float64) {
 	return float64(c.In[3][ch]), 1 / math.Sqrt(float64(c.In[4][ch])+op.Epsilon)
 }
 
-// Prepare implements Preparer: the number of channels.
-func (BatchNorm) Prepare(in []Arg) any { return in[0].Shape[0] }
+// Prepare implements Preparer: the length of the table.
+func (BatchNorm) Prepare(in []Arg) any {
+	channels := in[0].Shape[0]
+	return kernel.NormTable(channels, size(in[0].Shape)/channels)
+}
 
 // PackLen implements Packer.
-func (BatchNorm) PackLen(prepared any, _ []bool) int { return 3 * prepared.(int) }
+func (BatchNorm) PackLen(prepared any, _ []bool) int { return prepared.(int) }
 
 // Pack implements Packer: what norm returns in evaluation.
 func (op BatchNorm) Pack(c *Call, _ []bool) {
@@ -87,14 +90,14 @@ func (op BatchNorm) Pack(c *Call, _ []bool) {
 }
 
 // Scratch implements Scratcher: what norm returns in training.
-func (BatchNorm) Scratch(prepared any, _ []Arg, _ []int, _ int) int { return 3 * prepared.(int) }
+func (BatchNorm) Scratch(prepared any, _ []Arg, _ []int, _ int) int { return prepared.(int) }
 
-func (op BatchNorm) table(c *Call, dst []float32) []float32 {
+func (op BatchNorm) table(c *Call, table []float32) {
+	n := size(c.OutShape) / c.OutShape[0]
 	for ch := range c.OutShape[0] {
 		mean, scale, shift := op.norm(c, ch)
-		dst[3*ch], dst[3*ch+1], dst[3*ch+2] = float32(mean), float32(scale), float32(shift)
+		kernel.PutNorm(table, ch, n, float32(mean), float32(scale), float32(shift))
 	}
-	return dst[:3*c.OutShape[0]]
 }
 
 // Forward implements Op.
@@ -103,7 +106,8 @@ func (op BatchNorm) Forward(c *Call) { op.forward(c, kernel.NoLimits) }
 func (op BatchNorm) forward(c *Call, l kernel.Limits) {
 	table := c.Packed
 	if c.Train {
-		table = op.table(c, c.Scratch)
+		table = c.Scratch[:c.Prepared.(int)]
+		op.table(c, table)
 	}
 	sample := size(c.OutShape)
 	for i := range c.N {

@@ -13,3 +13,8 @@ func limitRowsF32(rows int, n int, x *float32, ld int, bias *float32, low float3
 //
 //go:noescape
 func normalizeRowsF32(rows int, n int, x *float32, table *float32, dst *float32, low float32, high float32)
+
+// normalizeEachF32 stores a·(x−mean) + b, limited to [low, high], in dst. NaN stays.
+//
+//go:noescape
+func normalizeEachF32(n int, low float32, high float32, x *float32, mean *float32, a *float32, b *float32, dst *float32)

@@ -152,3 +152,84 @@ end:
 done:
 	VZEROUPPER
 	RET
+
+// func normalizeEachF32(n int, low float32, high float32, x *float32, mean *float32, a *float32, b *float32, dst *float32)
+// Requires: AVX, FMA3
+TEXT ·normalizeEachF32(SB), NOSPLIT, $0-56
+	VBROADCASTSS low+8(FP), Y0
+	VBROADCASTSS high+12(FP), Y1
+	MOVQ         n+0(FP), AX
+	MOVQ         x+16(FP), CX
+	MOVQ         mean+24(FP), DX
+	MOVQ         a+32(FP), BX
+	MOVQ         b+40(FP), SI
+	MOVQ         dst+48(FP), DI
+
+wide:
+	CMPQ        AX, $+16
+	JLT         single
+	VMOVUPS     (CX), Y2
+	VMOVUPS     (DX), Y3
+	VMOVUPS     (BX), Y4
+	VMOVUPS     (SI), Y5
+	VSUBPS      Y3, Y2, Y2
+	VFMADD213PS Y5, Y4, Y2
+	VMAXPS      Y2, Y0, Y2
+	VMINPS      Y2, Y1, Y2
+	VMOVUPS     Y2, (DI)
+	VMOVUPS     32(CX), Y2
+	VMOVUPS     32(DX), Y3
+	VMOVUPS     32(BX), Y4
+	VMOVUPS     32(SI), Y5
+	VSUBPS      Y3, Y2, Y2
+	VFMADD213PS Y5, Y4, Y2
+	VMAXPS      Y2, Y0, Y2
+	VMINPS      Y2, Y1, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	ADDQ        $+64, BX
+	ADDQ        $+64, SI
+	ADDQ        $+64, DI
+	SUBQ        $+16, AX
+	JMP         wide
+
+single:
+	CMPQ        AX, $+8
+	JLT         last
+	VMOVUPS     (CX), Y2
+	VMOVUPS     (DX), Y3
+	VMOVUPS     (BX), Y4
+	VMOVUPS     (SI), Y5
+	VSUBPS      Y3, Y2, Y2
+	VFMADD213PS Y5, Y4, Y2
+	VMAXPS      Y2, Y0, Y2
+	VMINPS      Y2, Y1, Y2
+	VMOVUPS     Y2, (DI)
+	ADDQ        $+32, CX
+	ADDQ        $+32, DX
+	ADDQ        $+32, BX
+	ADDQ        $+32, SI
+	ADDQ        $+32, DI
+	SUBQ        $+8, AX
+	JMP         single
+
+last:
+	TESTQ       AX, AX
+	JLE         done
+	LEAQ        maskfloat32<>+64(SB), R8
+	NEGQ        AX
+	VMOVDQU     (R8)(AX*4), Y2
+	VMASKMOVPS  (CX), Y2, Y3
+	VMASKMOVPS  (DX), Y2, Y4
+	VMASKMOVPS  (BX), Y2, Y5
+	VMASKMOVPS  (SI), Y2, Y6
+	VSUBPS      Y4, Y3, Y3
+	VFMADD213PS Y6, Y5, Y3
+	VMAXPS      Y3, Y0, Y3
+	VMINPS      Y3, Y1, Y3
+	VMASKMOVPS  Y3, Y2, (DI)
+
+done:
+	VZEROUPPER
+	RET

@@ -8,4 +8,6 @@ func limitRowsF32(rows, n int, x *float32, ld int, bias *float32, low, high floa
 	panic(noAssembly)
 }
 
+func normalizeEachF32(n int, low, high float32, x, mean, a, b, dst *float32) { panic(noAssembly) }
+
 func normalizeRowsF32(rows, n int, x, table, dst *float32, low, high float32) { panic(noAssembly) }

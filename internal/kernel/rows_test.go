@@ -70,7 +70,7 @@ func TestRowsWithNumbers(t *testing.T) {
 		r := rand.New(rand.NewPCG(57, 58))
 		for n := range 67 {
 			rows := r.IntN(4)
-			c, bias, table := newRowsCase(r, rows, n, 1), floats(r, rows), floats(r, 3*rows)
+			c, bias, numbers := newRowsCase(r, rows, n, 1), floats(r, rows), floats(r, 3*rows)
 			l := []Limits{NoLimits, Rectified, {-.5, .25}}[n%3]
 			limited := func(v float32) float32 { return min(l.High, max(l.Low, v)) }
 			c.ld = c.ldd
@@ -90,9 +90,13 @@ func TestRowsWithNumbers(t *testing.T) {
 			got, whole := guarded[float32](rows*n, 3)
 			x := floats(r, rows*n+1)
 			x[0] = float32(math.NaN())
+			table := make([]float32, NormTable(rows, n))
+			for i := range rows {
+				PutNorm(table, i, n, numbers[3*i], numbers[3*i+1], numbers[3*i+2])
+			}
 			NormalizeRows(got, x, table, n, l)
 			for i, v := range got {
-				k := table[3*(i/n):]
+				k := numbers[3*(i/n):]
 				want := min(float64(l.High), max(float64(l.Low), float64(k[1])*float64(x[i]-k[0])+float64(k[2])))
 				if !near(float64(v), want, 1e-5) {
 					t.Fatalf("NormalizeRows, %d×%d: element %d is %v, want %v", rows, n, i, v, want)

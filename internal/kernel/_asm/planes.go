@@ -11,6 +11,7 @@ import (
 func planes() {
 	limitRows()
 	normalizeRows()
+	normalizeEach()
 }
 
 // limitRows writes the epilogue of products.
@@ -53,6 +54,23 @@ func normalizeRows() {
 		ADDQ(size, dst)
 		ADDQ(I32(12), table)
 	})
+}
+
+// normalizeEach writes batch normalization of short rows.
+func normalizeEach() {
+	fn(f32, "normalizeEach", "n int, low, high T, x, mean, a, b, dst *T", "", "stores a·(x−mean) + b, limited to [low, high], in dst. NaN stays.")
+	low, high := scalar(f32, "low"), scalar(f32, "high")
+	l := &loop{e: f32, unroll: 2, in: []string{"x", "mean", "a", "b"}, out: []string{"dst"}}
+	l.body = func(_ int, in []vec, _ reg.Register) []vec {
+		v := in[0]
+		VSUBPS(in[1], v, v)
+		VFMADD213PS(in[3], in[2], v)
+		VMAXPS(v, low, v)
+		VMINPS(v, high, v)
+		return in[:1]
+	}
+	l.emit()
+	finish()
 }
 
 // eachRow writes the loop over rows of n elements: before runs once a row, body
