@@ -82,5 +82,5 @@ func (op splitConv) Pack(c *Call, _ []bool) {
 func (op splitConv) forwardPiece(c *Call, piece int) {
 	p, n := c.Prepared.(*convPlan), op.block.Out
 	y := c.Out[piece*n*p.oh*p.ow:]
-	op.block.Forward(y, c.In[0], op.packed(c, p, piece), c.Packed[piece*n:(piece+1)*n], op.relu, false, 1, c.Scratch, c.Stop)
+	op.block.Forward(y, c.In[0], op.packed(c, p, piece), c.Packed[piece*n:(piece+1)*n], op.limits, false, 1, c.Scratch, c.Stop)
 }

@@ -16,7 +16,7 @@ type implicit struct {
 	add       bool
 	indirect  bool // results are gathered apart, wherever they go
 	bias      []float32
-	relu      bool
+	limits    Limits
 	stop      Stop
 }
 
@@ -45,8 +45,11 @@ func (p *implicit) run(g *gemmKernel[float32], samples int, scratch []float32) {
 			}
 			p.tiles(g, packed[k0*roundUp(p.m, mr):], pb, apart, to[:nb], kb, k0 > 0)
 		}
+		p.epilogue(g, apart, to[:nb])
 		p.scatter(g, apart, to[:nb])
-		p.epilogue(to[:nb])
+		if p.add {
+			p.afterwards(to[:nb])
+		}
 	}
 }
 
@@ -168,28 +171,39 @@ func (p *implicit) scatterPlain(out, from []float32, ld int, lanes []int32) {
 	}
 }
 
-// epilogue adds the bias and rectifies the block, which is still in the cache.
-func (p *implicit) epilogue(to []int32) {
-	if p.bias == nil && !p.relu {
+// finished reports whether products are results.
+func (p *implicit) finished() bool { return p.bias == nil && p.limits == NoLimits }
+
+// epilogue adds the bias to the block, which is still in the cache, and limits it,
+// before columns that are apart are scattered. What is added to results waits.
+func (p *implicit) epilogue(g *gemmKernel[float32], apart []float32, to []int32) {
+	if p.finished() || p.add {
 		return
 	}
-	for start := 0; start < len(to); {
+	for j := 0; j < len(to); j += g.wide {
+		lanes := to[j:min(len(to), j+g.wide)]
+		step, beside := p.columns(g, lanes)
+		first := min(g.nr, len(lanes))
+		switch {
+		case !beside:
+			p.limits.rows(p.m, len(lanes), apart[j:], g.nc, p.bias)
+		case step == g.nr || len(lanes) == first:
+			p.limits.rows(p.m, len(lanes), p.out[lanes[0]:], p.plane, p.bias)
+		default:
+			p.limits.rows(p.m, first, p.out[lanes[0]:], p.plane, p.bias)
+			p.limits.rows(p.m, len(lanes)-first, p.out[lanes[first]:], p.plane, p.bias)
+		}
+	}
+}
+
+// afterwards is epilogue for results that the products have been added to.
+func (p *implicit) afterwards(to []int32) {
+	for start := 0; start < len(to) && !p.finished(); {
 		end := start + 1
 		for end < len(to) && to[end] == to[end-1]+1 {
 			end++
 		}
-		for i := range p.m {
-			seg := p.out[int(to[start])+i*p.plane:][:end-start]
-			var b float32
-			if p.bias != nil {
-				b = p.bias[i]
-			}
-			if p.relu {
-				ScaleShiftReLU(seg, seg, 1, b)
-			} else {
-				ScaleShift(seg, seg, 1, b)
-			}
-		}
+		p.limits.rows(p.m, end-start, p.out[to[start]:], p.plane, p.bias)
 		start = end
 	}
 }

@@ -1,7 +1,5 @@
 package kernel
 
-import "math"
-
 // winograd is a 3×3 convolution at stride 1 by F(2×2, 3×3): tiles of 4×4 input
 // elements and the kernels are transformed, sixteen matrix products over the
 // channels follow, and their results are transformed to tiles of 2×2 outputs.
@@ -94,7 +92,8 @@ type planes struct {
 	y, x              []float32
 	ySample, xSample  int // distance of samples
 	packed, bias      []float32
-	relu, add         bool
+	limits            Limits
+	add               bool
 	stop              Stop
 	split, v, m, wide []float32 // scratch
 	ld                int
@@ -186,16 +185,19 @@ func (w *winograd) output(p *planes, s, count, r, rows, each int) {
 
 // finish stores every other row of results, n elements each, for output o.
 func (p *planes) finish(rows, n int, from []float32, ld int, dst []float32, o int) {
-	if !p.add && !p.relu && p.bias == nil {
+	if !p.add && p.limits == NoLimits && p.bias == nil {
 		copyRows(rows, n, from, ld, dst, 2*n)
 		return
 	}
-	bias, floor := float32(0), float32(math.Inf(-1))
+	bias := float32(0)
 	if p.bias != nil {
 		bias = p.bias[o]
 	}
-	if p.relu {
-		floor = 0
+	finishRows(rows, n, from, ld, dst, 2*n, bias, p.limits.Low, p.add)
+	if !p.limits.lower() {
+		for r := range rows {
+			row := dst[2*n*r:][:n]
+			Clip(row, row, p.limits.Low, p.limits.High)
+		}
 	}
-	finishRows(rows, n, from, ld, dst, 2*n, bias, floor, p.add)
 }

@@ -31,6 +31,8 @@ var families = map[string]func(){
 	"conv512":   convolution512,
 	"taps512":   tapRows512,
 	"winograd":  winograd,
+	"depth":     depthwise,
+	"depth512":  depthwise512,
 }
 
 // onARM64 are the families that the command in neon writes for arm64 too, whose
