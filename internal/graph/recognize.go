@@ -62,12 +62,23 @@ func (f *fuser) count() {
 	}
 }
 
-// strip returns the value that v is a reshaped copy of.
+// strip returns the value that v is a copy of: reshaped, by dropout that drops nothing,
+// or by slices and padding that change nothing.
 func (f *fuser) strip(v Value) Value {
 	for f.values[v].kind == nodeValue {
 		nd := f.nodes[f.values[v].index]
-		if _, ok := nd.op.(Reshape); !ok {
-			break
+		switch op := nd.op.(type) {
+		case Reshape:
+		case Dropout:
+			if f.q.Train {
+				return v
+			}
+		case Take:
+			if !op.identity() || f.values[nd.in[0]].kind == paramValue {
+				return v
+			}
+		default:
+			return v
 		}
 		v = nd.in[0]
 	}

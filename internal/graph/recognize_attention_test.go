@@ -101,6 +101,19 @@ var attentions = []spelling{
 		}
 		return n.apply(MatMul{}, n.soft(n.apply(MatMul{}, n.apply(op, x), n.moved(x, 1, 0)), 7), x)
 	}},
+	{"biases by head and by window, dropout", "Tanh attention", func(n *net, x Value) Value {
+		x = n.moved(n.shaped(n.apply(Tanh{}, x), 7, 3, 4), 1, 0, 2)
+		s := n.apply(Add{}, n.apply(Scale(.5, 0), n.apply(MatMul{}, x, n.moved(x, 0, 2, 1))), n.param(1, 3, 7, 7))
+		s = n.apply(Add{}, n.param(1, 7, 7), n.shaped(s, 1, 3, 7, 7))
+		s = n.apply(Add{}, s, n.param(7))
+		return n.apply(MatMul{}, n.apply(Dropout{Rate: .5}, n.soft(n.shaped(s, 3, 7, 7), 7)), x)
+	}},
+	{"a computed mask of the keys", "Tanh Take Take Tanh attention", func(n *net, x Value) Value {
+		mask := n.shaped(n.part(n.moved(n.apply(Tanh{}, x), 1, 0), 0), 1, 1, 7)
+		x = n.moved(n.shaped(n.apply(Tanh{}, x), 7, 3, 4), 1, 0, 2)
+		s := n.apply(Add{}, mask, n.apply(MatMul{}, x, n.moved(x, 0, 2, 1)))
+		return n.apply(MatMul{}, n.soft(s, 7), x)
+	}},
 	{"fewer queries than keys", "Tanh attention", func(n *net, x Value) Value {
 		x = n.apply(Tanh{}, x)
 		q := n.part(x, 2)
