@@ -2,9 +2,10 @@ package graph
 
 import "github.com/dlfd-go/unlearn/internal/kernel"
 
-// attention stands for a chain in a plan: softmax(scale·Q·Kᵀ)·V for every head, all
+// attention stands for a chain in a plan: softmax(scale·Q·Kᵀ + M)·V for every head, all
 // read and written where they are (Vaswani et al., arXiv 1706.03762, equation 1).
-// Its inputs are the values that hold Q, K and V; some of the three may be one.
+// Its inputs are the values that hold Q, K and V, of which some may be one, and what M
+// is the sum of.
 //
 // The weights of a head are computed again for the gradient: that takes less than
 // keeping them.
@@ -14,6 +15,20 @@ type attention struct {
 	width, depth    int // columns of Q and of V
 	scale           float32
 	q, k, v, output matrices // k is K transposed
+	added           []addend
+}
+
+// addend is a mask or a bias that is added to the scores before the softmax.
+type addend struct {
+	in     int
+	size   int     // elements of a sample of it; 0 for a parameter
+	offset []int32 // by head
+	ld     int     // distance of rows, 0 where all are the same
+}
+
+// row returns the elements that are added to a row of scores, or their gradient.
+func (a *addend) row(x []float32, s, head, row, keys int) []float32 {
+	return x[s*a.size+int(a.offset[head])+row*a.ld:][:keys]
 }
 
 // matrices says where the matrices of all heads are in a sample.
@@ -53,12 +68,15 @@ func (op attention) Scratch(any, []Arg, []int, int) int {
 	return 2*aligned(r*k) + most
 }
 
-// weights computes softmax(scale·Q·Kᵀ) of one head.
+// weights computes softmax(scale·Q·Kᵀ + M) of one head.
 func (op attention) weights(c *Call, s, head int, p, scratch []float32) {
 	q, k := op.q.at(c.In[op.q.in], s, head), op.k.at(c.In[op.k.in], s, head)
 	kernel.Sgemm(op.q.turned, op.k.turned, op.rows, op.keys, op.width, op.scale, q, op.q.ld, k, op.k.ld, 0, p, op.keys, scratch, c.Stop)
 	for i := range op.rows {
 		row := p[i*op.keys : (i+1)*op.keys]
+		for _, a := range op.added {
+			kernel.Add32(row, row, a.row(c.In[a.in], s, head, i, op.keys))
+		}
 		kernel.Softmax(row, row)
 	}
 }
@@ -79,7 +97,7 @@ func (op attention) Forward(c *Call) {
 }
 
 // VJP implements Op: with P the weights, dV = Pᵀ·dY, dP = dY·Vᵀ, dS = P∘(dP − Σ P∘dP)
-// by rows, dQ = scale·dS·K, dK = scale·dSᵀ·Q.
+// by rows, dM = dS, dQ = scale·dS·K, dK = scale·dSᵀ·Q.
 func (op attention) VJP(c *Call) {
 	for i := range c.DIn {
 		if c.DIn[i] != nil {
@@ -103,7 +121,7 @@ func (op attention) headVJP(c *Call, s, head int) {
 		multiply(&op.v, dv, s, head, 1, [3]int{op.keys, op.depth, op.rows}, 1, weights.transposed(), dy, scratch, c.Stop)
 	}
 	dq, dk := c.DIn[op.q.in], c.DIn[op.k.in]
-	if dq == nil && dk == nil {
+	if dq == nil && dk == nil && !op.addsGradient(c) {
 		return
 	}
 	v := op.v.stored(c.In[op.v.in], s, head).transposed()
@@ -111,6 +129,12 @@ func (op attention) headVJP(c *Call, s, head int) {
 	for i := range op.rows {
 		lo, hi := i*op.keys, (i+1)*op.keys
 		kernel.SoftmaxGrad(dp[lo:hi], dp[lo:hi], p[lo:hi])
+		for _, a := range op.added {
+			if dm := c.DIn[a.in]; dm != nil {
+				row := a.row(dm, s, head, i, op.keys)
+				kernel.Add32(row, row, dp[lo:hi])
+			}
+		}
 	}
 	if dq != nil {
 		k := op.k.stored(c.In[op.k.in], s, head).transposed()
@@ -120,6 +144,16 @@ func (op attention) headVJP(c *Call, s, head int) {
 		q := op.q.stored(c.In[op.q.in], s, head).transposed()
 		multiply(&op.k, dk, s, head, 1, [3]int{op.width, op.keys, op.rows}, op.scale, q, slopes, scratch, c.Stop)
 	}
+}
+
+// addsGradient tells whether the gradient of something added is wanted.
+func (op attention) addsGradient(c *Call) bool {
+	for _, a := range op.added {
+		if c.DIn[a.in] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // stored is a matrix in memory, transposed or not.

@@ -149,3 +149,8 @@ func (op Take) index() []int32 {
 	}
 	return index
 }
+
+// identity tells whether the elements stay where they are.
+func (op Take) identity() bool {
+	return len(op.runs) == 1 && op.runs[0].in == 0 && op.runs[0].step == 1 && size(op.in) == size(op.out)
+}

@@ -39,6 +39,7 @@ func (f *fuser) recognize() {
 	for i := range f.nodes {
 		if op, ok := f.nodes[i].op.(Take); ok {
 			f.fuseAttentionOutput(&f.nodes[i], op)
+			f.fusePatches(&f.nodes[i], op)
 		}
 	}
 	f.count()
@@ -61,12 +62,23 @@ func (f *fuser) count() {
 	}
 }
 
-// strip returns the value that v is a reshaped copy of.
+// strip returns the value that v is a copy of: reshaped, by dropout that drops nothing,
+// or by slices and padding that change nothing.
 func (f *fuser) strip(v Value) Value {
 	for f.values[v].kind == nodeValue {
 		nd := f.nodes[f.values[v].index]
-		if _, ok := nd.op.(Reshape); !ok {
-			break
+		switch op := nd.op.(type) {
+		case Reshape:
+		case Dropout:
+			if f.q.Train {
+				return v
+			}
+		case Take:
+			if !op.identity() || f.values[nd.in[0]].kind == paramValue {
+				return v
+			}
+		default:
+			return v
 		}
 		v = nd.in[0]
 	}
@@ -292,4 +304,36 @@ func (f *fuser) fuseBias(nd *node) {
 		op.Beta = 1
 		f.replace(nd, op, slices.Concat(prev.in, []Value{bias})...)
 	}
+}
+
+// fusePatches finds a convolution with windows side by side whose result is
+// transposed, from channels×positions to positions×channels.
+func (f *fuser) fusePatches(nd *node, take Take) {
+	v := f.strip(nd.in[0])
+	if f.values[v].kind != nodeValue || f.readers[v] != 1 || f.readers[nd.in[0]] != 1 {
+		return
+	}
+	prev := f.nodes[f.values[v].index]
+	if _, ok := prev.op.(Conv); !ok {
+		return
+	}
+	p := prev.prepared.(*convPlan)
+	positions := p.oh * p.ow
+	if !p.tiled() || f.Size(nd.out) != f.Size(v) || f.values[prev.in[0]].kind == paramValue {
+		return
+	}
+	for i, k := range take.index() {
+		if int(k) != i%p.m*positions+i/p.m {
+			return
+		}
+	}
+	op := &patches{Rows: Rows{Linear()}, geometry: p.geometry, shapes: [][]int{{positions, p.k}, {p.m, p.k}, {p.m}}[:len(prev.in)]}
+	f.replace(nd, op, prev.in...)
+}
+
+// tiled tells whether the windows lie side by side in the image, without padding.
+func (p *convPlan) tiled() bool {
+	g := p.geometry
+	return p.group == 1 && g.KernelH*g.KernelW > 1 && g.StrideH == g.KernelH && g.StrideW == g.KernelW &&
+		g.DilationH == 1 && g.DilationW == 1 && g.Top|g.Left|g.Bottom|g.Right == 0
 }

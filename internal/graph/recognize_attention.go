@@ -3,7 +3,7 @@ package graph
 import "slices"
 
 // fuseAttention finds the product of a softmax over the last axis and V, where the
-// softmax is one of a multiple of Q·Kᵀ. What splits, reshapes and transposes Q, K and
+// softmax is one of a multiple of Q·Kᵀ, plus masks and biases. What splits, reshapes and transposes Q, K and
 // V before is read through where the matrices of the heads have rows or columns of
 // neighbors nevertheless.
 func (f *fuser) fuseAttention(nd *node) {
@@ -16,25 +16,77 @@ func (f *fuser) fuseAttention(nd *node) {
 	if op, ok := soft.op.(Softmax); !ok || last(f.Shape(soft.out)) != keys || op.Axis != -1 && op.Axis != len(f.Shape(soft.out))-1 {
 		return
 	}
-	scores := f.chain(soft.in[0])
-	end := scores[len(scores)-1]
-	prod := f.producer(end.v)
-	if prod == nil || end.b != 0 || f.readers[prod.out] != 1 {
-		return
-	}
-	if _, ok := prod.op.(MatMul); !ok {
-		return
-	}
-	op := attention{rows: rows, keys: keys, width: last(f.Shape(prod.in[0])), depth: last(f.Shape(nd.out)), heads: f.Size(nd.in[0]) / (rows * keys)}
+	op := attention{rows: rows, keys: keys, depth: last(f.Shape(nd.out)), heads: f.Size(nd.in[0]) / (rows * keys)}
 	op.output = matrices{size: f.Size(nd.out), ld: op.depth}
 	for i := range op.heads {
 		op.output.offset = append(op.output.offset, int32(i*rows*op.depth))
 	}
-	f.attend(nd, prod, op, end.a)
+	scores, added := f.addends(&op, soft.in[0])
+	links := f.chain(scores)
+	end := links[len(links)-1]
+	prod := f.producer(end.v)
+	if prod == nil || end.b != 0 || f.readers[prod.out] != 1 {
+		return
+	}
+	if _, ok := prod.op.(MatMul); ok {
+		op.width = last(f.Shape(prod.in[0]))
+		f.attend(nd, prod, op, end.a, added)
+	}
+}
+
+// addends takes off v what is added to it in rows of scores, and returns the rest.
+func (f *fuser) addends(op *attention, v Value) (rest Value, added []Value) {
+	for {
+		nd := f.producer(v)
+		if nd == nil {
+			return v, added
+		}
+		if _, ok := nd.op.(Add); !ok {
+			return v, added
+		}
+		x, m := nd.in[0], nd.in[1]
+		if f.values[x].kind == paramValue || f.Size(x) < f.Size(nd.out) {
+			x, m = m, x
+		}
+		a := addend{size: f.Size(m)}
+		if f.values[m].kind == paramValue {
+			a.size = 0
+		}
+		if f.values[x].kind == paramValue || f.Size(x) != f.Size(nd.out) || !a.set(f.Shape(m), f.Shape(nd.out), op) {
+			return v, added
+		}
+		op.added, added = append(op.added, a), append(added, m)
+		v = x
+	}
+}
+
+// set finds where the rows are that a value of the given shape adds to those of out.
+func (a *addend) set(shape, out []int, op *attention) bool {
+	r := len(out)
+	for len(shape) > r && shape[0] == 1 {
+		shape = shape[1:]
+	}
+	if r < 2 || out[r-1] != op.keys || out[r-2] != op.rows || size(out) != op.heads*op.rows*op.keys || len(shape) > r || last(shape) != op.keys {
+		return false
+	}
+	if len(shape) > 1 && shape[len(shape)-2] > 1 {
+		a.ld = op.keys
+	}
+	index := []int32{0}
+	step := strides(shape)
+	for i := range r - 2 {
+		d := 0
+		if at := i - (r - len(shape)); at >= 0 && shape[at] > 1 {
+			d = step[at]
+		}
+		index = spread(index, out[i], d)
+	}
+	a.offset = index
+	return true
 }
 
 // attend finds out where the matrices are, and puts op in the place of nd.
-func (f *fuser) attend(nd, prod *node, op attention, scale float64) {
+func (f *fuser) attend(nd, prod *node, op attention, scale float64, added []Value) {
 	if s := f.Shape(prod.out); s[len(s)-2] != op.rows || s[len(s)-1] != op.keys {
 		return
 	}
@@ -52,13 +104,21 @@ func (f *fuser) attend(nd, prod *node, op attention, scale float64) {
 			return
 		}
 		scale *= factor
-		if m.to.in = slices.Index(in, base); m.to.in < 0 {
-			m.to.in = len(in)
-			in = append(in, base)
-		}
+		m.to.in, in = input(in, base)
+	}
+	for i, v := range added {
+		op.added[i].in, in = input(in, v)
 	}
 	op.scale = float32(scale)
 	nd.op, nd.in, nd.prepared = op, in, nil
+}
+
+// input returns the number of v among the inputs, and these with it.
+func input(in []Value, v Value) (int, []Value) {
+	if i := slices.Index(in, v); i >= 0 {
+		return i, in
+	}
+	return len(in), append(in, v)
 }
 
 // place finds the matrices of v in the earliest value that holds them, and what

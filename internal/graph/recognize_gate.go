@@ -1,5 +1,7 @@
 package graph
 
+import "math"
+
 // gate is a function of x that x is multiplied by.
 type gate struct {
 	op     Op      // what the product is
@@ -32,8 +34,8 @@ func (f *fuser) fuseScaledGate(nd *node, op Map) {
 		}
 		return
 	}
-	if x, a, b, ok := f.hardGate(nd.out); ok {
-		f.replace(nd, HardSigmoid(a, b), x)
+	if x, h, ok := f.hardGate(nd.out); ok && closeTo(h.factor, 1) {
+		f.replace(nd, HardSigmoid(h.a, h.b), x)
 	}
 }
 
@@ -56,8 +58,8 @@ func (f *fuser) gated(mul *node) (gate, Value, bool) {
 // gateOf tells which function of x the value is. The factors are those that
 // exporters divide by afterwards.
 func (f *fuser) gateOf(v, x Value) (gate, bool) {
-	if y, a, b, ok := f.hardGate(v); ok && y == x && a > 0 && closeTo(b, 3*a) {
-		return gate{HardSwish(), 6 * a}, true
+	if y, h, ok := f.hardGate(v); ok && y == x && closeTo(h.a, 1./6) && closeTo(h.b, .5) {
+		return gate{HardSwish(), h.factor}, true
 	}
 	for _, u := range f.chain(v) {
 		nd := f.producer(u.v)
@@ -92,23 +94,27 @@ func (f *fuser) isMultiple(v, x Value, a float64) bool {
 	return false
 }
 
-// hardGate returns x, a and b where v is a·x + b limited to [0, 1].
-func (f *fuser) hardGate(v Value) (x Value, a, b float64, ok bool) {
+// hard is factor times what a·x + b is, limited to [0, 1].
+type hard struct{ a, b, factor float64 }
+
+// hardGate returns x and its function where v is one of that form.
+func (f *fuser) hardGate(v Value) (x Value, h hard, ok bool) {
 	for _, u := range f.chain(v) {
-		if nd, op, ok := f.mapOf(u.v, hardSigmoidForm); ok && u.a == 1 && u.b == 0 {
-			return f.strip(nd.in[0]), op.form.a, op.form.b, true
+		if u.b != 0 {
+			break
+		}
+		if nd, op, ok := f.mapOf(u.v, hardSigmoidForm); ok {
+			return f.strip(nd.in[0]), hard{op.form.a, op.form.b, u.a}, true
 		}
 		nd, op, ok := f.mapOf(u.v, clipForm)
-		if !ok || op.form.a != 0 || u.b != 0 || !closeTo(op.form.b*u.a, 1) {
+		if !ok || op.form.a != 0 || !(op.form.b > 0) || math.IsInf(op.form.b, 1) {
 			continue
 		}
-		inner := f.chain(nd.in[0])
-		if len(inner) < 2 {
-			continue
+		if inner := f.chain(nd.in[0]); len(inner) > 1 {
+			return inner[1].v, hard{inner[1].a / op.form.b, inner[1].b / op.form.b, u.a * op.form.b}, true
 		}
-		return inner[1].v, u.a * inner[1].a, u.a * inner[1].b, true
 	}
-	return 0, 0, 0, false
+	return 0, hard{}, false
 }
 
 // isGELUCubic tells whether v is √(2/π)·(x + 0.044715·x³).

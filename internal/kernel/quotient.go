@@ -78,3 +78,8 @@ func SoftmaxGrad(dx, dy, y []float32) {
 		dx[i] = y[i] * (v - dot)
 	}
 }
+
+// CopyRows copies rows of n elements, ld apart in src, to places ldd apart in dst.
+func CopyRows(rows, n int, src []float32, ld int, dst []float32, ldd int) {
+	copyRows(rows, n, src, ld, dst, ldd)
+}
