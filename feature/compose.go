@@ -49,6 +49,8 @@ func (s subset) As(target any) bool {
 		return ok
 	case *ClassNamed:
 		return offer(t, s.of)
+	case *MultiLabeled:
+		return offer(t, s.of)
 	case *Normalized:
 		return offer(t, s.of)
 	}
@@ -71,9 +73,9 @@ type labelFunc func(i int) int
 func (f labelFunc) Label(i int) int { return f(i) }
 
 // Concat returns the samples of all parts one after the other. The parts must
-// agree on the shape, the number of classes, the names of the classes where they
-// have names, and the normalization. The result is Identified and ClassNamed if
-// one part is, Labeled and Normalized if all parts are.
+// agree on the shape, the number of classes, the targets, the names of the classes
+// where they have names, and the normalization. The result is Identified and
+// ClassNamed if one part is, Labeled, MultiLabeled and Normalized if all parts are.
 func Concat(parts ...Dataset) (Dataset, error) {
 	if len(parts) == 0 {
 		return nil, fmt.Errorf("feature: concat of no datasets")
@@ -153,6 +155,8 @@ func (c concat) As(target any) bool {
 		return all
 	case *ClassNamed:
 		return slices.ContainsFunc(c.parts, func(p Dataset) bool { return offer(t, p) })
+	case *MultiLabeled:
+		return offer(t, c.parts[0]) // and so all parts
 	case *Normalized:
 		_, _, all := offers[Normalized](c.parts)
 		return all && offer(t, c.parts[0])
