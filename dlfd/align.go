@@ -142,7 +142,7 @@ func (a Align) MarshalJSON() ([]byte, error) {
 }
 
 // Needs implements Needer.
-func (Align) Needs() Needs { return Needs{Retain: true, Forget: true, Holdout: true} }
+func (Align) Needs() Needs { return Needs{Retain: true, Forget: true, Holdout: true, Heads: true} }
 
 // Unlearn implements Unlearner. It reads all three datasets. Cost: Epochs
 // passes over Retain, forward and backward; for Match as many over Forget, with
@@ -304,7 +304,7 @@ func (a Align) descend(ctx context.Context, s *Session) error {
 	if err := s.Descend(ctx, d); err != nil {
 		return err
 	}
-	reach := math.Log(float64(s.Model.Spec().Classes()))
+	reach := s.Model.Spec().UniformLoss()
 	if scores := s.Result.Scores; len(scores) > 0 {
 		reach = max(reach, scores[0].HoldoutLoss)
 	}

@@ -64,9 +64,12 @@ func NameOf(u Unlearner) string {
 // with its defaults.
 func Recommended() Unlearner { return Align{} }
 
-// Needs says which data a method reads.
+// Needs says which data a method reads, and what it can work on.
 type Needs struct {
 	Retain, Forget, Holdout bool
+	// Heads says that the method works on models with several heads, by the losses of
+	// feature.Heads. Unless it is set, Run refuses such a model.
+	Heads bool
 }
 
 // Needer is implemented by methods that say which data they read.
@@ -220,6 +223,9 @@ type Score struct {
 	ForgetLoss  float64          `json:"forget_loss"`
 	HoldoutLoss float64          `json:"holdout_loss"`
 	Accuracy    float64          `json:"holdout_accuracy"`
+	// Heads has the scores of the heads where the model has several; the fields above
+	// are then their means, the bounds of Interval included.
+	Heads []Score `json:"heads,omitempty"`
 }
 
 // Event tells an Observer of progress.

@@ -195,7 +195,7 @@ func OneLabel(d Dataset, k int) (Dataset, error) {
 	if _, err := Combinations(targets); err != nil {
 		return nil, err
 	}
-	return oneLabel{d, targets, k}, nil
+	return &oneLabel{d, targets, k}, nil
 }
 
 type oneLabel struct {
@@ -204,19 +204,19 @@ type oneLabel struct {
 	target  int
 }
 
-func (d oneLabel) Len() int     { return d.of.Len() }
-func (d oneLabel) Shape() []int { return d.of.Shape() }
-func (d oneLabel) Classes() int { return d.targets[d.target].Classes }
+func (d *oneLabel) Len() int     { return d.of.Len() }
+func (d *oneLabel) Shape() []int { return d.of.Shape() }
+func (d *oneLabel) Classes() int { return d.targets[d.target].Classes }
 
 // label returns the label of the target in a combination.
-func (d oneLabel) label(all int) int {
+func (d *oneLabel) label(all int) int {
 	for _, t := range d.targets[d.target+1:] {
 		all /= t.Classes
 	}
 	return all % d.Classes()
 }
 
-func (d oneLabel) Read(index []int, x []float32, labels []int) error {
+func (d *oneLabel) Read(index []int, x []float32, labels []int) error {
 	if err := d.of.Read(index, x, labels); err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (d oneLabel) Read(index []int, x []float32, labels []int) error {
 }
 
 // As implements the look-through of [As].
-func (d oneLabel) As(target any) bool {
+func (d *oneLabel) As(target any) bool {
 	switch t := target.(type) {
 	case *Labeled:
 		of, ok := As[Labeled](d.of)
