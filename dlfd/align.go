@@ -142,7 +142,9 @@ func (a Align) MarshalJSON() ([]byte, error) {
 }
 
 // Needs implements Needer.
-func (Align) Needs() Needs { return Needs{Retain: true, Forget: true, Holdout: true, Heads: true} }
+func (a Align) Needs() Needs {
+	return Needs{Retain: true, Forget: true, Holdout: true, Heads: true, Resumes: !warmStarts(a.Distance)}
+}
 
 // Unlearn implements Unlearner. It reads all three datasets. Cost: Epochs
 // passes over Retain, forward and backward; for Match as many over Forget, with

@@ -166,10 +166,13 @@ type ResurgencePoint struct {
 // Relearning says how much of one half of the forget set comes back when the model
 // is trained on the other half.
 type Relearning struct {
-	Rate    float64           `json:"rate"`
+	Rate    float64           `json:"rate"`    // that of Training
 	Trained int               `json:"trained"` // samples of Forget trained on
 	Judged  int               `json:"judged"`  // samples of Forget judged
-	Points  []RelearningPoint `json:"points"`  // after 0, 10 and 40 steps
+	Points  []RelearningPoint `json:"points"`  // after 0, 10 and 40 steps; none where the training diverged
+	// Slow is the same at a tenth of the rate. At the rate at which trainings start, a
+	// trained model may collapse, retrained or not, and then nothing is learned.
+	Slow *RelearningCurve `json:"slow,omitempty"`
 	// Area is the area between the curve of accuracies and that of the first
 	// retrained model, as a mean difference, with an interval at 95 %; see
 	// metrics.Regrowth.Relearning. Above that of retrained models, the half was hidden;
@@ -177,6 +180,15 @@ type Relearning struct {
 	// model, 0 for the first. Both are nil without retrained models.
 	Area      *metrics.Estimate `json:"area,omitempty"`
 	Retrained []float64         `json:"retrained_areas,omitempty"`
+	// AreaRate is the rate of the curves that Area compares: Rate, or that of Slow where
+	// a retrained model collapsed at Rate, which is to lose half of its accuracy.
+	AreaRate float64 `json:"area_rate,omitempty"`
+}
+
+// RelearningCurve is a relearning at one learning rate.
+type RelearningCurve struct {
+	Rate   float64           `json:"rate"`
+	Points []RelearningPoint `json:"points"`
 }
 
 // RelearningPoint is a point of the curve of a Relearning.

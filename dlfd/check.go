@@ -1,9 +1,11 @@
 package dlfd
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"math"
 	"slices"
 
@@ -49,12 +51,15 @@ func (s *Session) check(needs Needs) error {
 	}
 	s.Result.Overlap = feature.SharedIdentities(s.Data.Retain, s.Data.Forget)
 	seen := make(samples)
+	s.digests = make(map[string]string)
 	for _, set := range sets {
-		shared, err := seen.read(set, spec.Classes())
+		sum := sha256.New()
+		shared, err := seen.read(s.ctx, set, spec.Classes(), sum)
 		if err != nil {
 			return fmt.Errorf("%s: %w", set.name, err)
 		}
 		s.Result.Shared = append(s.Result.Shared, shared...)
+		s.digests[set.name] = set.digest(sum)
 	}
 	return s.reportOverlap()
 }
@@ -91,14 +96,17 @@ type place struct {
 
 // read goes through a set, so that a bad sample is told before any work and not
 // when, or if, a method comes across it. It returns the samples that stand in a
-// set that was read before, and remembers those of all sets but retain. Memory:
+// set that was read before, and remembers those of all sets but retain. sum gets
+// samples, labels and persons in their order. Memory:
 // 16 bytes and a place a sample that is remembered.
-func (k samples) read(d namedSet, classes int) ([]Shared, error) {
+func (k samples) read(ctx context.Context, d namedSet, classes int, sum hash.Hash) ([]Shared, error) {
 	var shared []Shared
 	var buf []byte
 	last := d.name == "retain"
 	first, several := -1, false // the first label; there is another
-	for b, err := range feature.Batches(d, 256, nil) {
+	// Datasets are free to hold more than memory does: not more than 16 MiB at once.
+	size := min(max(1<<22/max(feature.Size(d.Shape()), 1), 1), 256)
+	for b, err := range feature.BatchesContext(ctx, d.Dataset, size, 1, nil) {
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +120,9 @@ func (k samples) read(d namedSet, classes int) ([]Shared, error) {
 				return nil, err
 			}
 			var id [16]byte
-			id, buf = hash(row, buf)
+			id, buf = hashOf(row, buf)
+			sum.Write(id[:])
+			fmt.Fprintf(sum, "%d %q\n", label, feature.IdentityOf(d.Dataset, index))
 			if p, ok := k[id]; ok && p.set != d.name {
 				shared = append(shared, Shared{Sets: [2]string{d.name, p.set}, Index: [2]int{index, p.index}})
 			} else if !ok && !last {
@@ -125,6 +135,11 @@ func (k samples) read(d namedSet, classes int) ([]Shared, error) {
 			ErrParameter, d.Len(), first, classes)
 	}
 	return shared, nil
+}
+
+// digest describes a set that was read.
+func (d namedSet) digest(sum hash.Hash) string {
+	return fmt.Sprintf("%d samples of shape %v and %d classes, pixels %v, SHA-256 %x", d.Len(), d.Shape(), d.Classes(), feature.PixelsOf(d.Dataset), sum.Sum(nil))
 }
 
 func (d namedSet) checkSample(i int, x []float32, label int) error {
@@ -140,8 +155,8 @@ func (d namedSet) checkSample(i int, x []float32, label int) error {
 	return nil
 }
 
-// hash returns 128 bits of a SHA-256 of x, and the buffer it used, for the next.
-func hash(x []float32, buf []byte) ([16]byte, []byte) {
+// hashOf returns 128 bits of a SHA-256 of x, and the buffer it used, for the next.
+func hashOf(x []float32, buf []byte) ([16]byte, []byte) {
 	buf = buf[:0]
 	for _, v := range x {
 		buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))

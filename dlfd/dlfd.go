@@ -6,17 +6,20 @@ import (
 	"time"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/train"
 	"github.com/dlfd-go/unlearn/metrics"
 	"github.com/dlfd-go/unlearn/synth"
 )
 
 // Errors that Unlearn wraps beside those of the model and the data. All but
-// ErrOverlap are those of package feature, under the names that they have here.
+// ErrOverlap are those of packages feature and train, under the names that they have
+// here.
 var (
-	ErrEmpty     = feature.ErrEmpty
-	ErrParameter = feature.ErrParameter
-	ErrDiverged  = feature.ErrDiverged
-	ErrOverlap   = errors.New("sets overlap")
+	ErrEmpty      = feature.ErrEmpty
+	ErrParameter  = feature.ErrParameter
+	ErrDiverged   = feature.ErrDiverged
+	ErrOverlap    = errors.New("sets overlap")
+	ErrCheckpoint = train.ErrCheckpoint
 )
 
 // Off, as the value of a weight, turns a term off whose zero value means a
@@ -64,12 +67,17 @@ func NameOf(u Unlearner) string {
 // with its defaults.
 func Recommended() Unlearner { return Align{} }
 
-// Needs says which data a method reads, and what it can work on.
+// Needs says which data a method reads, what it can work on, and whether it can be
+// interrupted.
 type Needs struct {
 	Retain, Forget, Holdout bool
 	// Heads says that the method works on models with several heads, by the losses of
 	// feature.Heads. Unless it is set, Run refuses such a model.
 	Heads bool
+	// Resumes says that the method goes on from a checkpoint to the same bits: all its
+	// weight updates are those of Session.Descend and Session.Fit, and it gives
+	// Session.Keep what must be kept. Options.Checkpoint is refused without it.
+	Resumes bool
 }
 
 // Needer is implemented by methods that say which data they read.
@@ -112,6 +120,13 @@ type Options struct {
 	// Session.Scorer, Checkpoint and End. What it passes through s.Model is counted.
 	// An error ends the run as one of the method does.
 	Watch func(ctx context.Context, s *Session, done bool) error
+	// Checkpoint says where the run writes its state, so that the same call goes on after
+	// the process was killed; see train.Checkpoint. By default it does not. Every counts
+	// the weight updates of the run. An Observer is told again of what precedes the
+	// descents; a Watch gives Session.Keep what it keeps between its calls. A method that
+	// cannot go on refuses the option with an error wrapping ErrParameter; see
+	// Needs.Resumes.
+	Checkpoint train.Checkpoint
 	// Now tells the time, for Ledger.Wall and Budget.Time; use time.Now. If it
 	// is nil, no time is measured.
 	Now func() time.Time

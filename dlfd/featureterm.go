@@ -21,8 +21,8 @@ type featureTerm struct {
 
 // seenFeatures are the features of a holdout sample at its last visit.
 type seenFeatures struct {
-	index, label int
-	x            []float32
+	Index, Label int
+	X            []float32
 }
 
 // seenMost is the number of holdout samples that are remembered. The features of
@@ -37,10 +37,17 @@ func newFeatureTerm(d distance.Distance, weight float64) *featureTerm {
 	return &featureTerm{weight: weight, of: distance.ClassConditional{D: d}}
 }
 
+// warmStarts reports whether bits of d depend on what its workspace saw before, which
+// no checkpoint has.
+func warmStarts(d distance.Distance) bool {
+	p, ok := d.(distance.Propertied)
+	return ok && p.Properties().WarmStart
+}
+
 // visit remembers the features of a holdout batch.
 func (t *featureTerm) visit(x feature.Tensor, b feature.Batch) {
 	for i, k := range b.Index {
-		t.seen = slices.DeleteFunc(t.seen, func(s seenFeatures) bool { return s.index == k })
+		t.seen = slices.DeleteFunc(t.seen, func(s seenFeatures) bool { return s.Index == k })
 		t.seen = append(t.seen, seenFeatures{k, b.Labels[i], slices.Clone(x.Row(i))})
 	}
 	t.seen = slices.Delete(t.seen, 0, max(0, len(t.seen)-seenMost))
@@ -75,7 +82,7 @@ func (t *featureTerm) reference() (distance.Sample, float64) {
 	var x []float32
 	var labels []int
 	for _, s := range t.seen {
-		x, labels = append(x, s.x...), append(labels, s.label)
+		x, labels = append(x, s.X...), append(labels, s.Label)
 	}
 	var sum float64
 	for _, v := range x {

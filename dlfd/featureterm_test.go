@@ -76,8 +76,8 @@ func TestFeatureTermForgets(t *testing.T) {
 	for i := range 600 {
 		term.visit(x.X.Slice(i, i+1), feature.Batch{Labels: x.Labels[i : i+1], Index: []int{i}})
 	}
-	if len(term.seen) != seenMost || term.seen[0].index != 600-seenMost {
-		t.Errorf("%d samples are remembered, the first is %d", len(term.seen), term.seen[0].index)
+	if len(term.seen) != seenMost || term.seen[0].Index != 600-seenMost {
+		t.Errorf("%d samples are remembered, the first is %d", len(term.seen), term.seen[0].Index)
 	}
 }
 

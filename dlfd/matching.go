@@ -36,6 +36,10 @@ func newMatching(s *Session, weight float64, features *featureTerm) *matching {
 	t.forget, stopForget = s.Cycle(s.Data.Forget, "forget order")
 	t.holdout, stopHoldout = s.Cycle(s.Data.Holdout, "holdout order")
 	t.stop = func() { stopForget(); stopHoldout() }
+	s.Keep("log-odds", &t.odds)
+	if features != nil {
+		s.Keep("holdout features", &features.seen)
+	}
 	return t
 }
 

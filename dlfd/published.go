@@ -65,7 +65,9 @@ type DLFD struct {
 func (DLFD) Name() string { return "DLFD" }
 
 // Needs implements Needer.
-func (DLFD) Needs() Needs { return Needs{Retain: true, Forget: true, Holdout: true, Heads: true} }
+func (DLFD) Needs() Needs {
+	return Needs{Retain: true, Forget: true, Holdout: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements Unlearner. It reads all three datasets. Cost: an epoch takes,
 // for each retain batch, K+2 forward and K+1 backward passes, and one forward
@@ -87,6 +89,7 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 			return err
 		}
 		score.checkpoints = true
+		s.Keep("score", &score.last, &score.scored, &score.best, &score.weights, &score.bestStep)
 		if _, err := score.take(ctx, s); err != nil {
 			return err
 		}

@@ -27,12 +27,16 @@ type Session struct {
 	// where they differ from Completed, the last step and nil.
 	Result *Result
 
+	ctx    context.Context // of the run, for datasets that read ahead
 	opt    Options
 	before time.Time
 	passed int               // epochs of the descents so far
 	ended  bool              // see End
 	own    feature.Trainable // the model of the request, where Model has inserted norms
 	fold   func() error      // writes Model into own
+
+	digests map[string]string // of the datasets, by name, for a checkpoint
+	resume  *resumption       // nil without a checkpoint
 }
 
 // Run carries out an unlearning request for an implementation of Unlearner. It
@@ -52,11 +56,18 @@ func run(ctx context.Context, name string, m feature.Trainable, data Data, opt *
 	if err != nil {
 		return nil, err
 	}
+	s.ctx = ctx
+	if err := s.checkCheckpoint(needs); err != nil {
+		return nil, err
+	}
 	if err := s.check(needs); err != nil {
 		return nil, err
 	}
 	old, err := feature.Snapshot(m)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.open(old); err != nil {
 		return nil, err
 	}
 	returned := false
@@ -80,6 +91,7 @@ func run(ctx context.Context, name string, m feature.Trainable, data Data, opt *
 	if s.Result.Stop == Completed && !changed {
 		s.Result.Stop = NothingDone
 	}
+	s.leave()
 	s.Result.Ledger = s.ledger()
 	s.Result.Retraining = retraining(data.Retain, s.opt.RetrainEpochs, s.Result.Ledger)
 	if w := s.Result.Retraining.warning(); w != "" {
@@ -139,6 +151,9 @@ func (s *Session) done(ctx context.Context) error {
 		s.Model, s.own, s.fold = s.own, nil, nil
 	}
 	if err := s.watch(ctx, true); err != nil {
+		return err
+	}
+	if err := s.agreed(); err != nil {
 		return err
 	}
 	return ctx.Err()
@@ -204,11 +219,19 @@ func (s *Session) ledger() Ledger {
 }
 
 // End ends the run: no step is begun any more. The result's Stop is why.
-func (s *Session) End(why Stop) { s.ended, s.Result.Stop = true, why }
+func (s *Session) End(why Stop) {
+	if s.leftOut() {
+		return
+	}
+	s.ended, s.Result.Stop = true, why
+}
 
 // Spent reports whether a limit of the budget is reached, and then sets the
 // result's Stop, or whether End was called.
 func (s *Session) Spent() bool {
+	if s.leftOut() {
+		return false
+	}
 	if s.ended {
 		return true
 	}

@@ -194,34 +194,7 @@ func Batches(d Dataset, size int, src rand.Source) iter.Seq2[Batch, error] {
 // in training, as the variance of one value is no variance. A dataset of fewer
 // than least samples is one batch.
 func BatchesOf(d Dataset, size, least int, src rand.Source) iter.Seq2[Batch, error] {
-	return func(yield func(Batch, error) bool) {
-		if size < 1 || least > size {
-			yield(Batch{}, fmt.Errorf("feature: %w: batches of %d samples, and at least %d", ErrParameter, size, least))
-			return
-		}
-		order := make([]int, d.Len())
-		for i := range order {
-			order[i] = i
-		}
-		if src != nil {
-			rand.New(src).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-		}
-		size = min(size, max(len(order), 1))
-		longest := min(size+least-1, max(len(order), 1))
-		buf := NewTensor(append([]int{longest}, d.Shape()...)...)
-		labels := make([]int, longest)
-		for lo, hi := 0, 0; lo < len(order); lo = hi {
-			if hi = lo + size; len(order)-hi < least {
-				hi = len(order)
-			}
-			index := order[lo:hi]
-			b := Batch{X: buf.Slice(0, len(index)), Labels: labels[:len(index)], Index: index}
-			err := d.Read(index, b.X.Data, b.Labels)
-			if !yield(b, err) || err != nil {
-				return
-			}
-		}
-	}
+	return BatchesContext(context.Background(), d, size, least, src)
 }
 
 // ReadAll reads every sample of d into one batch.
@@ -247,7 +220,7 @@ func Predict(ctx context.Context, m Model, d Dataset, taps []string, batch int) 
 	}
 	labels := make([]int, 0, d.Len())
 	part := make([]Tensor, len(taps))
-	for b, err := range Batches(d, batch, nil) {
+	for b, err := range BatchesContext(ctx, d, batch, 1, nil) {
 		if err != nil {
 			return nil, nil, err
 		}

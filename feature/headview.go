@@ -220,9 +220,28 @@ func (d *oneLabel) Read(index []int, x []float32, labels []int) error {
 	if err := d.of.Read(index, x, labels); err != nil {
 		return err
 	}
+	d.split(labels)
+	return nil
+}
+
+// split puts the labels of the target into the place of combinations.
+func (d *oneLabel) split(labels []int) {
 	for i, all := range labels {
 		labels[i] = d.label(all)
 	}
+}
+
+type aheadLabel struct {
+	*oneLabel
+	of AheadReader
+}
+
+// ReadAhead implements AheadReader.
+func (d aheadLabel) ReadAhead(ctx context.Context, index []int, x []float32, labels []int) error {
+	if err := d.of.ReadAhead(ctx, index, x, labels); err != nil {
+		return err
+	}
+	d.split(labels)
 	return nil
 }
 
@@ -239,6 +258,10 @@ func (d *oneLabel) As(target any) bool {
 		return names != nil
 	case *Identified:
 		return offer(t, d.of)
+	case *AheadReader:
+		of, ok := As[AheadReader](d.of)
+		*t = aheadLabel{d, of}
+		return ok
 	case *Normalized:
 		return offer(t, d.of)
 	}

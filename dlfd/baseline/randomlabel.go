@@ -90,9 +90,28 @@ func (d relabeled) Read(index []int, x []float32, labels []int) error {
 	if err := d.Dataset.Read(index, x, labels); err != nil {
 		return err
 	}
+	d.relabel(index, labels)
+	return nil
+}
+
+func (d relabeled) relabel(index, labels []int) {
 	for i, k := range index {
 		labels[i] = d.labels[k]
 	}
+}
+
+// aheadRelabeled is a relabeled whose dataset reads ahead.
+type aheadRelabeled struct {
+	relabeled
+	of feature.AheadReader
+}
+
+// ReadAhead implements feature.AheadReader.
+func (d aheadRelabeled) ReadAhead(ctx context.Context, index []int, x []float32, labels []int) error {
+	if err := d.of.ReadAhead(ctx, index, x, labels); err != nil {
+		return err
+	}
+	d.relabel(index, labels)
 	return nil
 }
 
@@ -110,6 +129,10 @@ func (d relabeled) As(target any) bool {
 		return lookThrough(d.Dataset, t)
 	case *feature.Normalized:
 		return lookThrough(d.Dataset, t)
+	case *feature.AheadReader:
+		of, ok := feature.As[feature.AheadReader](d.Dataset)
+		*t = aheadRelabeled{d, of}
+		return ok
 	}
 	return false
 }

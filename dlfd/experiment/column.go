@@ -82,13 +82,24 @@ func resurgence(f Finding) (float64, bool) {
 	})
 }
 
-// relearning compares mean accuracies over steps, by trapezoids.
+// relearning compares mean accuracies over steps, by trapezoids, at the rate at which
+// the model is compared with retrained ones.
 func relearning(f Finding) (float64, bool) {
+	if f.Audit.Relearning == nil {
+		return 0, false
+	}
+	rate := f.Audit.Relearning.Curve().Rate
 	return f.beyond(func(a *dlfd.Audited) (float64, bool) {
-		if a.Relearning == nil || len(a.Relearning.Points) < 2 {
+		if a.Relearning == nil {
 			return 0, false
 		}
 		p := a.Relearning.Points
+		if slow := a.Relearning.Slow; slow != nil && slow.Rate == rate {
+			p = slow.Points
+		}
+		if len(p) < 2 {
+			return 0, false
+		}
 		var area float64
 		for i := 1; i < len(p); i++ {
 			area += float64(p[i].Steps-p[i-1].Steps) * (p[i].Accuracy + p[i-1].Accuracy) / 2

@@ -386,7 +386,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(page.Losses); n != 4 || page.Attack == nil || page.Maps == nil || len(page.Depth) != 1 || len(page.Resurgence) != 2 || len(page.Relearning) != 1 || page.Classes == nil || len(page.Fronts) != 2 || len(page.Trace) != 1 {
+	if n := len(page.Losses); n != 4 || page.Attack == nil || page.Maps == nil || len(page.Depth) != 1 || len(page.Resurgence) != 2 || len(page.Relearning) != 2 || page.Classes == nil || len(page.Fronts) != 2 || len(page.Trace) != 1 {
 		t.Errorf("%d models with losses; %+v", n, page)
 	}
 	if err := page.WriteHTML(io.Discard); err != nil {
