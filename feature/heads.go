@@ -37,9 +37,9 @@ func (k HeadKind) String() string {
 
 // Head is the part of the logits that answers one question.
 type Head struct {
-	Name  string // of the question; it may be empty
-	Kind  HeadKind
-	Width int // logits: one a class, 1 for a sigmoid
+	Name  string   `json:"name,omitempty"` // of the question; it may be empty
+	Kind  HeadKind `json:"kind,omitempty"`
+	Width int      `json:"width"` // logits: one a class, 1 for a sigmoid
 }
 
 // Classes returns the number of classes: Width, or 2 for a sigmoid.
