@@ -1,0 +1,2 @@
+// Package gomlx runs a GoMLX graph as a feature.Trainable.
+package gomlx
