@@ -91,7 +91,8 @@ type Align struct {
 	// Always does all of part 1 where forget and held-out samples cannot be told apart
 	// to begin with. By default a run in which an interval shows that there is next to
 	// nothing to tell stops with NothingToForget before it changes a weight, and one in
-	// which it is not known does half of it; see Shrink.
+	// which it is not known does half of it; see Shrink. In a request for a class, whose
+	// samples a trained model knows on both sides, all is always done.
 	Always bool
 }
 
@@ -174,11 +175,12 @@ func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt 
 		if err != nil {
 			return err
 		}
-		if before.nothingToForget() && !a.Always {
+		all := a.Always || s.Data.Demand.kind() == KindClass
+		if before.nothingToForget() && !all {
 			s.Result.Stop = NothingToForget
 			return nil
 		}
-		if !before.tells() && !a.Always {
+		if !before.tells() && !all {
 			a = given.half(a)
 			s.Result.Settings = a
 			s.Result.Notes = append(s.Result.Notes, before.unclear(a))

@@ -36,6 +36,12 @@ type Data struct {
 	// Holdout was never trained on. Methods may steer by it; reports must use
 	// other samples. It may be nil where a method does not need it.
 	Holdout feature.Dataset
+	// Demand says what kind of request it is; nil is one of KindSample. Of a person of
+	// Forget neither Retain nor Holdout may have a sample, where identities are known,
+	// and of a class of Forget Retain none: that is ErrOverlap, as in
+	// Options.AllowOverlap. Of KindMislabeled, Retain may have samples and persons of
+	// Forget, the samples with other labels.
+	Demand *Demand
 }
 
 // Unlearner is a method of machine unlearning.
@@ -174,6 +180,8 @@ type Ledger struct {
 // Result tells what a run did.
 type Result struct {
 	Method string `json:"method"`
+	// Kind is that of Data.Demand; empty without one.
+	Kind Kind `json:"kind,omitempty"`
 	// Settings is the method with the values that its zero fields stood for.
 	Settings any  `json:"settings,omitempty"`
 	Stop     Stop `json:"stop"`

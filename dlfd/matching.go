@@ -27,10 +27,14 @@ type matching struct {
 // newMatching returns a matching whose terms are that of the log-odds, unless weight
 // is Off, and that of the features, unless it is nil.
 func newMatching(s *Session, weight float64, features *featureTerm) *matching {
-	t := &matching{weight: max(weight, 0), features: features, perEpoch: s.StepsPerEpoch(s.Data.Forget), odds: newOdds(s.Data.Forget, s.Data.Holdout)}
+	holdout := s.Data.Holdout
+	if s.others != nil {
+		holdout = s.others
+	}
+	t := &matching{weight: max(weight, 0), features: features, perEpoch: s.StepsPerEpoch(s.Data.Forget), odds: newOdds(s.Data.Forget, holdout)}
 	var stopForget, stopHoldout func()
 	t.forget, stopForget = s.Cycle(s.Data.Forget, "forget order")
-	t.holdout, stopHoldout = s.Cycle(s.Data.Holdout, "holdout order")
+	t.holdout, stopHoldout = s.Cycle(holdout, "holdout order")
 	t.stop = func() { stopForget(); stopHoldout() }
 	s.Keep("log-odds", &t.odds)
 	if features != nil {

@@ -29,6 +29,7 @@ type Session struct {
 
 	ctx    context.Context // of the run, for datasets that read ahead
 	opt    Options
+	others feature.Dataset // see otherClasses
 	before time.Time
 	passed int               // epochs of the descents so far
 	ended  bool              // see End

@@ -79,7 +79,7 @@ func (s *Session) Scorer(o Steering) (func(context.Context) (Score, error), erro
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range []namedSet{{"forget", s.Data.Forget, true}, {"holdout", s.Data.Holdout, true}} {
+	for _, d := range []namedSet{{name: "forget", Dataset: s.Data.Forget}, {name: "holdout", Dataset: s.Data.Holdout}} {
 		if d.missing() {
 			return nil, fmt.Errorf("%w: %s", ErrEmpty, d.name)
 		}
