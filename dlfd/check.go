@@ -18,6 +18,8 @@ type namedSet struct {
 	name string
 	feature.Dataset
 	needed bool // the method reads it
+	// relabels says that a sample of another set may stand here with another label.
+	relabels bool
 }
 
 // check returns an error unless the datasets that are needed are there, those
@@ -26,7 +28,7 @@ type namedSet struct {
 // no two sets share what they must not. It reads each set once.
 func (s *Session) check(needs Needs) error {
 	// Retain, the largest, comes last: the samples of the others are remembered.
-	sets := []namedSet{{"forget", s.Data.Forget, needs.Forget}, {"holdout", s.Data.Holdout, needs.Holdout}, {"retain", s.Data.Retain, needs.Retain}}
+	sets := []namedSet{{name: "forget", Dataset: s.Data.Forget, needed: needs.Forget}, {name: "holdout", Dataset: s.Data.Holdout, needed: needs.Holdout}, {name: "retain", Dataset: s.Data.Retain, needed: needs.Retain}}
 	spec := s.Model.Spec()
 	if !needs.Heads {
 		if err := feature.CheckOneHead(spec); err != nil {
@@ -49,10 +51,17 @@ func (s *Session) check(needs Needs) error {
 			}
 		}
 	}
-	s.Result.Overlap = feature.SharedIdentities(s.Data.Retain, s.Data.Forget)
+	if err := s.checkDemand(); err != nil {
+		return err
+	}
+	mislabeled := s.Data.Demand.kind() == KindMislabeled
+	if !mislabeled { // whoever is shown may stay with the right label
+		s.Result.Overlap = feature.SharedIdentities(s.Data.Retain, s.Data.Forget)
+	}
 	seen := make(samples)
 	s.digests = make(map[string]string)
 	for _, set := range sets {
+		set.relabels = mislabeled && set.name == "retain"
 		sum := sha256.New()
 		shared, err := seen.read(s.ctx, set, spec.Classes(), sum)
 		if err != nil {
@@ -90,8 +99,8 @@ func (d namedSet) fits(spec feature.Spec) error {
 type samples map[[16]byte]place
 
 type place struct {
-	set   string
-	index int
+	set          string
+	index, label int
 }
 
 // read goes through a set, so that a bad sample is told before any work and not
@@ -123,10 +132,10 @@ func (k samples) read(ctx context.Context, d namedSet, classes int, sum hash.Has
 			id, buf = hashOf(row, buf)
 			sum.Write(id[:])
 			fmt.Fprintf(sum, "%d %q\n", label, feature.IdentityOf(d.Dataset, index))
-			if p, ok := k[id]; ok && p.set != d.name {
+			if p, ok := k[id]; ok && p.set != d.name && !(d.relabels && p.label != label) {
 				shared = append(shared, Shared{Sets: [2]string{d.name, p.set}, Index: [2]int{index, p.index}})
 			} else if !ok && !last {
-				k[id] = place{d.name, index}
+				k[id] = place{d.name, index, label}
 			}
 		}
 	}
@@ -165,6 +174,11 @@ func hashOf(x []float32, buf []byte) ([16]byte, []byte) {
 	return [16]byte(sum[:16]), buf
 }
 
+// mostTold is how many places an error names.
+const mostTold = 5
+
+const hint = "Options.AllowOverlap goes on all the same"
+
 // reportOverlap tells what stands in two sets, and returns an error unless that
 // is allowed.
 func (s *Session) reportOverlap() error {
@@ -176,8 +190,7 @@ func (s *Session) reportOverlap() error {
 	if s.opt.AllowOverlap {
 		return nil
 	}
-	const hint = "Options.AllowOverlap goes on all the same"
-	const most = 5
+	const most = mostTold
 	if len(ids) > 0 {
 		return fmt.Errorf("%w: retain and forget both have samples of %q%s; %s", ErrOverlap, ids[:min(len(ids), most)], more(len(ids)-most), hint)
 	}

@@ -36,6 +36,12 @@ type Data struct {
 	// Holdout was never trained on. Methods may steer by it; reports must use
 	// other samples. It may be nil where a method does not need it.
 	Holdout feature.Dataset
+	// Demand says what kind of request it is; nil is one of KindSample. Of a person of
+	// Forget neither Retain nor Holdout may have a sample, where identities are known,
+	// and of a class of Forget Retain none: that is ErrOverlap, as in
+	// Options.AllowOverlap. Of KindMislabeled, Retain may have samples and persons of
+	// Forget, the samples with other labels.
+	Demand *Demand
 }
 
 // Unlearner is a method of machine unlearning.
@@ -76,7 +82,8 @@ type Needs struct {
 	Heads bool
 	// Resumes says that the method goes on from a checkpoint to the same bits: all its
 	// weight updates are those of Session.Descend and Session.Fit, and it gives
-	// Session.Keep what must be kept. Options.Checkpoint is refused without it.
+	// Session.Keep what must be kept, and sets Result.Settings before the first of
+	// them. Options.Checkpoint is refused without it.
 	Resumes bool
 }
 
@@ -161,8 +168,8 @@ const (
 	// first one's.
 	NotForgotten Stop = "not forgotten"
 	// Forget samples could not be told from held-out ones to begin with: the first
-	// score's interval ends below .52. The model holds the weights that it came
-	// with.
+	// score's interval ends below .52, and that of the lead in accuracy below .03. The
+	// model holds the weights that it came with.
 	NothingToForget Stop = "nothing to forget"
 )
 
@@ -177,6 +184,8 @@ type Ledger struct {
 // Result tells what a run did.
 type Result struct {
 	Method string `json:"method"`
+	// Kind is that of Data.Demand; empty without one.
+	Kind Kind `json:"kind,omitempty"`
 	// Settings is the method with the values that its zero fields stood for.
 	Settings any  `json:"settings,omitempty"`
 	Stop     Stop `json:"stop"`
@@ -238,6 +247,11 @@ type Score struct {
 	ForgetLoss  float64          `json:"forget_loss"`
 	HoldoutLoss float64          `json:"holdout_loss"`
 	Accuracy    float64          `json:"holdout_accuracy"`
+	// ForgetAccuracy is on the forget samples that were scored, and Lead by how much it
+	// exceeds Accuracy, at a level of 95 % (Newcombe, Statistics in Medicine 17, 1998,
+	// method 10). Lead is zero where a method scores otherwise.
+	ForgetAccuracy float64          `json:"forget_accuracy"`
+	Lead           metrics.Interval `json:"accuracy_lead"`
 	// Heads has the scores of the heads where the model has several; the fields above
 	// are then their means, the bounds of Interval included.
 	Heads []Score `json:"heads,omitempty"`

@@ -28,15 +28,21 @@ type matching struct {
 // newMatching returns a matching whose terms are that of the log-odds, unless weight
 // is Off, and that of the features, unless it is nil.
 func newMatching(s *Session, weight float64, features *featureTerm) *matching {
+	holdout := s.Data.Holdout
+	if s.others != nil {
+		holdout = s.others
+	}
 	t := &matching{weight: max(weight, 0), features: features, perEpoch: s.StepsPerEpoch(s.Data.Forget), heads: s.Model.Spec().Heads}
 	for range t.heads.Count() {
-		t.odds = append(t.odds, newOdds(s.Data.Forget, s.Data.Holdout))
+		t.odds = append(t.odds, newOdds(s.Data.Forget, holdout))
 	}
 	var stopForget, stopHoldout func()
 	t.forget, stopForget = s.Cycle(s.Data.Forget, "forget order")
-	t.holdout, stopHoldout = s.Cycle(s.Data.Holdout, "holdout order")
+	t.holdout, stopHoldout = s.Cycle(holdout, "holdout order")
 	t.stop = func() { stopForget(); stopHoldout() }
-	s.Keep("log-odds", &t.odds)
+	for k := range t.odds {
+		s.Keep("log-odds", &t.odds[k])
+	}
 	if features != nil {
 		s.Keep("holdout features", &features.seen)
 	}

@@ -50,8 +50,8 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("defaults are %+v", d)
 		}
 	}
-	if d, _ := (Align{}).resolve(normed, false, 7); d.Epochs != 8 {
-		t.Errorf("%d epochs of 7 steps, want 8, which make 50 steps", d.Epochs)
+	if d, _ := (Align{}).resolve(normed, false, 7); d.Epochs != 5 {
+		t.Errorf("%d epochs of 7 steps, want 5, which make 30 steps", d.Epochs)
 	}
 	s, err := Steering{}.resolve()
 	if err != nil || s != (Steering{Every: 4, Sample: 256, Threshold: .15, Cap: .09}) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/feature"
@@ -24,9 +25,10 @@ import (
 // a cap is kept.
 //
 // Settings that differ from the published ones: the step of the perturbation is
-// 1/255 in a ball of 8/255 and the learning rate .002, as the published .4 and
-// .008 rest on the clamping of the released code; the transport is regularized by
-// .05, not .01; scores are taken every 4 steps, not after each. The threshold of
+// 1/255 in a ball of 8/255, as the published .4 rests on the clamping of the released
+// code; the weight of the distance is 10 and the learning rate .01, not 3 and .008, which
+// a search of 24 settings found best (examples/compare/tuning-dlfd.json); the transport is
+// regularized by .05, not .01; scores are taken every 4 steps, not after each. The threshold of
 // .15 and the cap of .09 are the published numbers, which were meant for an
 // unbalanced attack's accuracy.
 type DLFD struct {
@@ -34,7 +36,7 @@ type DLFD struct {
 	// distance.Sinkhorn{Epsilon: .05, Sharp: true}, is used. Its
 	// other defaults are those of package synth. Layers are in training mode.
 	Synth synth.Synthesizer
-	// Weight is the factor of the distance in the synthesis. If it is zero, 3 is
+	// Weight is the factor of the distance in the synthesis. If it is zero, 10 is
 	// used; Off leaves the distance out, and negative values other than Off pull
 	// batches towards the forget set.
 	Weight float64
@@ -54,7 +56,7 @@ type DLFD struct {
 	// used.
 	Epochs int
 	// Rate is the learning rate of SGD with momentum .9 and weight decay 5e-4. If
-	// it is zero, .002 is used.
+	// it is zero, .01 is used.
 	Rate float64
 	// Schedule scales the learning rate. If it is nil, train.Constant is used, and
 	// train.Cosine where weights are loosened.
@@ -118,7 +120,18 @@ func (d DLFD) run(ctx context.Context, s *Session, a Align, score *scorer) error
 			return err
 		}
 	}
+	d.untouched(s.Result)
 	return score.finish(ctx, s)
+}
+
+// untouched says that no batch was perturbed, where that is so: the run was a plain
+// descent then.
+func (d DLFD) untouched(r *Result) {
+	perturbed := slices.ContainsFunc(r.Trace, func(p Point) bool { return p.LossBefore != 0 || p.LossAfter != 0 })
+	if perturbed || len(r.Trace) == 0 {
+		return
+	}
+	r.Notes = append(r.Notes, fmt.Sprintf("No batch was perturbed: the score was %.3f at the start, and distancing begins at Steering.Threshold, %.3f.", r.Scores[0].Forgetting, d.Steering.Threshold))
 }
 
 // resolve returns a copy of d with its defaults filled in, those of the
@@ -128,7 +141,7 @@ func (d DLFD) resolve(spec feature.Spec) (DLFD, error) {
 		d.Synth.Distance = distance.Sinkhorn{Epsilon: .05, Sharp: true}
 	}
 	d.Synth.Tap = cmp.Or(d.Synth.Tap, spec.Features)
-	if d.Weight = cmp.Or(d.Weight, 3); d.Weight == Off {
+	if d.Weight = cmp.Or(d.Weight, 10); d.Weight == Off {
 		d.Synth.Distance = nil
 	}
 	if d.Lambda == [2]float64{} {
@@ -139,7 +152,7 @@ func (d DLFD) resolve(spec feature.Spec) (DLFD, error) {
 			d.Lambda[i] = 0
 		}
 	}
-	d.Epochs, d.Rate, d.Shrink = cmp.Or(d.Epochs, 1), cmp.Or(d.Rate, .002), cmp.Or(d.Shrink, 1)
+	d.Epochs, d.Rate, d.Shrink = cmp.Or(d.Epochs, 1), cmp.Or(d.Rate, .01), cmp.Or(d.Shrink, 1)
 	schedule, perturb := train.Constant, float64(Off)
 	if d.Shrink < 1 {
 		schedule, perturb = train.Cosine, .8

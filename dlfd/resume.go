@@ -107,6 +107,9 @@ func (s *Session) descend(d train.Descent, on feature.Dataset, taken *int) error
 	}
 	r.descent++
 	if r.descent == 1 {
+		if s.Result.Settings == nil {
+			return fmt.Errorf("%w: Options.Checkpoint: the method has not set Result.Settings, by which a checkpoint is told from that of other settings", ErrParameter)
+		}
 		if err := r.file.Agree(checkpoint.Part{Name: "settings", Value: checkpoint.Describe(s.Result.Settings)}); err != nil {
 			return err
 		}

@@ -29,6 +29,7 @@ type Session struct {
 
 	ctx    context.Context // of the run, for datasets that read ahead
 	opt    Options
+	others feature.Dataset // see otherClasses
 	before time.Time
 	passed int               // epochs of the descents so far
 	ended  bool              // see End
@@ -219,12 +220,7 @@ func (s *Session) ledger() Ledger {
 }
 
 // End ends the run: no step is begun any more. The result's Stop is why.
-func (s *Session) End(why Stop) {
-	if s.leftOut() {
-		return
-	}
-	s.ended, s.Result.Stop = true, why
-}
+func (s *Session) End(why Stop) { s.ended, s.Result.Stop = true, why }
 
 // Spent reports whether a limit of the budget is reached, and then sets the
 // result's Stop, or whether End was called.

@@ -12,7 +12,8 @@ import (
 // Dataset is a fixed list of labelled samples.
 //
 // Laws: Len, Shape and Classes do not change; equal calls of Read give equal
-// bits; Read may run on several goroutines at once.
+// bits; Read may run on several goroutines at once. See [AheadReader] for datasets
+// whose Read takes long.
 type Dataset interface {
 	Len() int
 	Shape() []int // of one sample; callers must not modify it

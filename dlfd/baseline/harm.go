@@ -74,6 +74,7 @@ func (l Limit) watch(ctx context.Context, s *dlfd.Session) (*harm, error) {
 	}
 	know := s.Model.Spec().UniformLoss()
 	h.limit, h.lost = h.start+l.Harm*know, h.start+max(l.Harm, 10)*know
+	s.Keep("limit", &h.weights, &h.step, &h.looked, &h.recent)
 	return h, h.keep()
 }
 

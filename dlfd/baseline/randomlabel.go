@@ -25,7 +25,9 @@ type RandomLabel struct {
 func (RandomLabel) Name() string { return "RandomLabel" }
 
 // Needs implements dlfd.Needer.
-func (RandomLabel) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Heads: true} }
+func (RandomLabel) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward
 // and backward pass a sample of either and epoch, and the looks of the Limit.

@@ -34,7 +34,9 @@ type ReGUn struct {
 func (ReGUn) Name() string { return "ReGUn" }
 
 // Needs implements dlfd.Needer.
-func (ReGUn) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Holdout: true} }
+func (ReGUn) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Holdout: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads all three datasets. By default it takes
 // 3 epochs over the retain set at rate .01. Cost: two forward and backward passes a

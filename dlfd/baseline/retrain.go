@@ -30,7 +30,7 @@ type Retrain struct {
 func (Retrain) Name() string { return "Retrain" }
 
 // Needs implements dlfd.Needer.
-func (Retrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true} }
+func (Retrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward
 // and backward pass a retain sample and epoch. A budget is not consulted: half
@@ -48,12 +48,7 @@ func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 		if err := freshWeights(s, r.Fresh); err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
-		o := train.Options{Epochs: r.Epochs, Optimizer: r.Optimizer, Schedule: r.Schedule, BatchSize: s.BatchSize, Seed: s.Seed("train")}
-		o.Observer = func(p train.Progress) {
-			s.Steps = p.Steps
-			s.Step(dlfd.Point{Loss: p.Loss})
-		}
-		if _, err := train.Fit(ctx, s.Model, s.Data.Retain, &o); err != nil {
+		if err := s.Fit(train.Options{Epochs: r.Epochs, Optimizer: r.Optimizer, Schedule: r.Schedule, Seed: s.Seed("train")}); err != nil {
 			return err
 		}
 		return task.check(ctx, s)
@@ -96,7 +91,7 @@ type ShortRetrain struct {
 func (ShortRetrain) Name() string { return "ShortRetrain" }
 
 // Needs implements dlfd.Needer.
-func (ShortRetrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true} }
+func (ShortRetrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward and
 // backward pass a retain sample and epoch.

@@ -39,7 +39,9 @@ type SCRUB struct {
 func (SCRUB) Name() string { return "SCRUB" }
 
 // Needs implements dlfd.Needer.
-func (SCRUB) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Heads: true} }
+func (SCRUB) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward
 // and backward pass a retain sample and epoch; one a forget sample and epoch of

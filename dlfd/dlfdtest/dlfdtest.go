@@ -79,6 +79,7 @@ func RunExcept(t *testing.T, u dlfd.Unlearner, without ...string) {
 		{"refuses shared samples", sharedSample},
 		{"refuses batch sizes out of range", batchSize},
 		{"refuses wrong shapes", wrongShape},
+		{"goes on from a checkpoint, or refuses one", resumes},
 	} {
 		if slices.Contains(without, law.name) {
 			left++

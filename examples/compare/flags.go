@@ -41,8 +41,8 @@ type flags struct {
 	evaluations, retrains  int
 	seed                   uint64
 	epochs, batch, workers int
-	limit, deep            int
-	swap, partial          bool
+	limit, deep, swap      int
+	partial                bool
 	rate                   float64
 	out, version, tune     string
 	search                 *tuning // of -tune
@@ -72,7 +72,7 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.IntVar(&f.evaluations, "evaluations", 1, "`audits` of each model with different seeds")
 	fs.IntVar(&f.retrains, "retrains", 0, "`number` of retrained models; 0: as many as -seeds, and 3 at least")
 	fs.IntVar(&f.deep, "deep", 0, "`runs` of each method whose audits look whether what was forgotten comes back, which takes eight epochs each; 0: all, -1: none")
-	fs.BoolVar(&f.swap, "swap", true, "run all a second time with forget and unseen images exchanged, where no -model is given")
+	fs.IntVar(&f.swap, "swap", 0, "`runs` of each method that are done a second time with forget and unseen images exchanged, where no -model is given; 0: all, -1: none")
 	fs.Uint64Var(&f.seed, "seed", 1, "`seed` that all others come from")
 	fs.IntVar(&f.epochs, "epochs", 0, "`epochs` of training; 0: the task's own, 30 for -data and -idx")
 	fs.IntVar(&f.batch, "batch", 32, "`samples` a step, in training and in unlearning")

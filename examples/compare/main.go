@@ -30,8 +30,8 @@
 //
 // Where the shards have folders of their own, -merge out/a,out/b,… names the others.
 // The audits that look whether what was forgotten comes back take most of the time;
-// -deep N has them for N runs of each method alone, and -swap=false leaves out the
-// second run with exchanged sets. -partial prints the tables of what is there so far.
+// -deep N has them for N runs of each method alone, and -swap N does a second run with
+// exchanged sets for N runs of each method; -1 leaves them out. -partial prints the tables of what is there so far.
 // Run it with -h for all flags.
 package main
 

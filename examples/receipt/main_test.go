@@ -161,12 +161,8 @@ func (s *issued) carryOut(d *data) error {
 	if err != nil {
 		return err
 	}
-	outcome := receipt.Forgotten
-	if audit.Failed() {
-		outcome = receipt.NotForgotten
-	}
 	return s.write(d, receipt.Facts{
-		ID: s.id, Received: "2026-11-26", Scenario: receipt.Sample, Outcome: outcome, Input: receipt.Input{Model: input.File, Previous: s.previous},
+		ID: s.id, Received: "2026-11-26", Scenario: receipt.Sample, Outcome: receipt.OutcomeOf(result, audit), Input: receipt.Input{Model: input.File, Previous: s.previous},
 		Leaves: receipt.OfFiles, Classes: 2, Reading: said, Result: result, Options: opt, Audit: audit,
 	})
 }

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,15 +9,17 @@ import (
 	"github.com/dlfd-go/unlearn/feature"
 )
 
-// Set is a fixed list of labeled samples in memory. It implements
-// feature.Dataset, feature.Identified, feature.Labeled, feature.ClassNamed and
-// feature.Normalized, and may be read by several goroutines at once.
+// Set is a fixed list of labeled samples, in memory or, with ImageOptions.OnDemand,
+// in their files. It implements feature.Dataset, feature.Identified,
+// feature.Labeled, feature.ClassNamed and feature.Normalized, and may be read by
+// several goroutines at once.
 type Set struct {
 	shape  []int
 	size   int       // of one sample
 	bytes  []uint8   // n×size pixels in units of 1/255, or nil
 	floats []float32 // n×size pixels, or nil
 	cells  *cells    // rows of a table, or nil
+	source source    // pixels that are not in memory, or nil
 
 	labels     []int
 	count      int      // of classes
@@ -154,7 +157,7 @@ func (d *Set) Normalize(p feature.Pixels) (*Set, error) {
 	s := *d
 	s.pixels = feature.Pixels{Mean: slices.Clone(p.Mean), Std: slices.Clone(p.Std)}
 	s.lut = nil
-	if d.bytes != nil {
+	if d.bytes != nil || d.source != nil {
 		s.lut = lookup(s.pixels, s.channels())
 	}
 	return &s, nil
@@ -227,6 +230,9 @@ func (d *Set) Read(index []int, x []float32, labels []int) error {
 	if err := feature.CheckRead(d, index, x, labels); err != nil {
 		return featureError{err}
 	}
+	if d.source != nil {
+		return d.fetch(context.Background(), index, x, labels)
+	}
 	for i, k := range index {
 		labels[i] = d.labels[k]
 		d.row(x[i*d.size:(i+1)*d.size], k)
@@ -241,17 +247,25 @@ func (d *Set) row(dst []float32, k int) {
 		normalize(dst, dst, d.pixels, 0)
 		return
 	}
+	if d.bytes != nil {
+		d.image(dst, d.bytes[k*d.size:(k+1)*d.size])
+		return
+	}
 	plane := d.size / d.channels()
 	for c := range d.channels() {
 		lo := k*d.size + c*plane
-		to := dst[c*plane : (c+1)*plane]
-		if d.bytes != nil {
-			for i, b := range d.bytes[lo : lo+plane] {
-				to[i] = d.lut[c][b]
-			}
-			continue
+		normalize(dst[c*plane:(c+1)*plane], d.floats[lo:lo+plane], d.pixels, c)
+	}
+}
+
+// image writes the normalized pixels of a sample into dst.
+func (d *Set) image(dst []float32, pix []uint8) {
+	plane := d.size / d.channels()
+	for c := range d.channels() {
+		to, values := dst[c*plane:(c+1)*plane], &d.lut[c]
+		for i, b := range pix[c*plane : (c+1)*plane] {
+			to[i] = values[b]
 		}
-		normalize(to, d.floats[lo:lo+plane], d.pixels, c)
 	}
 }
 

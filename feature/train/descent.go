@@ -22,6 +22,9 @@ const MaxBatch = 1 << 20
 // sample is joined to the batch before it, as one value has no variance. A
 // dataset of one sample, or a BatchSize of 1, leaves only such batches: they run
 // in evaluation mode, with the statistics that the model has, which do not move.
+//
+// Of data that reads ahead (feature.AheadReader), the next batch of an epoch is read
+// during a step.
 type Descent struct {
 	Epochs    int // passes over the data; at least 1
 	BatchSize int // from 1 to MaxBatch
