@@ -85,11 +85,11 @@ func TestAuditHeads(t *testing.T) {
 	audited.Original = &dlfd.Reference{Model: m, Audited: got.Heads[0].Audited}
 	one := featuretest.NewMLP(16, 4, 6, 1)
 	for want, err := range map[string]error{
-		"use AuditHeads":   second(dlfd.Audit(t.Context(), m, data, nil)),
-		"use Audit":        second(dlfd.AuditHeads(t.Context(), one, data, nil)),
-		"2 labels":         second(dlfd.Audit(t.Context(), one, data, nil)),
-		"1 labels":         second(dlfd.AuditHeads(t.Context(), m, single, nil)),
-		"Retrained 0: fea": second(dlfd.AuditHeads(t.Context(), m, data, &dlfd.AuditOptions{Retrained: []dlfd.Reference{{Model: one}}})),
+		"use AuditHeads":   errorOf(dlfd.Audit(t.Context(), m, data, nil)),
+		"use Audit":        errorOf(dlfd.AuditHeads(t.Context(), one, data, nil)),
+		"2 labels":         errorOf(dlfd.Audit(t.Context(), one, data, nil)),
+		"1 labels":         errorOf(dlfd.AuditHeads(t.Context(), m, single, nil)),
+		"Retrained 0: fea": errorOf(dlfd.AuditHeads(t.Context(), m, data, &dlfd.AuditOptions{Retrained: []dlfd.Reference{{Model: one}}})),
 	} {
 		if !errors.Is(err, feature.ErrHeads) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
@@ -123,4 +123,4 @@ func checkAccuracy(t *testing.T, m *featuretest.MLP, d *featuretest.Blobs, k int
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
+func errorOf[T any](_ T, err error) error { return err }

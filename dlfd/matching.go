@@ -40,7 +40,9 @@ func newMatching(s *Session, weight float64, features *featureTerm) *matching {
 	t.forget, stopForget = s.Cycle(s.Data.Forget, "forget order")
 	t.holdout, stopHoldout = s.Cycle(holdout, "holdout order")
 	t.stop = func() { stopForget(); stopHoldout() }
-	s.Keep("log-odds", &t.odds)
+	for k := range t.odds {
+		s.Keep("log-odds", &t.odds[k])
+	}
 	if features != nil {
 		s.Keep("holdout features", &features.seen)
 	}

@@ -32,7 +32,7 @@ func (BadTeacher) Name() string { return "BadTeacher" }
 
 // Needs implements dlfd.Needer.
 func (BadTeacher) Needs() dlfd.Needs {
-	return dlfd.Needs{Retain: true, Forget: true, Resumes: true, Heads: true}
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
 }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward

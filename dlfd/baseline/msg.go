@@ -40,7 +40,7 @@ func (MSG) Name() string { return "MSG" }
 
 // Needs implements dlfd.Needer.
 func (MSG) Needs() dlfd.Needs {
-	return dlfd.Needs{Retain: true, Forget: true, Resumes: true, Heads: true}
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
 }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward and

@@ -24,7 +24,7 @@ func (NegGrad) Name() string { return "NegGrad" }
 
 // Needs implements dlfd.Needer.
 func (NegGrad) Needs() dlfd.Needs {
-	return dlfd.Needs{Retain: true, Forget: true, Resumes: true, Heads: true}
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
 }
 
 // Unlearn implements dlfd.Unlearner. It reads Forget, and Retain for the Limit.
@@ -70,7 +70,7 @@ func (NegGradPlus) Name() string { return "NegGrad+" }
 
 // Needs implements dlfd.Needer.
 func (NegGradPlus) Needs() dlfd.Needs {
-	return dlfd.Needs{Retain: true, Forget: true, Resumes: true, Heads: true}
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
 }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: two

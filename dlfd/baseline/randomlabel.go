@@ -26,7 +26,7 @@ func (RandomLabel) Name() string { return "RandomLabel" }
 
 // Needs implements dlfd.Needer.
 func (RandomLabel) Needs() dlfd.Needs {
-	return dlfd.Needs{Retain: true, Forget: true, Resumes: true, Heads: true}
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
 }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward

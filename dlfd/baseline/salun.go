@@ -32,7 +32,7 @@ func (SalUn) Name() string { return "SalUn" }
 
 // Needs implements dlfd.Needer.
 func (SalUn) Needs() dlfd.Needs {
-	return dlfd.Needs{Retain: true, Forget: true, Resumes: true, Heads: true}
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
 }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: that of

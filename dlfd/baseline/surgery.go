@@ -43,7 +43,7 @@ func (Surgery) Name() string { return "Surgery" }
 
 // Needs implements dlfd.Needer.
 func (Surgery) Needs() dlfd.Needs {
-	return dlfd.Needs{Retain: true, Forget: true, Resumes: true, Heads: true}
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
 }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: two forward
