@@ -12,6 +12,7 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd/dlfdtest"
 	"github.com/dlfd-go/unlearn/dlfd/released"
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/train"
 )
 
 func TestEveryMethod(t *testing.T) {
@@ -59,10 +60,11 @@ func TestSSD(t *testing.T) {
 
 // broken methods, by name.
 var broken = map[string]dlfd.Unlearner{
-	"nil":     nil,
-	"silent":  silent{},
-	"panicky": panicky{},
-	"greedy":  greedy{},
+	"nil":       nil,
+	"silent":    silent{},
+	"panicky":   panicky{},
+	"greedy":    greedy{},
+	"oblivious": oblivious{},
 }
 
 type silent struct{}
@@ -87,6 +89,24 @@ func (g greedy) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data
 	return g.FineTune.Unlearn(ctx, m, data, opt)
 }
 
+// oblivious says that it goes on from a checkpoint, and keeps a sum that it does not
+// give to one.
+type oblivious struct{}
+
+func (oblivious) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Resumes: true} }
+
+func (o oblivious) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
+	return dlfd.Run(ctx, "oblivious", m, data, opt, o.Needs(), func(ctx context.Context, s *dlfd.Session) error {
+		s.Result.Settings = o
+		var sum float64
+		return s.Descend(ctx, dlfd.Descent{Epochs: 2, Optimizer: train.SGD{Rate: .1}, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
+			step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1+sum)
+			sum += step.Point.Loss
+			return err
+		}})
+	})
+}
+
 // TestBroken runs the laws on methods that break them, each in a process of its own:
 // they must fail, with a sentence, and must not panic.
 func TestBroken(t *testing.T) {
@@ -95,10 +115,11 @@ func TestBroken(t *testing.T) {
 		return
 	}
 	for name, want := range map[string]string{
-		"nil":     "the Unlearner is nil",
-		"silent":  "neither a result nor an error",
-		"panicky": "panic: runtime error: index out of range",
-		"greedy":  "alone: panic: runtime error: invalid memory address",
+		"nil":       "the Unlearner is nil",
+		"silent":    "neither a result nor an error",
+		"panicky":   "panic: runtime error: index out of range",
+		"oblivious": "the weights are not those of a run that was left alone",
+		"greedy":    "alone: panic: runtime error: invalid memory address",
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestBroken$", "-test.v")

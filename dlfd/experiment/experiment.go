@@ -46,6 +46,8 @@ type Experiment struct {
 	// NoFloors keeps New from adding to Methods the floors that are not among them,
 	// baseline.ShortRetrain and baseline.ShrinkPerturb with their defaults.
 	NoFloors bool
+
+	fleet bool // see NewFleet
 }
 
 // Distance is a column with a distance between features.
@@ -115,6 +117,8 @@ type Manifest struct {
 	Version string `json:"version,omitempty"`
 	// Kernels is feature.Kernels: others round in other places.
 	Kernels string `json:"kernels"`
+	// Fleet is true of a plan of NewFleet.
+	Fleet bool `json:"fleet,omitempty"`
 }
 
 type methodEntry struct {
@@ -157,6 +161,7 @@ func newPlan(ctx context.Context, e Experiment) (*Plan, error) {
 		return nil, err
 	}
 	p.manifest.Deep, p.manifest.Swap, p.manifest.Version, p.manifest.Kernels = e.Deep, swapEntry(e.Swap), e.Version, feature.Kernels()
+	p.manifest.Fleet = e.fleet
 	if err := p.addTasks(ctx, e.Tasks); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,24 @@ const (
 	SwapMethod     Kind = "swap method"     // a run of a method on a swapped model, and its audits
 )
 
+// Stages is the number of stages of an experiment.
+const Stages = 4
+
+// Stage returns the stage of a kind, from 1 to Stages. Jobs of one stage need those of
+// earlier stages alone: where processes share the work of one stage after the other, none
+// does what is another's.
+func (k Kind) Stage() int {
+	switch k {
+	case TrainOriginal, TrainRetrained, TrainSwapped:
+		return 1
+	case JudgeRetrained, SwapOriginal, SwapMethod:
+		return 2
+	case JudgeOriginal:
+		return 3
+	}
+	return 4
+}
+
 // ofRetrained reports whether a job judges a retrained model.
 func (k Kind) ofRetrained() bool { return k == JudgeRetrained || k == JudgeBand }
 
@@ -97,6 +115,10 @@ func (p *Plan) retrained(task int) int {
 // addJobs lists the jobs: models first, as others need them, and then one run of
 // all methods after the other, so that a table has all its rows early.
 func (p *Plan) addJobs() {
+	if p.manifest.Fleet {
+		p.addModels(0, TrainRetrained, p.retrained(0))
+		return
+	}
 	for t, q := range p.problems {
 		if originals, _ := p.runs(t); q.Original == nil {
 			p.addModels(t, TrainOriginal, originals)

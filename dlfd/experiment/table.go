@@ -65,8 +65,11 @@ const (
 	Unjudged  Standing = "not judged" // every run failed
 )
 
-// Tables returns the table of each task, in the order of the experiment.
+// Tables returns the table of each task, in the order of the experiment. A fleet has none.
 func (r *Results) Tables() []Table {
+	if r.plan.manifest.Fleet {
+		return nil
+	}
 	tables := make([]Table, len(r.plan.problems))
 	for t := range tables {
 		tables[t] = r.table(t)

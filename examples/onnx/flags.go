@@ -43,6 +43,7 @@ judges earlier forget images, given as -past ID=DIR, on the new model.
 // flags are the arguments.
 type flags struct {
 	model, out, receipt   string
+	checkpoint            string
 	dirs                  map[string]*string // by the names of sets
 	references            texts
 	method                string
@@ -97,6 +98,7 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.Float64Var(&f.shrink, "shrink", 0, "`factor` of the weights at the start of align; 0: its own")
 	fs.BoolVar(&f.always, "always", false, "let align go on where the model treats forget and unseen images alike already")
 	fs.DurationVar(&f.limit, "time", 0, "`duration` such as 10m after which unlearning ends early; 0: no limit")
+	fs.StringVar(&f.checkpoint, "checkpoint", "", "`file` in which unlearning writes its state every 100 steps; after a kill, the same command goes on from it")
 	fs.IntVar(&f.fit, "fit", 0, "first train `epochs` on retain and forget, to try the program on an untrained model")
 	fs.BoolVar(&f.overlap, "allow-overlap", false, "go on where persons or images stand in two sets")
 	fs.BoolVar(&f.force, "force", false, "go on where the accuracy on retain is not that of training data")

@@ -12,6 +12,7 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/dlfd/released"
 	"github.com/dlfd-go/unlearn/feature/onnx"
+	"github.com/dlfd-go/unlearn/feature/train"
 )
 
 // recommended and released are the methods that -method knows beside those of
@@ -76,6 +77,7 @@ func forget(ctx context.Context, m *onnx.Model, d *data, f *flags, stderr io.Wri
 	}
 	return chosen.Unlearn(ctx, m, request, &dlfd.Options{
 		Seed: f.seed, Observer: bar.event, AllowOverlap: f.overlap, Now: time.Now, Budget: dlfd.Budget{Time: f.limit},
+		Checkpoint: train.Checkpoint{Path: f.checkpoint},
 	})
 }
 

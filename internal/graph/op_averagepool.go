@@ -59,3 +59,6 @@ func (op AveragePool) divide(g *geometry, row []float32, o int, ty taps) {
 		row[ox] /= divisor(ox)
 	}
 }
+
+// plane returns plane i of x, whose planes have n elements.
+func plane(x []float32, i, n int) []float32 { return x[i*n : (i+1)*n] }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
 // ReduceKind is what Reduce computes of a group of elements.
@@ -31,6 +33,7 @@ type Reduce struct {
 	out   []int
 	first []int32 // by output: where its group starts
 	group []int32 // where the elements of a group are, from its start
+	row   bool    // a group's elements are neighbors
 }
 
 // NewReduce returns the reduction of a sample of the given shape over axes, which
@@ -51,6 +54,7 @@ func NewReduce(kind ReduceKind, shape, axes []int) (Reduce, error) {
 			return op, fmt.Errorf("axis %d of shape %v", a, shape)
 		}
 	}
+	op.row = op.group[len(op.group)-1] == int32(len(op.group)-1)
 	return op, nil
 }
 
@@ -115,6 +119,24 @@ func (op Reduce) value(x []float32) float64 {
 		return op.product(x, -1)
 	}
 	var total float64
+	if op.row && (op.kind == ReduceSum || op.kind == ReduceMean) {
+		total = kernel.Sum32(x[:len(op.group)])
+	} else {
+		total = op.terms(x)
+	}
+	switch op.kind {
+	case ReduceMean:
+		total /= float64(len(op.group))
+	case ReduceL2:
+		total = math.Sqrt(total)
+	case ReduceLogSum:
+		total = math.Log(total)
+	}
+	return total
+}
+
+// terms adds up what the group's elements add to its value.
+func (op Reduce) terms(x []float32) (total float64) {
 	for _, k := range op.group {
 		v := float64(x[k])
 		switch op.kind {
@@ -124,14 +146,6 @@ func (op Reduce) value(x []float32) float64 {
 			v *= v
 		}
 		total += v
-	}
-	switch op.kind {
-	case ReduceMean:
-		total /= float64(len(op.group))
-	case ReduceL2:
-		total = math.Sqrt(total)
-	case ReduceLogSum:
-		total = math.Log(total)
 	}
 	return total
 }
@@ -197,6 +211,10 @@ func (op Reduce) VJP(c *Call) {
 func (op Reduce) addEven(dx []float32, dy float32) {
 	if op.kind == ReduceMean {
 		dy = float32(float64(dy) / float64(len(op.group)))
+	}
+	if op.row {
+		addConstant(dx[:len(op.group)], dy)
+		return
 	}
 	for _, k := range op.group {
 		dx[k] += dy
