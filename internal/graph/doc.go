@@ -17,7 +17,11 @@
 //
 // Within a plan, a convolution takes up the batch norm and the rectifier that
 // follow it where nobody wants their parameters' gradients or sees the values
-// between; batch norms and sums take up rectifiers. Convolutions of an inference
-// on one sample are cut by output channels. What is packed from parameters is
+// between; batch norms and sums take up rectifiers. Layer normalization, attention,
+// GELU, SiLU, HardSwish and linear layers with their bias are one operator where a
+// graph spells them out, as files do; the graph itself stays as it was built. Their
+// values differ from those of the chain by roundings of float32. Convolutions of an
+// inference on one sample are cut by output channels, large linear layers by rows,
+// and attention by heads. What is packed from parameters is
 // used again under the same [Stamp].
 package graph
