@@ -17,8 +17,13 @@
 //
 // Within a plan, a convolution takes up the batch norm that follows it where nobody
 // wants their parameters' gradients or sees the values between, and limits such as
-// those of a rectifier or of Clip; batch norms and sums take up rectifiers. An
-// inference on one sample divides convolutions among cores by output channels, as
-// many pieces as there are cores: the bits do not depend on it. What is packed from parameters is
+// those of a rectifier or of Clip; batch norms and sums take up rectifiers. Layer
+// normalization, attention, GELU, SiLU, HardSwish and linear layers with their bias are
+// one operator where a graph spells them out, as files do; the graph itself stays as it
+// was built. Their values differ from those of the chain by roundings of float32.
+//
+// An inference on one sample divides convolutions among cores by output channels,
+// large linear layers by rows, and attention by heads, into as many pieces as there are
+// cores: the bits do not depend on it. What is packed from parameters is
 // used again under the same [Stamp].
 package graph

@@ -11,7 +11,8 @@
 //   - products: Sgemm, Dgemm
 //   - float64: Exp, LogSumExp, LogSumExpDiff, Dot, Sum, Axpy, Scale, Mul, Add
 //   - convolution: Conv, Depthwise, over a Window
-//   - layers: ReLU, Sigmoid, SiLU, GELU, Tanh and their gradients, Erf, Softmax, batch
+//   - layers: ReLU, Clip, LeakyReLU, ELU, HardSigmoid, HardSwish, Sigmoid, SiLU, GELU, Tanh,
+//     Softmax and their gradients, Erf, rows of layer normalization (RowNorm), batch
 //     normalization (see batchnorm.go), MaxPool
 //   - optimizers: SGDStep, AdamStep
 //
