@@ -11,6 +11,8 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/featuretest"
+	"github.com/dlfd-go/unlearn/feature/train"
+	"github.com/dlfd-go/unlearn/metrics"
 )
 
 // On recalled samples, forget samples get lost and held-out ones are still got right,
@@ -63,4 +65,101 @@ func accuracyOf(t *testing.T, m feature.Model, d feature.Dataset) float64 {
 		}
 	}
 	return float64(right) / float64(len(labels))
+}
+
+// small is a model that knows what it is to forget by heart, and models that were trained
+// without it.
+type small struct {
+	m       *featuretest.MLP
+	data    dlfd.Data
+	report  feature.Dataset // forget samples that steer nothing
+	fresh   feature.Dataset
+	retrain []metrics.Scores
+}
+
+func newSmall(t *testing.T) *small {
+	t.Helper()
+	k := &small{data: dlfd.Data{Retain: featuretest.NewBlobs(240, 6, 3, 1.2, 7, 1), Forget: featuretest.NewBlobs(120, 6, 3, 1.2, 7, 2), Holdout: featuretest.NewBlobs(200, 6, 3, 1.2, 7, 3)}, fresh: featuretest.NewBlobs(600, 6, 3, 1.2, 7, 4)}
+	all, err := feature.Concat(k.data.Retain, k.data.Forget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, k.report, err = feature.Halves(k.data.Forget); err != nil {
+		t.Fatal(err)
+	}
+	trained := func(d feature.Dataset, seed uint64) *featuretest.MLP {
+		m := featuretest.NewMLP(6, 64, 3, seed)
+		if _, err := train.Fit(context.Background(), m, d, &train.Options{Epochs: 100, Optimizer: train.Adam{Rate: .01}, Seed: seed}); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	k.m = trained(all, 1)
+	for seed := range uint64(3) {
+		k.retrain = append(k.retrain, k.scores(t, trained(k.data.Retain, 2+seed)))
+	}
+	return k
+}
+
+func (k *small) scores(t *testing.T, m feature.Model) metrics.Scores {
+	t.Helper()
+	losses := func(d feature.Dataset) []float64 {
+		out, labels, err := feature.Predict(context.Background(), m, d, []string{m.Spec().Logits}, 32)
+		v := make([]float64, len(labels))
+		if err == nil {
+			err = feature.CrossEntropies(v, out[0], labels)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range v {
+			v[i] = -v[i]
+		}
+		return v
+	}
+	auc, err := metrics.AUC(losses(k.report), losses(k.fresh))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return metrics.Scores{Retain: accuracyOf(t, m, k.data.Retain), Forget: accuracyOf(t, m, k.report), Test: accuracyOf(t, m, k.fresh), AUC: auc}
+}
+
+// gap is the mean gap to the retrained models after a method; nil leaves the model as it is.
+func (k *small) gap(t *testing.T, name string, u dlfd.Unlearner) float64 {
+	t.Helper()
+	m := featuretest.NewMLP(6, 64, 3, 1)
+	for i, p := range k.m.P {
+		copy(m.P[i], p)
+	}
+	if u != nil {
+		if _, err := u.Unlearn(context.Background(), m, k.data, &dlfd.Options{Seed: 1}); err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	v, sum := k.scores(t, m), 0.
+	for _, r := range k.retrain {
+		g, err := metrics.RetrainGap(v, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += g.Mean / float64(len(k.retrain))
+	}
+	t.Logf("%-24s retain %.3f, forget %.3f, test %.3f, AUC %.3f, gap %.4f", name, v.Retain, v.Forget, v.Test, v.AUC, sum)
+	return sum
+}
+
+// The price of doing without the retain set on a small model: the gap to retraining with
+// all data, on recalled samples, with JiT, and with nothing done.
+func TestRetainFreeGap(t *testing.T) {
+	if testing.Short() {
+		t.Skip("four models are trained")
+	}
+	k := newSmall(t)
+	nothing := k.gap(t, "nothing", nil)
+	k.gap(t, "JiT", baseline.JiT{})
+	full := k.gap(t, "Align", dlfd.Align{})
+	recalled := k.gap(t, "Align on recalled samples", baseline.RetainFree{Of: dlfd.Align{}})
+	if nothing < .05 || full > nothing/2 || recalled > nothing/2 {
+		t.Errorf("gap %.4f with all data, %.4f on recalled samples, %.4f with nothing done", full, recalled, nothing)
+	}
 }
