@@ -35,6 +35,9 @@ type audit struct {
 }
 
 func newAudit(m feature.Model, data AuditData, opt *AuditOptions) (*audit, error) {
+	if len(m.Spec().Heads) > 0 {
+		return nil, fmt.Errorf("%w: the model has %d heads; use AuditHeads", feature.ErrHeads, len(m.Spec().Heads))
+	}
 	a := &audit{Audited: new(Audited), data: data}
 	a.sets = [auditSets]namedSet{
 		{name: "retain", Dataset: data.Retain, needed: true}, {name: "forget", Dataset: data.Forget}, {name: "test", Dataset: data.Test, needed: true},
@@ -43,6 +46,9 @@ func newAudit(m feature.Model, data AuditData, opt *AuditOptions) (*audit, error
 	for i, c := range a.sets {
 		if c.Dataset == nil || c.needed && c.Len() == 0 {
 			return nil, fmt.Errorf("%w: %s", ErrEmpty, c.name)
+		}
+		if err := feature.CheckHeads(m.Spec(), c.Dataset); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 		for _, b := range a.sets[:i] {
 			if err := feature.CheckClasses(c.Dataset, b.Dataset); err != nil {

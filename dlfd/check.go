@@ -30,6 +30,14 @@ func (s *Session) check(needs Needs) error {
 	// Retain, the largest, comes last: the samples of the others are remembered.
 	sets := []namedSet{{name: "forget", Dataset: s.Data.Forget, needed: needs.Forget}, {name: "holdout", Dataset: s.Data.Holdout, needed: needs.Holdout}, {name: "retain", Dataset: s.Data.Retain, needed: needs.Retain}}
 	spec := s.Model.Spec()
+	if !needs.Heads {
+		if err := feature.CheckOneHead(spec); err != nil {
+			return err
+		}
+	}
+	if err := spec.Heads.Check(spec.Outputs()); err != nil {
+		return err
+	}
 	for _, c := range []int{2, 0, 1} { // errors are told in the order of Data
 		if err := sets[c].fits(spec); err != nil {
 			return err
@@ -76,6 +84,9 @@ func (d namedSet) fits(spec feature.Spec) error {
 	}
 	if !slices.Equal(d.Shape(), spec.Input) {
 		return fmt.Errorf("%w: %s has samples of shape %v, the model takes %v", feature.ErrShape, d.name, d.Shape(), spec.Input)
+	}
+	if err := feature.CheckHeads(spec, d.Dataset); err != nil {
+		return fmt.Errorf("%s: %w", d.name, err)
 	}
 	if d.Classes() > spec.Classes() {
 		return fmt.Errorf("%w: %s has %d classes, the model %d", feature.ErrLabel, d.name, d.Classes(), spec.Classes())

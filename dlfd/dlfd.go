@@ -73,9 +73,13 @@ func NameOf(u Unlearner) string {
 // with its defaults.
 func Recommended() Unlearner { return Align{} }
 
-// Needs says which data a method reads, and whether it can be interrupted.
+// Needs says which data a method reads, what it can work on, and whether it can be
+// interrupted.
 type Needs struct {
 	Retain, Forget, Holdout bool
+	// Heads says that the method works on models with several heads, by the losses of
+	// feature.Heads. Unless it is set, Run refuses such a model.
+	Heads bool
 	// Resumes says that the method goes on from a checkpoint to the same bits: all its
 	// weight updates are those of Session.Descend and Session.Fit, and it gives
 	// Session.Keep what must be kept, and sets Result.Settings before the first of
@@ -248,6 +252,9 @@ type Score struct {
 	// method 10). Lead is zero where a method scores otherwise.
 	ForgetAccuracy float64          `json:"forget_accuracy"`
 	Lead           metrics.Interval `json:"accuracy_lead"`
+	// Heads has the scores of the heads where the model has several; the fields above
+	// are then their means, the bounds of Interval included.
+	Heads []Score `json:"heads,omitempty"`
 }
 
 // Event tells an Observer of progress.

@@ -67,7 +67,9 @@ type DLFD struct {
 func (DLFD) Name() string { return "DLFD" }
 
 // Needs implements Needer.
-func (DLFD) Needs() Needs { return Needs{Retain: true, Forget: true, Holdout: true, Resumes: true} }
+func (DLFD) Needs() Needs {
+	return Needs{Retain: true, Forget: true, Holdout: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements Unlearner. It reads all three datasets. Cost: an epoch takes,
 // for each retain batch, K+2 forward and K+1 backward passes, and one forward

@@ -234,8 +234,6 @@ func TestCheckpointRefused(t *testing.T) {
 	}
 }
 
-func second(_ *dlfd.Result, err error) error { return err }
-
 // several is a method of several descents, which keeps sums and an optimizer's state
 // between them.
 func several(ctx context.Context, c train.Checkpoint, until int, keep bool) ([]float32, error) {

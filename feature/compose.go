@@ -58,6 +58,8 @@ func (s subset) As(target any) bool {
 		return ok
 	case *ClassNamed:
 		return offer(t, s.of)
+	case *MultiLabeled:
+		return offer(t, s.of)
 	case *Normalized:
 		return offer(t, s.of)
 	case *AheadReader:
@@ -84,9 +86,10 @@ type labelFunc func(i int) int
 func (f labelFunc) Label(i int) int { return f(i) }
 
 // Concat returns the samples of all parts one after the other. The parts must
-// agree on the shape, the number of classes, the names of the classes where they
-// have names, and the normalization. The result is Identified, ClassNamed and an
-// AheadReader if one part is, Labeled and Normalized if all parts are.
+// agree on the shape, the number of classes, the targets, the names of the classes
+// where they have names, and the normalization. The result is Identified, ClassNamed
+// and an AheadReader if one part is, Labeled, MultiLabeled and Normalized if all parts
+// are.
 func Concat(parts ...Dataset) (Dataset, error) {
 	if len(parts) == 0 {
 		return nil, fmt.Errorf("feature: concat of no datasets")
@@ -166,6 +169,8 @@ func (c concat) As(target any) bool {
 		return all
 	case *ClassNamed:
 		return slices.ContainsFunc(c.parts, func(p Dataset) bool { return offer(t, p) })
+	case *MultiLabeled:
+		return offer(t, c.parts[0]) // and so all parts
 	case *Normalized:
 		_, _, all := offers[Normalized](c.parts)
 		return all && offer(t, c.parts[0])

@@ -93,9 +93,26 @@ func ClassNamesOf(d Dataset) []string {
 }
 
 // CheckClasses returns an error wrapping ErrClasses if a and b call one class by
-// different names. One of them may have fewer classes, or no names.
+// different names. One of them may have fewer classes, or no names. Datasets with
+// several labels a sample must have the same targets, else the error wraps ErrHeads.
 func CheckClasses(a, b Dataset) error {
-	x, y := ClassNamesOf(a), ClassNamesOf(b)
+	s, t := TargetsOf(a), TargetsOf(b)
+	if len(s) != len(t) {
+		return fmt.Errorf("feature: %w: a sample has %d labels in one set and %d in the other", ErrHeads, max(len(s), 1), max(len(t), 1))
+	}
+	for i := range s {
+		if s[i].Name != t[i].Name || s[i].Classes != t[i].Classes {
+			return fmt.Errorf("feature: %w: label %d is %q with %d classes in one set and %q with %d in the other", ErrHeads, i, s[i].Name, s[i].Classes, t[i].Name, t[i].Classes)
+		}
+		if err := checkNames(s[i].ClassNames, t[i].ClassNames); err != nil {
+			return fmt.Errorf("label %d (%q): %w", i, s[i].Name, err)
+		}
+	}
+	return checkNames(ClassNamesOf(a), ClassNamesOf(b))
+}
+
+// checkNames compares the names of classes, as far as both lists go.
+func checkNames(x, y []string) error {
 	for i := range min(len(x), len(y)) {
 		if x[i] != y[i] {
 			return fmt.Errorf("feature: %w: class %d is %q in one set and %q in the other", ErrClasses, i, x[i], y[i])

@@ -160,7 +160,7 @@ func (s *Synthesizer) Check(spec feature.Spec) error {
 
 // resolve returns a run of s with its defaults filled in.
 func (s *Synthesizer) resolve(spec feature.Spec, b Batch) (*run, error) {
-	r := &run{Synthesizer: *s, Batch: b, logits: spec.Logits, ws: new(distance.Workspace)}
+	r := &run{Synthesizer: *s, Batch: b, logits: spec.Logits, heads: spec.Heads, ws: new(distance.Workspace)}
 	r.Tap = cmp.Or(r.Tap, spec.Features)
 	r.Weight = cmp.Or(r.Weight, 1)
 	r.StepSize = cmp.Or(r.StepSize, 1.0/255)
@@ -211,6 +211,7 @@ type run struct {
 	Synthesizer
 	Batch
 	logits string
+	heads  feature.Heads
 	ws     *distance.Workspace
 	feat   []float64 // features of the batch
 	grad   []float64 // gradient of D in feat
@@ -271,9 +272,9 @@ func (r *run) objective(ctx context.Context, m feature.Differentiable, x feature
 			}
 		}
 		var err error
-		v.loss, err = feature.CrossEntropy(val[1], feature.Tensor{}, r.Labels, 1)
+		v.loss, err = r.heads.CrossEntropy(val[1], feature.Tensor{}, r.Labels, 1)
 		if err == nil && r.Lambda != 0 && dx != nil {
-			_, err = feature.CrossEntropy(val[1], cot[1], r.Labels, -r.Lambda)
+			_, err = r.heads.CrossEntropy(val[1], cot[1], r.Labels, -r.Lambda)
 		}
 		return err
 	}, dx, nil)

@@ -18,7 +18,7 @@ type FineTune struct {
 func (FineTune) Name() string { return "FineTune" }
 
 // Needs implements dlfd.Needer.
-func (FineTune) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Resumes: true} }
+func (FineTune) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward
 // and backward pass a retain sample and epoch, and one forward of up to 256 at

@@ -27,7 +27,7 @@ type CFk struct {
 func (CFk) Name() string { return "CF-k" }
 
 // Needs implements dlfd.Needer.
-func (CFk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Resumes: true} }
+func (CFk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward
 // pass a retain sample and epoch, and a backward pass through the last layers, which
@@ -63,7 +63,7 @@ type EUk struct {
 func (EUk) Name() string { return "EU-k" }
 
 // Needs implements dlfd.Needer.
-func (EUk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Resumes: true} }
+func (EUk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: that of CFk.
 func (e EUk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {

@@ -3,7 +3,6 @@ package baseline
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
@@ -46,7 +45,7 @@ func (t *task) check(ctx context.Context, s *dlfd.Session) error {
 		return err
 	}
 	end, err := sample.mean(ctx, s)
-	nothing := math.Log(float64(s.Model.Spec().Classes())) // the loss of a model that knows nothing
+	nothing := s.Model.Spec().UniformLoss() // the loss of a model that knows nothing
 	if err != nil || end <= lostShare*nothing {
 		return err
 	}

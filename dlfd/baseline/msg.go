@@ -39,7 +39,9 @@ type MSG struct {
 func (MSG) Name() string { return "MSG" }
 
 // Needs implements dlfd.Needer.
-func (MSG) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Resumes: true} }
+func (MSG) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward and
 // backward pass a retain sample and epoch, and one of both sets for the gradients.

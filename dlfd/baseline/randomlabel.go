@@ -13,7 +13,8 @@ import (
 // RandomLabel trains on the retain set and the forget set together, where the
 // samples of the forget set have wrong labels, drawn once and uniformly (Graves,
 // Nagisetty, Ganesh, AAAI 2021, arXiv 2010.10981; Golatkar, Achille,
-// Soatto, arXiv 1911.04933, section 6). By default it takes 3 epochs at a rate
+// Soatto, arXiv 1911.04933, section 6). Of several labels a sample, the combination is
+// another, so that some of them may be right. By default it takes 3 epochs at a rate
 // that falls from .02 along a cosine.
 type RandomLabel struct {
 	Descent
@@ -24,7 +25,9 @@ type RandomLabel struct {
 func (RandomLabel) Name() string { return "RandomLabel" }
 
 // Needs implements dlfd.Needer.
-func (RandomLabel) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Resumes: true} }
+func (RandomLabel) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward
 // and backward pass a sample of either and epoch, and the looks of the Limit.
@@ -123,6 +126,8 @@ func (d relabeled) As(target any) bool {
 	case *feature.Identified:
 		return lookThrough(d.Dataset, t)
 	case *feature.ClassNamed:
+		return lookThrough(d.Dataset, t)
+	case *feature.MultiLabeled:
 		return lookThrough(d.Dataset, t)
 	case *feature.Normalized:
 		return lookThrough(d.Dataset, t)

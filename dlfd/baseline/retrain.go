@@ -30,7 +30,7 @@ type Retrain struct {
 func (Retrain) Name() string { return "Retrain" }
 
 // Needs implements dlfd.Needer.
-func (Retrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Resumes: true} }
+func (Retrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward
 // and backward pass a retain sample and epoch. A budget is not consulted: half
@@ -91,7 +91,7 @@ type ShortRetrain struct {
 func (ShortRetrain) Name() string { return "ShortRetrain" }
 
 // Needs implements dlfd.Needer.
-func (ShortRetrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Resumes: true} }
+func (ShortRetrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward and
 // backward pass a retain sample and epoch.

@@ -149,7 +149,8 @@ func (t *tape) rewind(ctx context.Context, s *dlfd.Session) error {
 	return best.Weights.Restore(s.Model)
 }
 
-// tally has, by class, how many samples there are and how many are got wrong.
+// tally has, by class, those of one head after the other, how many samples there are
+// and how many are got wrong.
 type tally [][2]int
 
 // count runs s.Model over d. A row whose largest logit is not that of its label is
@@ -160,15 +161,20 @@ func count(ctx context.Context, s *dlfd.Session, d feature.Dataset) (tally, erro
 	if err != nil {
 		return nil, err
 	}
-	t := make(tally, spec.Classes())
-	for i, label := range labels {
-		if label < 0 || label >= len(t) {
-			return nil, fmt.Errorf("%w: sample %d has label %d of %d classes", feature.ErrLabel, i, label, len(t))
+	var t tally
+	for k := range spec.Heads.Count() {
+		z := spec.Heads.Part(k, out[0])
+		one := make(tally, z.RowLen())
+		for i, label := range spec.Heads.PartLabels(k, labels) {
+			if label < 0 || label >= len(one) {
+				return nil, fmt.Errorf("%w: sample %d has label %d of %d classes", feature.ErrLabel, i, label, len(one))
+			}
+			one[label][0]++
+			if !isLargest(z.Row(i), label) {
+				one[label][1]++
+			}
 		}
-		t[label][0]++
-		if !isLargest(out[0].Row(i), label) {
-			t[label][1]++
-		}
+		t = append(t, one...)
 	}
 	return t, nil
 }

@@ -24,7 +24,7 @@ type ShrinkPerturb struct {
 func (ShrinkPerturb) Name() string { return "ShrinkPerturb" }
 
 // Needs implements dlfd.Needer.
-func (ShrinkPerturb) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Resumes: true} }
+func (ShrinkPerturb) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward and
 // backward pass a retain sample and epoch, and where there is batch norm 30

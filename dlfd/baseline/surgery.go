@@ -42,7 +42,9 @@ type Surgery struct {
 func (Surgery) Name() string { return "Surgery" }
 
 // Needs implements dlfd.Needer.
-func (Surgery) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Resumes: true} }
+func (Surgery) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: two forward
 // and backward passes a retain sample and epoch, and the looks of the Limit.

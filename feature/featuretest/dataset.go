@@ -256,6 +256,15 @@ func (s *datasetSuite) names() error {
 			return errors.New("two calls of ClassNames differ")
 		}
 	}
+	if m, ok := feature.As[feature.MultiLabeled](s.d); ok {
+		n, err := feature.Combinations(m.Targets())
+		if err != nil {
+			return err
+		}
+		if len(m.Targets()) < 2 || n != s.d.Classes() {
+			return fmt.Errorf("%d targets with %d combinations of classes for %d classes", len(m.Targets()), n, s.d.Classes())
+		}
+	}
 	shape := s.d.Shape()
 	if p, ok := feature.As[feature.Normalized](s.d); ok && len(shape) > 0 {
 		if err := p.Pixels().Check(shape[0]); err != nil {
@@ -349,6 +358,7 @@ func (s *datasetSuite) equal(what string, w feature.Dataset) error {
 	for i, pair := range [][2]bool{
 		{offers[feature.Identified](s.d), offers[feature.Identified](w)}, {offers[feature.Labeled](s.d), offers[feature.Labeled](w)},
 		{offers[feature.ClassNamed](s.d), offers[feature.ClassNamed](w)}, {offers[feature.Normalized](s.d), offers[feature.Normalized](w)},
+		{offers[feature.MultiLabeled](s.d), offers[feature.MultiLabeled](w)},
 		{offers[feature.AheadReader](s.d), offers[feature.AheadReader](w)},
 	} {
 		if pair[0] != pair[1] {
@@ -366,4 +376,4 @@ func (s *datasetSuite) equal(what string, w feature.Dataset) error {
 	return nil
 }
 
-var datasetOptions = [...]string{"Identified", "Labeled", "ClassNamed", "Normalized", "AheadReader"}
+var datasetOptions = [...]string{"Identified", "Labeled", "ClassNamed", "Normalized", "MultiLabeled", "AheadReader"}

@@ -76,22 +76,24 @@ type Step struct {
 	Losses []float64
 
 	logits  []string
+	heads   feature.Heads
 	within  int   // steps taken of the epoch
 	resumed bool  // the epoch was begun before Resume
 	visited []int // positions that the epoch passes over, nil for all
 }
 
 // CrossEntropy adds the gradient of weight times the mean cross-entropy of a
-// batch, in a mode, and returns the cross-entropy itself. One that is not finite
+// batch, in a mode, and returns the cross-entropy itself. Of a model with several
+// heads it is the mean over the heads; see feature.Heads. One that is not finite
 // gives an error wrapping ErrDiverged.
 func (s *Step) CrossEntropy(ctx context.Context, mode feature.Mode, x feature.Tensor, labels []int, weight float64) (float64, error) {
 	var loss float64
 	err := s.Accumulate(ctx, mode, x, s.logits, func(val, cot []feature.Tensor) error {
-		if _, err := feature.CrossEntropy(val[0], cot[0], labels, weight); err != nil {
+		if _, err := s.heads.CrossEntropy(val[0], cot[0], labels, weight); err != nil {
 			return err
 		}
 		s.Losses = slices.Grow(s.Losses[:0], len(labels))[:len(labels)]
-		if err := feature.CrossEntropies(s.Losses, val[0], labels); err != nil {
+		if err := s.heads.CrossEntropies(s.Losses, val[0], labels); err != nil {
 			return err
 		}
 		for _, v := range s.Losses {
@@ -115,7 +117,7 @@ func (s *Step) ModeFor(b feature.Batch) feature.Mode {
 
 // Run descends on d. The error of a step says its number. After an error m holds
 // the parameters of the last whole step. Errors: ErrParameter, ErrEmpty,
-// ErrDiverged, and those of the model, the data and the functions.
+// ErrDiverged, feature.ErrHeads for labels that do not fit the heads, and those of the model, the data and the functions.
 func (d Descent) Run(ctx context.Context, m feature.Trainable, data feature.Dataset) error {
 	if d.Epochs < 1 || d.BatchSize < 1 || d.BatchSize > MaxBatch || d.Optimizer == nil {
 		return fmt.Errorf("train: %w: Epochs %d, BatchSize %d (at most %d), Optimizer %v", ErrParameter, d.Epochs, d.BatchSize, MaxBatch, d.Optimizer)
@@ -124,11 +126,14 @@ func (d Descent) Run(ctx context.Context, m feature.Trainable, data feature.Data
 		return fmt.Errorf("train: %w: there is nothing to train on", feature.ErrEmpty)
 	}
 	spec := m.Spec()
+	if err := feature.CheckHeads(spec, data); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
 	stepper, err := NewStepper(m, d.Optimizer, d.Train)
 	if err != nil {
 		return err
 	}
-	s := &Step{Stepper: stepper, logits: []string{spec.Logits}, PerEpoch: BatchCount(spec, data, d.BatchSize)}
+	s := &Step{Stepper: stepper, logits: []string{spec.Logits}, heads: spec.Heads, PerEpoch: BatchCount(spec, data, d.BatchSize)}
 	if d.Epochs > math.MaxInt/s.PerEpoch {
 		return fmt.Errorf("train: %w: %d epochs of %d steps", ErrParameter, d.Epochs, s.PerEpoch)
 	}

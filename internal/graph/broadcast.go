@@ -1,6 +1,10 @@
 package graph
 
-import "github.com/dlfd-go/unlearn/internal/kernel"
+import (
+	"math"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
 
 // runs divides one sample of the output of a broadcast into stretches of n
 // elements through which each input either advances by one element an element,
@@ -204,6 +208,66 @@ func (r *runs) addDivisor(c *Call) {
 	}, func(p spot) float64 {
 		b := float64(r.read(c, 1, p)[0])
 		return -kernel.Dot32(r.dy(c, p), r.read(c, 0, p)) / float64(b*b)
+	})
+}
+
+// addLeaked adds dy, or b·dy where a is below zero, to the gradient of a.
+func (r *runs) addLeaked(c *Call) {
+	r.addRuns(c, 0, func(p spot, dst []float32, fresh bool) {
+		a, b, dy := r.read(c, 0, p), r.read(c, 1, p), r.dy(c, p)
+		r.chunks(func(lo, hi int) {
+			t := c.Scratch[:hi-lo]
+			leakGrad(t, dy[lo:hi], a[lo:hi], b, lo)
+			accumulate(fresh, dst[lo:hi], t)
+		})
+	}, func(p spot) (sum float64) {
+		a, b, dy := r.read(c, 0, p), r.read(c, 1, p), r.dy(c, p)
+		for i, v := range dy {
+			if a[0] < 0 {
+				v *= b[i]
+			}
+			sum += float64(v)
+		}
+		return sum
+	})
+}
+
+// leakGrad stores dy, times b where a is below zero, in t; b is one number, or one for
+// each of a run, of which t starts at lo.
+func leakGrad(t, dy, a, b []float32, lo int) {
+	if len(b) == 1 {
+		kernel.LeakyReLUGrad(t, dy, a, b[0])
+		return
+	}
+	for i, v := range dy {
+		if a[i] < 0 {
+			v *= b[lo+i]
+		}
+		t[i] = v
+	}
+}
+
+// addBelow adds dy·min(a, 0) to the gradient of b.
+func (r *runs) addBelow(c *Call) {
+	least := float32(math.Inf(-1))
+	r.addRuns(c, 1, func(p spot, dst []float32, fresh bool) {
+		a, dy := r.read(c, 0, p), r.dy(c, p)
+		if len(a) < r.n {
+			addScaled(fresh, dst, dy, min(a[0], 0))
+			return
+		}
+		r.chunks(func(lo, hi int) {
+			t := c.Scratch[:hi-lo]
+			kernel.Clip(t, a[lo:hi], least, 0)
+			addProduct(fresh, dst[lo:hi], dy[lo:hi], t)
+		})
+	}, func(p spot) (sum float64) {
+		r.chunks(func(lo, hi int) {
+			t := c.Scratch[:hi-lo]
+			kernel.Clip(t, r.read(c, 0, p)[lo:hi], least, 0)
+			sum += kernel.Dot32(r.dy(c, p)[lo:hi], t)
+		})
+		return sum
 	})
 }
 

@@ -37,6 +37,12 @@ var broadcasters = []struct {
 	{Mul{}, func(a, b float64) float64 { return a * b }},
 	{Sub(), func(a, b float64) float64 { return a - b }},
 	{Div(), func(a, b float64) float64 { return a / b }},
+	{PReLU(), func(a, b float64) float64 {
+		if a < 0 {
+			return a * b
+		}
+		return a
+	}},
 }
 
 // Axes that are trailing, leading, in the middle, missing, several of these, and
@@ -54,18 +60,18 @@ func TestBroadcastShapes(t *testing.T) {
 							u, v = n.awayFrom0(v), n.awayFrom0(u)
 						}
 						n.apply(b.op, u, v)
-						n.check(mode{}, uniform(n.src, batch*60))
+						n.check(mode{}, apart(n.src, batch*60))
 						n.checkValues(u, v, b.value, uniform(n.src, batch*60))
 						n = newNet(t, uint64(batch)+12, 3, 4, 5)
-						u, v = n.awayFrom0(n.g.Input()), n.param(shape...)
+						u, v = n.apply(Tanh{}, n.g.Input()), n.param(shape...)
 						for i := range n.params[0] {
 							n.params[0][i] += float32(math.Copysign(1.5, float64(n.params[0][i])))
 						}
 						if swap {
-							u, v = v, u
+							u, v = v, n.awayFrom0(u)
 						}
 						n.apply(b.op, u, v)
-						n.check(mode{}, uniform(n.src, batch*60))
+						n.check(mode{}, apart(n.src, batch*60))
 						n.checkValues(u, v, b.value, uniform(n.src, batch*60))
 					})
 				}
@@ -81,7 +87,11 @@ func TestBroadcastLongRuns(t *testing.T) {
 			u, v := n.apply(Tanh{}, n.g.Input()), n.awayFrom0(n.smaller(shape))
 			n.apply(b.op, u, v)
 			n.apply(b.op, n.awayFrom0(v), n.awayFrom0(n.out))
-			n.check(mode{}, uniform(n.src, 3*5000))
+			x := uniform(n.src, 3*5000)
+			for i := range x { // away from the kink of PReLU
+				x[i] += float32(math.Copysign(4*step, float64(x[i])))
+			}
+			n.check(mode{}, x)
 		}
 	}
 }

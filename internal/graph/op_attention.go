@@ -82,10 +82,13 @@ func (op attention) weights(c *Call, s, head int, p, scratch []float32) {
 }
 
 // Forward implements Op.
-func (op attention) Forward(c *Call) {
+func (op attention) Forward(c *Call) { op.forwardHeads(c, 0, c.N*op.heads) }
+
+// forwardHeads is Forward for the heads [lo, hi) of all samples.
+func (op attention) forwardHeads(c *Call, lo, hi int) {
 	n := op.rows * op.keys
 	p, scratch := c.Scratch[:n], c.Scratch[aligned(n):]
-	for i := range c.N * op.heads {
+	for i := lo; i < hi; i++ {
 		if c.Stop.Now() {
 			return
 		}

@@ -107,7 +107,11 @@ func narrow(a, b float64) (f, g float32, ok bool) {
 }
 
 // Exp returns eˣ.
-func Exp() Map { return mapOut(math.Exp, func(y float64) float64 { return y }) }
+func Exp() Map {
+	op := mapOut(math.Exp, func(y float64) float64 { return y })
+	op.Kernel, op.Grad = kernel.Exp32, kernel.Mul32
+	return op
+}
 
 // Log returns the natural logarithm.
 func Log() Map { return mapIn(math.Log, func(x float64) float64 { return 1 / x }) }

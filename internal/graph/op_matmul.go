@@ -106,12 +106,17 @@ func (Rows) flat(c *Call) Call {
 // Forward implements Op.
 func (op Rows) Forward(c *Call) {
 	d := op.flat(c)
-	p := c.Prepared.(*rowsPlan)
+	op.forwardRows(&d)
+}
+
+// forwardRows is Forward for a call that has rows as samples.
+func (op Rows) forwardRows(d *Call) {
+	p := d.Prepared.(*rowsPlan)
 	if !p.packed {
-		op.Gemm.Forward(&d)
+		op.Gemm.Forward(d)
 		return
 	}
-	kernel.SgemmPacked(d.N, p.m, p.k, op.Alpha, c.In[0], p.k, c.Packed, op.startBias(&d, p.m), c.Out, p.m, c.Scratch, c.Stop)
+	kernel.SgemmPacked(d.N, p.m, p.k, op.Alpha, d.In[0], p.k, d.Packed, op.startBias(d, p.m), d.Out, p.m, d.Scratch, d.Stop)
 }
 
 // VJP implements Op.

@@ -19,15 +19,11 @@ type Pair struct {
 	kernel *pairKernel           // computes runs of Value, or nil
 	grad   [2]func(*Call, *runs) // adds the gradient of an input by kernels, or nil
 	div    bool                  // Div
+	chunks int                   // that grad needs as scratch
 }
 
 // Scratch implements Scratcher.
-func (op Pair) Scratch(any, []Arg, []int, int) int {
-	if op.div {
-		return 2 * chunk
-	}
-	return 0
-}
+func (op Pair) Scratch(any, []Arg, []int, int) int { return op.chunks * chunk }
 
 // Reads implements Op.
 func (op Pair) Reads([]bool, bool) ([]bool, bool) { return []bool{!op.Const, !op.Const}, false }
@@ -94,7 +90,7 @@ var divKernel = pairKernel{both: kernel.Div32, first: kernel.DivInto32, second: 
 
 // Div returns a/b.
 func Div() Pair {
-	return Pair{Value: func(a, b float64) float64 { return a / b }, div: true, kernel: &divKernel,
+	return Pair{Value: func(a, b float64) float64 { return a / b }, div: true, chunks: 2, kernel: &divKernel,
 		SlopeA: func(_, b float64) float64 { return 1 / b }, SlopeB: func(a, b float64) float64 { return -a / (b * b) },
 		grad: [2]func(*Call, *runs){func(c *Call, r *runs) { r.addQuotients(c) }, func(c *Call, r *runs) { r.addDivisor(c) }}}
 }
@@ -126,7 +122,28 @@ func Min() Pair {
 	return Pair{Value: math.Min, SlopeA: func(a, b float64) float64 { return truth(a <= b) }, SlopeB: func(a, b float64) float64 { return truth(a > b) }}
 }
 
-// PReLU returns a, or b·a below zero.
+var preluKernel = pairKernel{
+	both: func(dst, a, b []float32) {
+		for i, v := range a {
+			dst[i] = leak(v, b[i])
+		}
+	},
+	first: func(dst []float32, a float32, b []float32) {
+		for i, v := range b {
+			dst[i] = leak(a, v)
+		}
+	},
+	second: kernel.LeakyReLU,
+}
+
+func leak(v, slope float32) float32 {
+	if v < 0 {
+		return v * slope
+	}
+	return v
+}
+
+// PReLU returns a, or b·a below zero (He et al., arXiv 1502.01852, equation 1).
 func PReLU() Pair {
 	return Pair{
 		Value: func(a, b float64) float64 {
@@ -142,6 +159,8 @@ func PReLU() Pair {
 			return 1
 		},
 		SlopeB: func(a, _ float64) float64 { return min(a, 0) },
+		kernel: &preluKernel, chunks: 1,
+		grad: [2]func(*Call, *runs){func(c *Call, r *runs) { r.addLeaked(c) }, func(c *Call, r *runs) { r.addBelow(c) }},
 	}
 }
 

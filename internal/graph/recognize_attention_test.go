@@ -272,3 +272,29 @@ func TestPatches(t *testing.T) {
 		t.Errorf("operators %v", got)
 	}
 }
+
+// Large linear layers and attentions of one sample are divided, and have the bits
+// that they have among other samples.
+func TestSplitRows(t *testing.T) {
+	for _, bias := range bothWays {
+		n := newNet(t, 3, 130, 96)
+		head := func(v Value) Value { return n.moved(n.shaped(v, 130, 6, 16), 1, 0, 2) }
+		x := n.apply(Rows{Gemm{Alpha: 1}}, n.g.Input(), n.param(96, 96))
+		if bias {
+			x = n.apply(Add{}, x, n.param(96))
+		}
+		q := head(x)
+		n.moved(n.apply(MatMul{}, n.soft(n.apply(MatMul{}, q, n.moved(q, 0, 2, 1)), 130), q), 1, 0, 2)
+		req := Request{Batch: 1, Taps: []Value{n.out}}
+		n.g.prepare()
+		if got := n.g.fuse(req).program(req).operators(); !slices.Equal(got, []string{"rowPieces", "headPieces"}) {
+			t.Fatalf("operators %v", got)
+		}
+		in := uniform(n.src, 2*130*96)
+		both := n.forward(mode{}, in, n.params)
+		alone := slices.Concat(n.forward(mode{}, in[:130*96], n.params), n.forward(mode{}, in[130*96:], n.params))
+		if !slices.Equal(both, alone) {
+			t.Error("other bits alone")
+		}
+	}
+}

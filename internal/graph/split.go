@@ -26,18 +26,21 @@ type packedConv interface {
 	forwardPiece(c *Call, piece, pieces int)
 }
 
-// split divides the large convolutions of an inference on one sample.
+// split divides the large convolutions, linear layers and attentions of an inference
+// on one sample.
 func (c *compiler) split() {
 	if q := c.p.req; q.Batch != 1 || q.Grad || q.Train {
 		return
 	}
 	for i := range c.g.nodes {
 		nd := &c.g.nodes[i]
-		op, ok := nd.op.(packedConv)
-		if !ok || !c.need[nd.out] {
+		if !c.need[nd.out] {
 			continue
 		}
-		if n := nd.prepared.(*convPlan).splits(); n > 1 {
+		op, ok := nd.op.(packedConv)
+		if !ok {
+			nd.op = splitRows(nd)
+		} else if n := nd.prepared.(*convPlan).splits(); n > 1 {
 			nd.op = splitConv{op, n}
 		}
 	}

@@ -90,6 +90,9 @@ func (p *implicit) tiles(g *gemmKernel[float32], pa, pb, apart []float32, to []i
 			} else {
 				out, ldc, add = apart[j:], g.nc, more
 			}
+			if fewColumns(kb, pa[top*kb:], pb[j*kb:], out[top*ldc:], ldc, end-top, len(lanes), add) {
+				continue
+			}
 			for i := top; i < end; i += g.high {
 				g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, kb*g.nr, out[i*ldc:], ldc, step, min(g.high, end-i), len(lanes), add)
 			}

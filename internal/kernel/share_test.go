@@ -40,3 +40,28 @@ func TestForwardPieces(t *testing.T) {
 		}
 	})
 }
+
+// Products with few columns have the bits of tiles.
+func TestFewColumns(t *testing.T) {
+	eachKernel(t, func(t *testing.T) {
+		g, r := sgemmKernel(), rand.New(rand.NewPCG(63, 64))
+		for i := range 200 {
+			kc, rows, cols, add := 1+r.IntN(40), 1+r.IntN(130), 1+i%5, i%3 == 0
+			a, b := floats(r, roundUp(rows, mr)*kc), floats(r, 16*kc)
+			ldc := cols + r.IntN(3)
+			got, whole := guarded[float32](rows*ldc, 3)
+			want := make([]float32, len(got))
+			for i := range want {
+				want[i] = got[i]
+			}
+			if !fewColumns(kc, a, b, got, ldc, rows, cols, add) {
+				continue
+			}
+			for i := 0; i < rows; i += g.high {
+				g.tile(kc, a[i*kc:], b, g.nr, 0, want[i*ldc:], ldc, g.nr, min(g.high, rows-i), cols, add)
+			}
+			sameOrNaN(t, "few columns", got, want)
+			checkGuards(t, "few columns", whole, 3, len(got))
+		}
+	})
+}

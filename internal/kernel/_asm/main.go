@@ -34,6 +34,7 @@ var families = map[string]func(){
 	"depth":     depthwise,
 	"depth512":  depthwise512,
 	"planes":    planes,
+	"few":       few,
 }
 
 // onARM64 are the families that the command in neon writes for arm64 too, whose
