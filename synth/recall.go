@@ -202,6 +202,10 @@ func (c *recall) batch(ctx context.Context, m feature.Differentiable, d *Recalle
 		rate := c.Rate * (1 + math.Cos(math.Pi*float64(k)/float64(c.Steps))) / 2
 		c.move(x, dx, first, second, kernel.Adam{LR: rate, Beta1: .9, Beta2: .999, Eps: 1e-8, Step: k + 1})
 	}
+	passes := int64(hi-lo) * int64(c.Steps)
+	if d.Forward, d.Backward = d.Forward+passes, d.Backward+passes; len(c.taps) > 1 {
+		d.Forward, d.Backward = d.Forward+2*passes, d.Backward+passes
+	}
 	share := float64(hi-lo) / float64(len(d.labels))
 	d.Loss += share * v.cross
 	d.Statistics += share * v.statistics

@@ -13,6 +13,8 @@ type Recalled struct {
 	// the mean of R: 0 where the model keeps no statistics, and 1 where those of the batch
 	// are as far from them as the activations are large.
 	Loss, Statistics float64
+	// Forward and Backward count the samples that were run either way.
+	Forward, Backward int64
 
 	x       feature.Tensor
 	labels  []int
