@@ -251,7 +251,7 @@ type Score struct {
 	// exceeds Accuracy, at a level of 95 % (Newcombe, Statistics in Medicine 17, 1998,
 	// method 10). Lead is zero where a method scores otherwise.
 	ForgetAccuracy float64          `json:"forget_accuracy"`
-	Lead           metrics.Interval `json:"accuracy_lead"`
+	Lead           metrics.Estimate `json:"accuracy_lead"`
 	// Heads has the scores of the heads where the model has several; the fields above
 	// are then their means, the bounds of Interval included.
 	Heads []Score `json:"heads,omitempty"`

@@ -115,7 +115,7 @@ func TestDoseFollowsTheRequest(t *testing.T) {
 func TestALeadIsSomethingToForget(t *testing.T) {
 	m, data := memorized(t)
 	res := unlearn(t, dlfd.Align{}, m, data)
-	if v := res.Scores[0]; v.Lead.Lo <= 0 || v.ForgetAccuracy <= v.Accuracy {
+	if v := res.Scores[0]; v.Lead.Interval.Lo <= 0 || v.ForgetAccuracy <= v.Accuracy {
 		t.Errorf("a model that knows the forget set by heart: %+v", v)
 	}
 }

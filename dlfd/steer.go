@@ -162,8 +162,9 @@ func (p *scorer) scores(forget, holdout []metrics.Outputs) (Score, error) {
 		mean.HoldoutLoss += v.HoldoutLoss / n
 		mean.Accuracy += v.Accuracy / n
 		mean.ForgetAccuracy += v.ForgetAccuracy / n
-		mean.Lead.Lo += v.Lead.Lo / n
-		mean.Lead.Hi += v.Lead.Hi / n
+		mean.Lead.Value += v.Lead.Value / n
+		mean.Lead.Interval.Lo += v.Lead.Interval.Lo / n
+		mean.Lead.Interval.Hi += v.Lead.Interval.Hi / n
 	}
 	return mean, nil
 }
@@ -200,7 +201,7 @@ func (p *scorer) score(forget, holdout metrics.Outputs) (Score, error) {
 
 // lead returns the accuracy on the forget samples, and by how much it exceeds that on
 // the holdout samples, both of those that are matched.
-func lead(forget, holdout metrics.Outputs, match metrics.Matching) (float64, metrics.Interval, error) {
+func lead(forget, holdout metrics.Outputs, match metrics.Matching) (float64, metrics.Estimate, error) {
 	var right [2]int
 	n := [2]int{len(match.Members), len(match.NonMembers)}
 	for side, o := range []metrics.Outputs{forget, holdout} {
@@ -215,7 +216,11 @@ func lead(forget, holdout metrics.Outputs, match metrics.Matching) (float64, met
 		}
 	}
 	i, err := metrics.Newcombe(right[0], n[0], right[1], n[1], .95)
-	return float64(right[0]) / float64(max(n[0], 1)), i, err
+	if err != nil {
+		return 0, metrics.Estimate{}, err
+	}
+	accuracy := float64(right[0]) / float64(n[0])
+	return accuracy, metrics.Estimate{Value: accuracy - float64(right[1])/float64(n[1]), Interval: i}, nil
 }
 
 // alike and abreast are how far above what tells nothing an AUC and a lead in accuracy
@@ -227,16 +232,21 @@ const alike, abreast = .02, .03
 // samples are alike. Few samples cannot show it.
 func (v Score) nothingToForget() bool {
 	for _, h := range v.heads() {
-		if h.Interval.Hi >= .5+alike || h.Lead.Hi >= abreast {
+		if h.Interval.Hi >= .5+alike || h.Lead.Interval.Hi >= abreast {
 			return false
 		}
 	}
 	return true
 }
 
-// tells reports whether the score tells forget from held-out samples.
+// tells reports whether the score tells forget from held-out samples: whether the AUC, or
+// the lead in accuracy, is more than a standard error above what tells nothing, half of
+// the way, or so, to the lower end of an interval at 95 %.
 func (v Score) tells() bool {
-	return slices.ContainsFunc(v.heads(), func(h Score) bool { return h.Interval.Lo > .5 || h.Lead.Lo > 0 })
+	const z = 1.96
+	return slices.ContainsFunc(v.heads(), func(h Score) bool {
+		return h.AUC-(h.AUC-h.Interval.Lo)/z > .5 || h.Lead.Value-(h.Lead.Value-h.Lead.Interval.Lo)/z > 0
+	})
 }
 
 // heads returns the scores of the heads, v itself where there is one.
@@ -250,7 +260,7 @@ func (v Score) heads() []Score {
 // unclear says what was done where it does not.
 func (v Score) unclear(a Align) string {
 	return fmt.Sprintf("It cannot be told whether there is something to forget: the AUC of the loss attack is in [%.3f, %.3f], and the accuracy on forget samples leads by [%.3f, %.3f]. Weights are loosened by half: Shrink %.4g, Perturb %.4g.",
-		v.Interval.Lo, v.Interval.Hi, v.Lead.Lo, v.Lead.Hi, a.Shrink, a.Perturb)
+		v.Interval.Lo, v.Interval.Hi, v.Lead.Interval.Lo, v.Lead.Interval.Hi, a.Shrink, a.Perturb)
 }
 
 // notForgotten reports whether v, a score after a run, tells forget from held-out
