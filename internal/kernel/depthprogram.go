@@ -97,3 +97,10 @@ func (r reading) lane(lane, seen, from int) (bit, start int) {
 	}
 	return lane, from - lane
 }
+
+// channels returns how many channels of some samples go between two looks at Stop:
+// about a millisecond.
+func (p *depthProgram) channels(samples int) int {
+	const work = 1 << 22 // items, a cycle or less each
+	return max(1, work/max(1, len(p.items)*samples/3))
+}

@@ -183,14 +183,17 @@ func (p *depthPass) run(samples int) {
 	case useWide:
 		one, four = wideDepth1F32, wideDepth4F32
 	}
-	for s := 0; s < samples && !p.stop.Now(); {
+	channels := p.program.channels(together)
+	for s := 0; s < samples; {
 		kernel, n := one, 1
 		if samples-s >= together {
 			kernel, n = four, together
 		}
-		kernel(p.channels, unsafe.SliceData(p.program.items), p.program.vectors, unsafe.SliceData(p.x[s*p.xSample:]), 4*p.xPlane, 4*p.xSample,
-			unsafe.SliceData(p.y[s*p.ySample:]), 4*p.yPlane, 4*p.ySample, unsafe.SliceData(p.w), 4*p.wPlane, unsafe.SliceData(p.bias), 4*p.biasStep,
-			p.limits.Low, p.limits.High, p.add)
+		for c := 0; c < p.channels && !p.stop.Now(); c += channels {
+			kernel(min(channels, p.channels-c), unsafe.SliceData(p.program.items), p.program.vectors, unsafe.SliceData(p.x[s*p.xSample+c*p.xPlane:]), 4*p.xPlane, 4*p.xSample,
+				unsafe.SliceData(p.y[s*p.ySample+c*p.yPlane:]), 4*p.yPlane, 4*p.ySample, unsafe.SliceData(p.w[c*p.wPlane:]), 4*p.wPlane, unsafe.SliceData(p.bias[c*p.biasStep:]), 4*p.biasStep,
+				p.limits.Low, p.limits.High, p.add)
+		}
 		s += n
 	}
 }
@@ -212,10 +215,11 @@ func (d *Depthwise) BackwardWeight(dw, dy, x []float32, samples int, scratch []f
 	case useWide:
 		one, four = wideDepthWeights1F32, wideDepthWeights4F32
 	}
+	channels := d.forward.channels(samples)
 	run := func(kernel func(channels int, program *int32, vectors int, x *float32, xPlane, xSample int, y *float32, yPlane, ySample, groups, taps int, sums, w *float32), s, groups int) {
-		if groups > 0 && !stop.Now() {
-			kernel(d.Channels, unsafe.SliceData(d.forward.items), d.forward.vectors, unsafe.SliceData(x[s*inSample:]), 4*in, 4*inSample,
-				unsafe.SliceData(dy[s*outSample:]), 4*out, 4*outSample, groups, taps, unsafe.SliceData(scratch), unsafe.SliceData(dw))
+		for c := 0; c < d.Channels && groups > 0 && !stop.Now(); c += channels {
+			kernel(min(channels, d.Channels-c), unsafe.SliceData(d.forward.items), d.forward.vectors, unsafe.SliceData(x[s*inSample+c*in:]), 4*in, 4*inSample,
+				unsafe.SliceData(dy[s*outSample+c*out:]), 4*out, 4*outSample, groups, taps, unsafe.SliceData(scratch), unsafe.SliceData(dw[c*taps:]))
 		}
 	}
 	run(four, 0, samples/together)

@@ -59,5 +59,12 @@ func stoppable() map[string]func(Stop) {
 		runs[fmt.Sprintf("its input's gradient %d", side)] = func(s Stop) { c.BackwardInput(x, y, in, false, samples, scratch, s) }
 		runs[fmt.Sprintf("its weight's gradient %d", side)] = func(s Stop) { c.BackwardWeight(w, y, x, samples, scratch, s) }
 	}
+	const channels, size, samples = 200, 48, 5
+	d := NewDepthwise(Window{Channels: channels, Height: size, Width: size, KernelH: 5, KernelW: 5, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Top: 2, Bottom: 2, Left: 2, Right: 2}, 1)
+	x, y, w := make([]float32, samples*channels*size*size), make([]float32, samples*channels*size*size), make([]float32, channels*25)
+	scratch := make([]float32, d.Scratch())
+	runs["depthwise"] = func(s Stop) { d.Forward(y, x, w, nil, NoLimits, samples, scratch, s) }
+	runs["depthwise, input's gradient"] = func(s Stop) { d.BackwardInput(x, y, w, false, samples, scratch, s) }
+	runs["depthwise, weight's gradient"] = func(s Stop) { d.BackwardWeight(w, y, x, samples, scratch, s) }
 	return runs
 }
