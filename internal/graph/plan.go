@@ -157,7 +157,7 @@ func (p *program) cutFor(size, positions int) cut {
 		lane = min(lane, maxSub)
 	}
 	if positions == 1 { // linear layers read their weights once a group
-		group := max(maxSub, (n+3)/4)
+		group := max(maxSub, (n+maxLanes-1)/maxLanes)
 		lane = min(n, max(lane, group))
 		return cut{lane, min(group, lane)}
 	}
