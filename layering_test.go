@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"internal/kernel":     {},
 	"internal/atomicfile": {},
 	"internal/finite":     {},
+	"internal/checkpoint": {"internal/atomicfile"},
 	"internal/graph":      {"internal/kernel", "internal/par", "internal/rng"},
 
 	"feature":                 {"internal/..."},

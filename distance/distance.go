@@ -1,6 +1,9 @@
 package distance
 
-import "fmt"
+import (
+	"fmt"
+	"reflect"
+)
 
 // Distance is a discrepancy D(x, y) between two samples of the same dimension.
 //
@@ -27,6 +30,19 @@ func (f Func) Eval(ws *Workspace, gx, gy []float64, x, y Sample) (float64, error
 		return 0, fmt.Errorf("%w: the function of Func is nil", ErrParameter)
 	}
 	return f(ws, gx, gy, x, y)
+}
+
+// Source returns d as Go source would write it, for records of settings; a function
+// or a pointer is written as its type, and nil as the empty text.
+func Source(d Distance) string {
+	switch k := reflect.ValueOf(d).Kind(); k {
+	case reflect.Invalid:
+		return ""
+	case reflect.Func, reflect.Pointer:
+		return fmt.Sprintf("%T", d) // not its address
+	default:
+		return fmt.Sprintf("%#v", d)
+	}
 }
 
 // Properties are the laws that a Distance declares about itself; package

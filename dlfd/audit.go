@@ -20,6 +20,10 @@ type AuditData struct {
 	// samples and samples that were never trained on. To be fair, neither has
 	// samples that the method was steered by: use the second half of [feature.Halves].
 	Member, NonMember feature.Dataset
+
+	// Demand says what kind of request the model is judged on; nil is one of
+	// KindSample. See [Demand].
+	Demand *Demand
 }
 
 // AuditOptions says what an audit has beside the model and the data, and so which

@@ -21,6 +21,7 @@ const (
 func (a *audit) features(ctx context.Context) error {
 	if a.Counts.Forget == 0 || a.Counts.Member == 0 || a.Counts.NonMember == 0 {
 		a.leftOut("scatter ratio, SMI, SDE, new head and two-sample test: there are %d forget samples, %d members and %d non-members", a.Counts.Forget, a.Counts.Member, a.Counts.NonMember)
+		a.notFound(metrics.Features{}, metrics.Features{})
 		return nil
 	}
 	var f [auditSets]activation
@@ -34,6 +35,7 @@ func (a *audit) features(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", a.sets[i].name, err)
 		}
 	}
+	a.notFound(f[retainSet].Features, f[testSet].Features)
 	for _, i := range []struct {
 		name string
 		err  error

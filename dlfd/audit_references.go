@@ -132,26 +132,24 @@ func (a *audit) referenceAttacks(ctx context.Context) error {
 	if ok, err := a.consult(ctx); !ok || err != nil {
 		return err
 	}
+	model := [2]metrics.Outputs{a.out[memberSet], a.out[nonMemberSet]}
 	var sides [2]metrics.Referenced
-	var scores [3][2][]float64 // by attack and side
+	var scores [2][2][]float64 // of RMIA and IAM, by side
 	for side, set := range []int{memberSet, nonMemberSet} {
 		sides[side] = metrics.Referenced{Model: a.out[set], References: a.refs.retrained[side]}
-		var err error
-		if scores[0][side], err = sides[side].LiRA(); err != nil {
-			return fmt.Errorf("LiRA: %w", err)
-		}
-		if scores[2][side], err = sides[side].IAM(a.refs.original[side]); err != nil {
-			return fmt.Errorf("IAM: %w", err)
-		}
 	}
-	a.listLeast(scores[2][0])
+	complete, err := bothSides(model, a.refs.retrained).IAM(join(a.refs.original))
+	if err != nil {
+		return fmt.Errorf("IAM: %w", err)
+	}
+	scores[1] = parted(complete, a.Counts.Member)
+	a.listLeast(scores[1][0])
 	for side := range sides {
-		var err error
-		if scores[1][side], err = sides[side].RMIA(sides[1]); err != nil {
+		if scores[0][side], err = sides[side].RMIA(sides[1]); err != nil {
 			return fmt.Errorf("RMIA: %w", err)
 		}
-		for i := range scores[2][side] { // members are the less complete
-			scores[2][side][i] *= -1
+		for i := range scores[1][side] { // members are the less complete
+			scores[1][side][i] *= -1
 		}
 	}
 	matchings, err := a.matchings()
@@ -159,10 +157,13 @@ func (a *audit) referenceAttacks(ctx context.Context) error {
 		return err
 	}
 	r := new(ReferenceAttacks)
-	for k, to := range []*metrics.Strength{&r.LiRA, &r.RMIA, &r.IAM} {
+	for k, to := range []*metrics.Strength{&r.RMIA, &r.IAM} {
 		if *to, err = meanStrength(scores[k], matchings, a.opt.Seed); err != nil {
 			return err
 		}
+	}
+	if r.LiRA, err = a.likelihoodRatio(model, a.refs.retrained, matchings); err != nil {
+		return fmt.Errorf("LiRA: %w", err)
 	}
 	a.Attacks = r
 	return a.likelihoodRatios(matchings)
@@ -187,59 +188,128 @@ func (a *audit) matchings() ([]metrics.Matching, error) {
 
 // meanStrength averages what an attack reaches over matchings.
 func meanStrength(scores [2][]float64, matchings []metrics.Matching, seed uint64) (metrics.Strength, error) {
-	var mean metrics.Strength
-	share := 1 / float64(len(matchings))
+	var mean averaging
 	for _, m := range matchings {
-		s, err := metrics.JudgeScores(at(scores[0], m.Members), at(scores[1], m.NonMembers), seed, nil)
-		if err != nil {
-			return mean, err
+		if err := mean.add(scores, m, 1/float64(len(matchings)), seed); err != nil {
+			return metrics.Strength{}, err
 		}
-		mean.AUC += share * s.AUC
-		mean.AUCInterval.Lo += share * s.AUCInterval.Lo
-		mean.AUCInterval.Hi += share * s.AUCInterval.Hi
-		mean.TPR += share * s.TPR
-		mean.BalancedAccuracy += share * s.BalancedAccuracy
 	}
-	mean.Leak = math.Abs(mean.AUC - .5)
-	return mean, nil
+	return mean.Strength, nil
 }
 
-// likelihoodRatios sets the AUC of LiRA on the references.
-func (a *audit) likelihoodRatios(matchings []metrics.Matching) (err error) {
-	refs := a.refs
-	if a.Attacks.Original, err = likelihoodRatio(refs.original, refs.retrained, matchings); err != nil || len(refs.retrained[0]) < 2 {
+// averaging is a mean of strengths in the making.
+type averaging struct{ metrics.Strength }
+
+func (a *averaging) add(scores [2][]float64, m metrics.Matching, share float64, seed uint64) error {
+	s, err := metrics.JudgeScores(at(scores[0], m.Members), at(scores[1], m.NonMembers), seed, nil)
+	if err != nil {
 		return err
 	}
+	a.AUC += share * s.AUC
+	a.AUCInterval.Lo += share * s.AUCInterval.Lo
+	a.AUCInterval.Hi += share * s.AUCInterval.Hi
+	a.TPR += share * s.TPR
+	a.BalancedAccuracy += share * s.BalancedAccuracy
+	a.Leak = math.Abs(a.AUC - .5)
+	return nil
+}
+
+// likelihoodRatios sets the AUC of LiRA on the original, and on the retrained models,
+// each by the others.
+func (a *audit) likelihoodRatios(matchings []metrics.Matching) error {
+	refs := a.refs
+	original, err := a.likelihoodRatio(refs.original, refs.retrained, matchings)
+	if err != nil {
+		return err
+	}
+	a.Attacks.Original = original.AUC
+	if len(refs.retrained[0]) < 2 {
+		return nil
+	}
 	for k := range refs.retrained[0] {
-		var others [2][]metrics.Outputs
-		for side := range others {
-			others[side] = slices.Delete(slices.Clone(refs.retrained[side]), k, k+1)
-		}
-		v, err := likelihoodRatio([2]metrics.Outputs{refs.retrained[0][k], refs.retrained[1][k]}, others, matchings)
+		scores, err := lira([2]metrics.Outputs{refs.retrained[0][k], refs.retrained[1][k]}, without(refs.retrained, k))
 		if err != nil {
 			return err
 		}
-		a.Attacks.Retrained = append(a.Attacks.Retrained, v)
+		mean := 0.
+		for _, m := range matchings {
+			v, err := metrics.AUC(at(scores[0], m.Members), at(scores[1], m.NonMembers))
+			if err != nil {
+				return err
+			}
+			mean += v / float64(len(matchings))
+		}
+		a.Attacks.Retrained = append(a.Attacks.Retrained, mean)
 	}
 	return nil
 }
 
-// likelihoodRatio returns the AUC of LiRA on a model.
-func likelihoodRatio(model [2]metrics.Outputs, references [2][]metrics.Outputs, matchings []metrics.Matching) (mean float64, err error) {
-	var scores [2][]float64
-	for side := range scores {
-		if scores[side], err = (metrics.Referenced{Model: model[side], References: references[side]}).LiRA(); err != nil {
-			return 0, err
+// likelihoodRatio returns what LiRA reaches on a model by all references but one in
+// turn: a retrained model is judged by the others, and fewer references make another
+// attack. It averages over as many pairs of a matching and of an omission as there are
+// of the more numerous of the two.
+func (a *audit) likelihoodRatio(model [2]metrics.Outputs, references [2][]metrics.Outputs, matchings []metrics.Matching) (metrics.Strength, error) {
+	n := len(references[0])
+	scores := make([][2][]float64, n)
+	for k := range scores {
+		others := references
+		if n > 1 {
+			others = without(references, k)
+		}
+		var err error
+		if scores[k], err = lira(model, others); err != nil {
+			return metrics.Strength{}, err
 		}
 	}
-	for _, m := range matchings {
-		v, err := metrics.AUC(at(scores[0], m.Members), at(scores[1], m.NonMembers))
-		if err != nil {
-			return 0, err
+	var mean averaging
+	pairs := max(n, len(matchings))
+	for i := range pairs {
+		if err := mean.add(scores[i%n], matchings[i%len(matchings)], 1/float64(pairs), a.opt.Seed); err != nil {
+			return metrics.Strength{}, err
 		}
-		mean += v / float64(len(matchings))
 	}
-	return mean, nil
+	return mean.Strength, nil
+}
+
+// lira returns the scores of LiRA for members and non-members.
+func lira(model [2]metrics.Outputs, references [2][]metrics.Outputs) (scores [2][]float64, err error) {
+	all, err := bothSides(model, references).LiRA()
+	return parted(all, model[0].N), err
+}
+
+// bothSides puts members and non-members into one: what an attack divides by, such as the
+// deviation that samples share, must be the same for both, or a model that is more sure
+// of all of them, or less, than its references seems to know one side better.
+func bothSides(model [2]metrics.Outputs, references [2][]metrics.Outputs) metrics.Referenced {
+	r := metrics.Referenced{Model: join(model)}
+	for k := range references[0] {
+		r.References = append(r.References, join([2]metrics.Outputs{references[0][k], references[1][k]}))
+	}
+	return r
+}
+
+// join returns the outputs for members followed by those for non-members.
+func join(o [2]metrics.Outputs) metrics.Outputs {
+	return metrics.Outputs{
+		N: o[0].N + o[1].N, Classes: o[0].Classes,
+		Logits: slices.Concat(o[0].Logits, o[1].Logits), Labels: slices.Concat(o[0].Labels, o[1].Labels),
+	}
+}
+
+// parted divides what was computed for members followed by non-members.
+func parted(all []float64, members int) [2][]float64 {
+	if all == nil {
+		return [2][]float64{}
+	}
+	return [2][]float64{all[:members:members], all[members:]}
+}
+
+// without returns the references of both sides but number k.
+func without(references [2][]metrics.Outputs, k int) (others [2][]metrics.Outputs) {
+	for side := range others {
+		others[side] = slices.Delete(slices.Clone(references[side]), k, k+1)
+	}
+	return others
 }
 
 // at returns the elements at the given positions.

@@ -30,17 +30,25 @@ type audit struct {
 	sets  [auditSets]namedSet
 	out   [auditSets]metrics.Outputs
 	refs  *referenceOutputs // once they are needed
+	// doubted says which retrained models make no band
+	doubted []string
 }
 
 func newAudit(m feature.Model, data AuditData, opt *AuditOptions) (*audit, error) {
+	if len(m.Spec().Heads) > 0 {
+		return nil, fmt.Errorf("%w: the model has %d heads; use AuditHeads", feature.ErrHeads, len(m.Spec().Heads))
+	}
 	a := &audit{Audited: new(Audited), data: data}
 	a.sets = [auditSets]namedSet{
-		{"retain", data.Retain, true}, {"forget", data.Forget, false}, {"test", data.Test, true},
-		{"members", data.Member, false}, {"non-members", data.NonMember, false},
+		{name: "retain", Dataset: data.Retain, needed: true}, {name: "forget", Dataset: data.Forget}, {name: "test", Dataset: data.Test, needed: true},
+		{name: "members", Dataset: data.Member}, {name: "non-members", Dataset: data.NonMember},
 	}
 	for i, c := range a.sets {
 		if c.Dataset == nil || c.needed && c.Len() == 0 {
 			return nil, fmt.Errorf("%w: %s", ErrEmpty, c.name)
+		}
+		if err := feature.CheckHeads(m.Spec(), c.Dataset); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 		for _, b := range a.sets[:i] {
 			if err := feature.CheckClasses(c.Dataset, b.Dataset); err != nil {
@@ -51,6 +59,11 @@ func newAudit(m feature.Model, data AuditData, opt *AuditOptions) (*audit, error
 	var err error
 	if a.opt, err = opt.resolve(m.Spec()); err != nil {
 		return nil, err
+	}
+	if d := data.Demand; d != nil {
+		if a.Kind = d.kind(); !a.Kind.Valid() {
+			return nil, fmt.Errorf("%w: Demand has kind %q, which is none of %q", ErrParameter, a.Kind, kinds)
+		}
 	}
 	a.Counts = Counts{data.Retain.Len(), data.Forget.Len(), data.Test.Len(), data.Member.Len(), data.NonMember.Len()}
 	a.model = forwardMeter{m, &a.Work}
@@ -105,6 +118,9 @@ func (a *audit) run(ctx context.Context) error {
 		run  func(context.Context) error
 	}{
 		{"class-wise accuracy", a.utility},
+		{"the classes that go", a.goneAccuracy},
+		{"wrong labels", a.wrongLabels},
+		{"retrained models", a.doubtReferences},
 		{"label floor", a.labelFloor},
 		{"features", a.features},
 		{"the most memorized tenth", a.hardest},

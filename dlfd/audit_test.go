@@ -274,8 +274,8 @@ func TestAuditCountsItsWork(t *testing.T) {
 	if a.Work.Forward != m.Ran || a.Work.Backward != m.RanBack || a.Work.Backward == 0 {
 		t.Errorf("%+v is told, %d forward and %d backward were run", a.Work, m.Ran, m.RanBack)
 	}
-	// Four epochs at two rates of 120 samples in batches of 16, and 40 steps.
-	if want := 2*4*8 + 40; a.Work.Steps != want {
+	// Four epochs at two rates of 120 samples in batches of 16, and 40 steps at two rates.
+	if want := 2*4*8 + 2*40; a.Work.Steps != want {
 		t.Errorf("%d steps, want %d", a.Work.Steps, want)
 	}
 }

@@ -12,18 +12,8 @@ import (
 func (a *audit) judge(context.Context) error {
 	var e metrics.Evidence
 	a.addAttack(&e)
-	right := int(math.Round(a.TestAccuracy * float64(a.Counts.Test)))
-	i, err := metrics.Wilson(right, a.Counts.Test, auditLevel)
-	if err != nil {
+	if err := a.addAccuracies(&e); err != nil {
 		return err
-	}
-	e.TestAccuracy = a.compared(i, func(r *Audited) (float64, bool) { return r.TestAccuracy, true })
-	if n := a.Counts.Forget; n > 0 {
-		i, err := metrics.Wilson(int(math.Round(a.ForgetAccuracy*float64(n))), n, auditLevel)
-		if err != nil {
-			return err
-		}
-		e.ForgetAccuracy = a.compared(i, func(r *Audited) (float64, bool) { return r.ForgetAccuracy, r.Counts.Forget > 0 })
 	}
 	if r := a.Resurgence; r != nil {
 		e.Resurgence = a.compared(r.Rise.Interval, func(q *Audited) (float64, bool) {
@@ -51,6 +41,8 @@ func (a *audit) judge(context.Context) error {
 	if a.TwoSample != nil {
 		e.TwoSample = a.TwoSample.P
 	}
+	e.Doubts = a.doubted
+	a.withoutRightLabels(&e)
 	j, err := metrics.Judge(e)
 	if err != nil {
 		return err
@@ -59,11 +51,43 @@ func (a *audit) judge(context.Context) error {
 	return nil
 }
 
+// addAccuracies adds those on test and forget samples and, in a request for classes,
+// those without and within the classes.
+func (a *audit) addAccuracies(e *metrics.Evidence) error {
+	share := func(of int, v float64, get func(*Audited) (float64, bool)) (*metrics.Compared, error) {
+		if of == 0 {
+			return nil, nil
+		}
+		i, err := metrics.Wilson(int(math.Round(v*float64(of))), of, auditLevel)
+		return a.compared(i, get), err
+	}
+	var err error
+	if n := a.Counts.Forget; n > 0 {
+		if e.ForgetAccuracy, err = share(n, a.ForgetAccuracy, func(r *Audited) (float64, bool) { return r.ForgetAccuracy, r.Counts.Forget > 0 }); err != nil {
+			return err
+		}
+	}
+	c := a.Class
+	if c == nil || c.OthersSamples == 0 {
+		e.TestAccuracy, err = share(a.Counts.Test, a.TestAccuracy, func(r *Audited) (float64, bool) { return r.TestAccuracy, true })
+		return err
+	}
+	if e.TestAccuracy, err = share(c.OthersSamples, c.Others, func(r *Audited) (float64, bool) { return r.others() }); err != nil || c.Unseen == nil {
+		return err
+	}
+	e.UnseenOfClass = a.compared(c.Unseen.Interval, func(r *Audited) (float64, bool) { return r.unseenOfClass() })
+	if o := a.References.Original; o != nil {
+		e.OriginalUnseen, _ = o.unseenOfClass()
+	}
+	return nil
+}
+
 // addAttack adds LiRA, which knows how hard a sample is from the retrained models, or
 // the loss attack, where there is no other or it alone lies outside its band.
 func (a *audit) addAttack(e *metrics.Evidence) {
 	e.Samples = min(a.Counts.Member, a.Counts.NonMember)
 	if a.attacked() {
+		e.Attack = "loss"
 		e.AUC = a.compared(a.LossAttack.AUCInterval, func(r *Audited) (float64, bool) { return r.LossAttack.AUC, r.attacked() })
 		e.AUC.Interval = unlessTied(e.AUC)
 		if o := a.References.Original; o != nil && o.attacked() {
@@ -75,7 +99,7 @@ func (a *audit) addAttack(e *metrics.Evidence) {
 	}
 	ratio := &metrics.Compared{Interval: a.Attacks.LiRA.AUCInterval, Retrained: a.Attacks.Retrained}
 	if e.AUC == nil || outside(ratio) || !outside(e.AUC) {
-		e.AUC, e.OriginalAUC = ratio, a.Attacks.Original
+		e.Attack, e.AUC, e.OriginalAUC = "LiRA", ratio, a.Attacks.Original
 		e.AUC.Interval = unlessTied(e.AUC)
 	}
 }

@@ -6,6 +6,9 @@ import "github.com/dlfd-go/unlearn/metrics"
 // NotJudged names, were not judged. Figures that are written as they stand in a
 // table are plain fields; each instrument beyond has a part of its own.
 type Audited struct {
+	// Kind is that of AuditData.Demand; empty without one.
+	Kind Kind `json:"kind,omitempty"`
+
 	RetainAccuracy float64 `json:"retain_accuracy"`
 	ForgetAccuracy float64 `json:"forget_accuracy"`
 	TestAccuracy   float64 `json:"test_accuracy"`
@@ -48,6 +51,10 @@ type Audited struct {
 	// Head says how much of the members the features bring back under a new last
 	// layer.
 	Head *NewHead `json:"new_head,omitempty"`
+	// Class says what is left of classes that go as a whole, in a request for them.
+	Class *GoneClasses `json:"class,omitempty"`
+	// Mislabeled says what is left of wrong labels, in a request for them.
+	Mislabeled *WrongLabels `json:"mislabeled,omitempty"`
 	// Prototypes says how much of classes that go as a whole a few images bring back.
 	Prototypes *Prototypes `json:"prototypes,omitempty"`
 	// TwoSample is a test whether the features of members and non-members have one
@@ -80,6 +87,9 @@ type Audited struct {
 	// the data are too few, or what an instrument needs was not given. The fields
 	// that it names are zero or nil.
 	NotJudged []string `json:"not_judged,omitempty"`
+	// Notes says what a reader must know of the figures, one sentence each: a retrained
+	// model that did not learn its task, wrong labels that may still be retained.
+	Notes []string `json:"notes,omitempty"`
 	// Work counts the passes of the audit, those of references included.
 	Work Ledger `json:"work"`
 

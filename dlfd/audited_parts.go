@@ -69,6 +69,38 @@ type Prototypes struct {
 	Regained float64 `json:"regained"` // After less Before
 }
 
+// GoneClasses says how much of classes that go as a whole the model still knows by
+// samples that it was never trained on. A model that was trained without the classes
+// hardly ever gives one of them.
+type GoneClasses struct {
+	Classes []int `json:"classes"`
+	// Unseen is the accuracy on the samples of Test of these classes, with an interval
+	// at 95 %. Nil where Test has none.
+	Unseen        *metrics.Estimate `json:"unseen,omitempty"`
+	UnseenSamples int               `json:"unseen_samples"`
+	// Others is the accuracy on the samples of Test of the other classes: the test
+	// accuracy without the classes. Audited.TestAccuracy is that with them.
+	Others        float64 `json:"others"`
+	OthersSamples int     `json:"others_samples"`
+}
+
+// WrongLabels says how much of wrong labels the model still gives, and what is known of
+// those that were not found.
+type WrongLabels struct {
+	Wrong float64 `json:"wrong"` // share of Forget that is given the wrong label: the forget accuracy
+	// Right is the share of Forget that is given its right label; nil where right labels
+	// are not known for each sample of Forget.
+	Right *float64 `json:"right,omitempty"`
+	// Doubted is the share of retained samples, and DoubtedUnseen that of Test, whose
+	// label is contradicted by a last layer that is fitted to the features of other
+	// retained samples. Left is the difference, with an interval at 95 %: an estimate of
+	// the share of retained samples whose label is wrong too. It is low where the
+	// features were shaped by the wrong labels. Nil where no such layer could be fitted.
+	Doubted       *float64          `json:"doubted,omitempty"`
+	DoubtedUnseen *float64          `json:"doubted_unseen,omitempty"`
+	Left          *metrics.Estimate `json:"left,omitempty"`
+}
+
 // Margins has the outcome of metrics.KLoM of the model and its siblings.
 type Margins struct {
 	P95  float64 `json:"p95"` // of the members
@@ -98,11 +130,13 @@ type Hardest struct {
 // members and non-members of equal numbers of every class, as means over five
 // matchings, the ends of intervals too.
 type ReferenceAttacks struct {
-	LiRA metrics.Strength `json:"lira"` // see metrics.Referenced.LiRA
+	// LiRA is that of metrics.Referenced.LiRA, by all retrained models but one in turn, if
+	// there are two or more: as many as judge each retrained model in Retrained.
+	LiRA metrics.Strength `json:"lira"`
 	RMIA metrics.Strength `json:"rmia"` // see metrics.Referenced.RMIA
 	IAM  metrics.Strength `json:"iam"`  // see metrics.Referenced.IAM
-	// Original has the AUC of LiRA on the original, and Retrained on each retrained
-	// model, by the others; nil with less than two.
+	// Original has the AUC of LiRA on the original, likewise, and Retrained on each
+	// retrained model, by the others; nil with less than two.
 	Original  float64   `json:"original_lira_auc"`
 	Retrained []float64 `json:"retrained_lira_auc,omitempty"`
 }
@@ -166,10 +200,13 @@ type ResurgencePoint struct {
 // Relearning says how much of one half of the forget set comes back when the model
 // is trained on the other half.
 type Relearning struct {
-	Rate    float64           `json:"rate"`
+	Rate    float64           `json:"rate"`    // that of Training
 	Trained int               `json:"trained"` // samples of Forget trained on
 	Judged  int               `json:"judged"`  // samples of Forget judged
-	Points  []RelearningPoint `json:"points"`  // after 0, 10 and 40 steps
+	Points  []RelearningPoint `json:"points"`  // after 0, 10 and 40 steps; none where the training diverged
+	// Slow is the same at a tenth of the rate. At the rate at which trainings start, a
+	// trained model may collapse, retrained or not, and then nothing is learned.
+	Slow *RelearningCurve `json:"slow,omitempty"`
 	// Area is the area between the curve of accuracies and that of the first
 	// retrained model, as a mean difference, with an interval at 95 %; see
 	// metrics.Regrowth.Relearning. Above that of retrained models, the half was hidden;
@@ -177,6 +214,15 @@ type Relearning struct {
 	// model, 0 for the first. Both are nil without retrained models.
 	Area      *metrics.Estimate `json:"area,omitempty"`
 	Retrained []float64         `json:"retrained_areas,omitempty"`
+	// AreaRate is the rate of the curves that Area compares: Rate, or that of Slow where
+	// a retrained model collapsed at Rate, which is to lose half of its accuracy.
+	AreaRate float64 `json:"area_rate,omitempty"`
+}
+
+// RelearningCurve is a relearning at one learning rate.
+type RelearningCurve struct {
+	Rate   float64           `json:"rate"`
+	Points []RelearningPoint `json:"points"`
 }
 
 // RelearningPoint is a point of the curve of a Relearning.

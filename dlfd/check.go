@@ -1,9 +1,11 @@
 package dlfd
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"math"
 	"slices"
 
@@ -16,6 +18,8 @@ type namedSet struct {
 	name string
 	feature.Dataset
 	needed bool // the method reads it
+	// relabels says that a sample of another set may stand here with another label.
+	relabels bool
 }
 
 // check returns an error unless the datasets that are needed are there, those
@@ -24,8 +28,16 @@ type namedSet struct {
 // no two sets share what they must not. It reads each set once.
 func (s *Session) check(needs Needs) error {
 	// Retain, the largest, comes last: the samples of the others are remembered.
-	sets := []namedSet{{"forget", s.Data.Forget, needs.Forget}, {"holdout", s.Data.Holdout, needs.Holdout}, {"retain", s.Data.Retain, needs.Retain}}
+	sets := []namedSet{{name: "forget", Dataset: s.Data.Forget, needed: needs.Forget}, {name: "holdout", Dataset: s.Data.Holdout, needed: needs.Holdout}, {name: "retain", Dataset: s.Data.Retain, needed: needs.Retain}}
 	spec := s.Model.Spec()
+	if !needs.Heads {
+		if err := feature.CheckOneHead(spec); err != nil {
+			return err
+		}
+	}
+	if err := spec.Heads.Check(spec.Outputs()); err != nil {
+		return err
+	}
 	for _, c := range []int{2, 0, 1} { // errors are told in the order of Data
 		if err := sets[c].fits(spec); err != nil {
 			return err
@@ -39,14 +51,24 @@ func (s *Session) check(needs Needs) error {
 			}
 		}
 	}
-	s.Result.Overlap = feature.SharedIdentities(s.Data.Retain, s.Data.Forget)
+	if err := s.checkDemand(); err != nil {
+		return err
+	}
+	mislabeled := s.Data.Demand.kind() == KindMislabeled
+	if !mislabeled { // whoever is shown may stay with the right label
+		s.Result.Overlap = feature.SharedIdentities(s.Data.Retain, s.Data.Forget)
+	}
 	seen := make(samples)
+	s.digests = make(map[string]string)
 	for _, set := range sets {
-		shared, err := seen.read(set, spec.Classes())
+		set.relabels = mislabeled && set.name == "retain"
+		sum := sha256.New()
+		shared, err := seen.read(s.ctx, set, spec.Classes(), sum)
 		if err != nil {
 			return fmt.Errorf("%s: %w", set.name, err)
 		}
 		s.Result.Shared = append(s.Result.Shared, shared...)
+		s.digests[set.name] = set.digest(sum)
 	}
 	return s.reportOverlap()
 }
@@ -63,6 +85,9 @@ func (d namedSet) fits(spec feature.Spec) error {
 	if !slices.Equal(d.Shape(), spec.Input) {
 		return fmt.Errorf("%w: %s has samples of shape %v, the model takes %v", feature.ErrShape, d.name, d.Shape(), spec.Input)
 	}
+	if err := feature.CheckHeads(spec, d.Dataset); err != nil {
+		return fmt.Errorf("%s: %w", d.name, err)
+	}
 	if d.Classes() > spec.Classes() {
 		return fmt.Errorf("%w: %s has %d classes, the model %d", feature.ErrLabel, d.name, d.Classes(), spec.Classes())
 	}
@@ -74,20 +99,23 @@ func (d namedSet) fits(spec feature.Spec) error {
 type samples map[[16]byte]place
 
 type place struct {
-	set   string
-	index int
+	set          string
+	index, label int
 }
 
 // read goes through a set, so that a bad sample is told before any work and not
 // when, or if, a method comes across it. It returns the samples that stand in a
-// set that was read before, and remembers those of all sets but retain. Memory:
+// set that was read before, and remembers those of all sets but retain. sum gets
+// samples, labels and persons in their order. Memory:
 // 16 bytes and a place a sample that is remembered.
-func (k samples) read(d namedSet, classes int) ([]Shared, error) {
+func (k samples) read(ctx context.Context, d namedSet, classes int, sum hash.Hash) ([]Shared, error) {
 	var shared []Shared
 	var buf []byte
 	last := d.name == "retain"
 	first, several := -1, false // the first label; there is another
-	for b, err := range feature.Batches(d, 256, nil) {
+	// Datasets are free to hold more than memory does: not more than 16 MiB at once.
+	size := min(max(1<<22/max(feature.Size(d.Shape()), 1), 1), 256)
+	for b, err := range feature.BatchesContext(ctx, d.Dataset, size, 1, nil) {
 		if err != nil {
 			return nil, err
 		}
@@ -101,11 +129,13 @@ func (k samples) read(d namedSet, classes int) ([]Shared, error) {
 				return nil, err
 			}
 			var id [16]byte
-			id, buf = hash(row, buf)
-			if p, ok := k[id]; ok && p.set != d.name {
+			id, buf = hashOf(row, buf)
+			sum.Write(id[:])
+			fmt.Fprintf(sum, "%d %q\n", label, feature.IdentityOf(d.Dataset, index))
+			if p, ok := k[id]; ok && p.set != d.name && !(d.relabels && p.label != label) {
 				shared = append(shared, Shared{Sets: [2]string{d.name, p.set}, Index: [2]int{index, p.index}})
 			} else if !ok && !last {
-				k[id] = place{d.name, index}
+				k[id] = place{d.name, index, label}
 			}
 		}
 	}
@@ -114,6 +144,11 @@ func (k samples) read(d namedSet, classes int) ([]Shared, error) {
 			ErrParameter, d.Len(), first, classes)
 	}
 	return shared, nil
+}
+
+// digest describes a set that was read.
+func (d namedSet) digest(sum hash.Hash) string {
+	return fmt.Sprintf("%d samples of shape %v and %d classes, pixels %v, SHA-256 %x", d.Len(), d.Shape(), d.Classes(), feature.PixelsOf(d.Dataset), sum.Sum(nil))
 }
 
 func (d namedSet) checkSample(i int, x []float32, label int) error {
@@ -129,8 +164,8 @@ func (d namedSet) checkSample(i int, x []float32, label int) error {
 	return nil
 }
 
-// hash returns 128 bits of a SHA-256 of x, and the buffer it used, for the next.
-func hash(x []float32, buf []byte) ([16]byte, []byte) {
+// hashOf returns 128 bits of a SHA-256 of x, and the buffer it used, for the next.
+func hashOf(x []float32, buf []byte) ([16]byte, []byte) {
 	buf = buf[:0]
 	for _, v := range x {
 		buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
@@ -138,6 +173,11 @@ func hash(x []float32, buf []byte) ([16]byte, []byte) {
 	sum := sha256.Sum256(buf)
 	return [16]byte(sum[:16]), buf
 }
+
+// mostTold is how many places an error names.
+const mostTold = 5
+
+const hint = "Options.AllowOverlap goes on all the same"
 
 // reportOverlap tells what stands in two sets, and returns an error unless that
 // is allowed.
@@ -150,8 +190,7 @@ func (s *Session) reportOverlap() error {
 	if s.opt.AllowOverlap {
 		return nil
 	}
-	const hint = "Options.AllowOverlap goes on all the same"
-	const most = 5
+	const most = mostTold
 	if len(ids) > 0 {
 		return fmt.Errorf("%w: retain and forget both have samples of %q%s; %s", ErrOverlap, ids[:min(len(ids), most)], more(len(ids)-most), hint)
 	}

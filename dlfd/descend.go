@@ -2,7 +2,6 @@ package dlfd
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"math/rand/v2"
 
@@ -44,7 +43,8 @@ type Step struct {
 }
 
 // Descend takes one step for every batch of every epoch, until the budget is
-// spent. Orders and dropout masks are those of the streams "retain order" and
+// spent. Where there is a checkpoint of the run, it goes on from there; see Session.Keep.
+// Orders and dropout masks are those of the streams "retain order" and
 // "dropout" of the session, which go on where an earlier descent of the run ended.
 // The loop, its treatment of batches of one sample, and its errors are those of
 // train.Descent. Steps of a descent that would exceed s.Steps raise it.
@@ -56,7 +56,7 @@ func (s *Session) Descend(ctx context.Context, d Descent) error {
 	s.Steps = max(s.Steps, taken+d.Epochs*s.StepsPerEpoch(d.On))
 	s.passed += d.Epochs
 	step := new(Step)
-	return train.Descent{
+	return s.descend(train.Descent{
 		Epochs: d.Epochs, BatchSize: s.BatchSize, Optimizer: d.Optimizer, Schedule: d.Schedule, Train: d.Train,
 		Order:  func(epoch int) rand.Source { return rng.Stream(s.opt.Seed, "retain order", passed+epoch) },
 		Visit:  d.Visit,
@@ -82,37 +82,13 @@ func (s *Session) Descend(ctx context.Context, d Descent) error {
 			}
 			return s.watch(ctx, false)
 		},
-	}.Run(ctx, s.Model, d.On)
+	}, d.On, &taken)
 }
 
 // Batches runs over d once in an order that depends on the seed, the purpose
 // and the epoch. Batches are those of train.Batches.
 func (s *Session) Batches(d feature.Dataset, purpose string, epoch int) iter.Seq2[feature.Batch, error] {
-	return train.Batches(s.Model.Spec(), d, s.BatchSize, rng.Stream(s.opt.Seed, purpose, epoch))
-}
-
-// Cycle returns a function that gives one batch of d after the other without
-// end, shuffled anew for each pass, and a function that must be called when no
-// more are wanted. The batch is valid until the next. An empty dataset gives an
-// error wrapping ErrEmpty.
-func (s *Session) Cycle(d feature.Dataset, purpose string) (next func() (feature.Batch, error), stop func()) {
-	pull, stop := iter.Pull2(func(yield func(feature.Batch, error) bool) {
-		if d == nil || d.Len() == 0 {
-			yield(feature.Batch{}, fmt.Errorf("%w: nothing to cycle through", ErrEmpty))
-			return
-		}
-		for pass := 0; ; pass++ {
-			for b, err := range s.Batches(d, purpose, pass) {
-				if !yield(b, err) {
-					return
-				}
-			}
-		}
-	})
-	return func() (feature.Batch, error) {
-		b, err, _ := pull()
-		return b, err
-	}, stop
+	return train.BatchesContext(s.ctx, s.Model.Spec(), d, s.BatchSize, rng.Stream(s.opt.Seed, purpose, epoch))
 }
 
 // StepsPerEpoch returns the number of batches in one pass over d.

@@ -6,17 +6,20 @@ import (
 	"time"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/train"
 	"github.com/dlfd-go/unlearn/metrics"
 	"github.com/dlfd-go/unlearn/synth"
 )
 
 // Errors that Unlearn wraps beside those of the model and the data. All but
-// ErrOverlap are those of package feature, under the names that they have here.
+// ErrOverlap are those of packages feature and train, under the names that they have
+// here.
 var (
-	ErrEmpty     = feature.ErrEmpty
-	ErrParameter = feature.ErrParameter
-	ErrDiverged  = feature.ErrDiverged
-	ErrOverlap   = errors.New("sets overlap")
+	ErrEmpty      = feature.ErrEmpty
+	ErrParameter  = feature.ErrParameter
+	ErrDiverged   = feature.ErrDiverged
+	ErrOverlap    = errors.New("sets overlap")
+	ErrCheckpoint = train.ErrCheckpoint
 )
 
 // Off, as the value of a weight, turns a term off whose zero value means a
@@ -33,6 +36,12 @@ type Data struct {
 	// Holdout was never trained on. Methods may steer by it; reports must use
 	// other samples. It may be nil where a method does not need it.
 	Holdout feature.Dataset
+	// Demand says what kind of request it is; nil is one of KindSample. Of a person of
+	// Forget neither Retain nor Holdout may have a sample, where identities are known,
+	// and of a class of Forget Retain none: that is ErrOverlap, as in
+	// Options.AllowOverlap. Of KindMislabeled, Retain may have samples and persons of
+	// Forget, the samples with other labels.
+	Demand *Demand
 }
 
 // Unlearner is a method of machine unlearning.
@@ -64,9 +73,18 @@ func NameOf(u Unlearner) string {
 // with its defaults.
 func Recommended() Unlearner { return Align{} }
 
-// Needs says which data a method reads.
+// Needs says which data a method reads, what it can work on, and whether it can be
+// interrupted.
 type Needs struct {
 	Retain, Forget, Holdout bool
+	// Heads says that the method works on models with several heads, by the losses of
+	// feature.Heads. Unless it is set, Run refuses such a model.
+	Heads bool
+	// Resumes says that the method goes on from a checkpoint to the same bits: all its
+	// weight updates are those of Session.Descend and Session.Fit, and it gives
+	// Session.Keep what must be kept, and sets Result.Settings before the first of
+	// them. Options.Checkpoint is refused without it.
+	Resumes bool
 }
 
 // Needer is implemented by methods that say which data they read.
@@ -95,6 +113,9 @@ type Options struct {
 	Observer func(Event)
 	// Budget ends a run early. The zero value is no limit.
 	Budget Budget
+	// RetrainEpochs is the number of epochs that training anew takes, for
+	// Result.Retraining. If it is zero, 30 is assumed, and the result says so.
+	RetrainEpochs int
 	// AllowOverlap lets a run go on although an identity or a sample stands both
 	// in Retain and in Forget, or a sample of Holdout in either. By default that is
 	// an error wrapping ErrOverlap: what is kept would teach the model what it
@@ -106,6 +127,13 @@ type Options struct {
 	// Session.Scorer, Checkpoint and End. What it passes through s.Model is counted.
 	// An error ends the run as one of the method does.
 	Watch func(ctx context.Context, s *Session, done bool) error
+	// Checkpoint says where the run writes its state, so that the same call goes on after
+	// the process was killed; see train.Checkpoint. By default it does not. Every counts
+	// the weight updates of the run. An Observer is told again of what precedes the
+	// descents; a Watch gives Session.Keep what it keeps between its calls. A method that
+	// cannot go on refuses the option with an error wrapping ErrParameter; see
+	// Needs.Resumes.
+	Checkpoint train.Checkpoint
 	// Now tells the time, for Ledger.Wall and Budget.Time; use time.Now. If it
 	// is nil, no time is measured.
 	Now func() time.Time
@@ -140,8 +168,8 @@ const (
 	// first one's.
 	NotForgotten Stop = "not forgotten"
 	// Forget samples could not be told from held-out ones to begin with: the first
-	// score's interval ends below .52. The model holds the weights that it came
-	// with.
+	// score's interval ends below .52, and that of the lead in accuracy below .03. The
+	// model holds the weights that it came with.
 	NothingToForget Stop = "nothing to forget"
 )
 
@@ -156,6 +184,8 @@ type Ledger struct {
 // Result tells what a run did.
 type Result struct {
 	Method string `json:"method"`
+	// Kind is that of Data.Demand; empty without one.
+	Kind Kind `json:"kind,omitempty"`
 	// Settings is the method with the values that its zero fields stood for.
 	Settings any  `json:"settings,omitempty"`
 	Stop     Stop `json:"stop"`
@@ -172,6 +202,9 @@ type Result struct {
 	// now.
 	Scores []Score `json:"scores,omitempty"`
 	Ledger Ledger  `json:"ledger"`
+	// Retraining compares the ledger with that of training anew; nil without a
+	// retain set. Where the run took more, a note says so.
+	Retraining *Retraining `json:"retraining,omitempty"`
 	// Kernels is feature.Kernels: the same arguments give the same bits with these.
 	Kernels string `json:"kernels"`
 	// Overlap lists the identities that stand both in Retain and in Forget.
@@ -214,6 +247,14 @@ type Score struct {
 	ForgetLoss  float64          `json:"forget_loss"`
 	HoldoutLoss float64          `json:"holdout_loss"`
 	Accuracy    float64          `json:"holdout_accuracy"`
+	// ForgetAccuracy is on the forget samples that were scored, and Lead by how much it
+	// exceeds Accuracy, at a level of 95 % (Newcombe, Statistics in Medicine 17, 1998,
+	// method 10). Lead is zero where a method scores otherwise.
+	ForgetAccuracy float64          `json:"forget_accuracy"`
+	Lead           metrics.Interval `json:"accuracy_lead"`
+	// Heads has the scores of the heads where the model has several; the fields above
+	// are then their means, the bounds of Interval included.
+	Heads []Score `json:"heads,omitempty"`
 }
 
 // Event tells an Observer of progress.

@@ -20,15 +20,32 @@ type matching struct {
 	forget, holdout func() (feature.Batch, error) // the next batch
 	stop            func()
 	perEpoch        int // forget batches of a pass over the forget set
-	odds            oddsByClass
+	heads           feature.Heads
+	odds            []oddsByClass // by head
+	features        *featureTerm  // nil: none
 }
 
-func newMatching(s *Session, weight float64) *matching {
-	t := &matching{weight: weight, perEpoch: s.StepsPerEpoch(s.Data.Forget), odds: newOdds(s.Data.Forget, s.Data.Holdout)}
+// newMatching returns a matching whose terms are that of the log-odds, unless weight
+// is Off, and that of the features, unless it is nil.
+func newMatching(s *Session, weight float64, features *featureTerm) *matching {
+	holdout := s.Data.Holdout
+	if s.others != nil {
+		holdout = s.others
+	}
+	t := &matching{weight: max(weight, 0), features: features, perEpoch: s.StepsPerEpoch(s.Data.Forget), heads: s.Model.Spec().Heads}
+	for range t.heads.Count() {
+		t.odds = append(t.odds, newOdds(s.Data.Forget, holdout))
+	}
 	var stopForget, stopHoldout func()
 	t.forget, stopForget = s.Cycle(s.Data.Forget, "forget order")
-	t.holdout, stopHoldout = s.Cycle(s.Data.Holdout, "holdout order")
+	t.holdout, stopHoldout = s.Cycle(holdout, "holdout order")
 	t.stop = func() { stopForget(); stopHoldout() }
+	for k := range t.odds {
+		s.Keep("log-odds", &t.odds[k])
+	}
+	if features != nil {
+		s.Keep("holdout features", &features.seen)
+	}
 	return t
 }
 
@@ -69,19 +86,33 @@ func (t *matching) accumulate(ctx context.Context, step *Step, f feature.Batch) 
 		// the weights were shrunk: the two batches pass together.
 		hx, fx = joined(h.X, f.X), joined(f.X, h.X)
 	}
-	logits := feature.NewTensor(hx.Rows(), spec.Classes())
 	taps := []string{spec.Logits}
-	if err := feature.ForwardMode(ctx, step.Model, mode, hx, taps, []feature.Tensor{logits}); err != nil {
+	out := []feature.Tensor{feature.NewTensor(hx.Rows(), spec.Outputs())}
+	if t.features != nil {
+		f, err := spec.Tap(spec.Features)
+		if err != nil {
+			return 0, err
+		}
+		taps, out = append(taps, spec.Features), append(out, feature.NewTensor(append([]int{hx.Rows()}, f.Shape...)...))
+	}
+	if err := feature.ForwardMode(ctx, step.Model, mode, hx, taps, out); err != nil {
 		return 0, fmt.Errorf("holdout batch: %w", err)
 	}
-	if _, err := t.odds.visit(1, logits.Slice(0, len(h.Labels)), h); err != nil {
-		return 0, fmt.Errorf("holdout batch: %w", err)
+	for k := range t.odds {
+		if _, err := t.odds[k].visit(1, t.heads.Part(k, out[0].Slice(0, len(h.Labels))), t.headBatch(k, h)); err != nil {
+			return 0, fmt.Errorf("holdout batch: %w", err)
+		}
+	}
+	if t.features != nil {
+		t.features.visit(out[1].Slice(0, len(h.Labels)), h)
 	}
 	var excess float64
 	err = step.Accumulate(ctx, mode, fx, taps, func(val, cot []feature.Tensor) (err error) {
 		n := len(f.Labels)
-		excess, err = t.excess(val[0].Slice(0, n), cot[0].Slice(0, n), f)
-		return err
+		if excess, err = t.excess(val[0].Slice(0, n), cot[0].Slice(0, n), f); err != nil || t.features == nil {
+			return err
+		}
+		return t.features.gradient(val[1].Slice(0, n), cot[1].Slice(0, n), f)
 	})
 	return excess, err
 }
@@ -93,7 +124,33 @@ func joined(a, b feature.Tensor) feature.Tensor {
 	return j
 }
 
-// excess is the one-sided Wasserstein-1 distance from the log-odds of the
+// headBatch returns a batch with the labels of head k.
+func (t *matching) headBatch(k int, b feature.Batch) feature.Batch {
+	b.Labels = t.heads.PartLabels(k, b.Labels)
+	return b
+}
+
+// excess is the mean over the heads of excessOf.
+func (t *matching) excess(logits, cot feature.Tensor, f feature.Batch) (float64, error) {
+	if len(t.heads) == 0 {
+		return t.excessOf(0, logits, cot, f, t.weight)
+	}
+	n := float64(len(t.heads))
+	var sum float64
+	for k := range t.heads {
+		z := t.heads.Part(k, logits)
+		g := feature.NewTensor(z.Shape...)
+		v, err := t.excessOf(k, z, g, t.headBatch(k, f), t.weight/n)
+		if err != nil {
+			return 0, fmt.Errorf("head %d: %w", k, err)
+		}
+		t.heads.AddPart(k, cot, g)
+		sum += v
+	}
+	return sum / n, nil
+}
+
+// excessOf is the one-sided Wasserstein-1 distance from the log-odds of the
 // forget samples down to those of the holdout, class by class, as seen by a
 // batch: the mean over the batch of max(0, φ − q), where q is the quantile of
 // the holdout's log-odds in the sample's class at the rank that φ has among the
@@ -104,20 +161,20 @@ func joined(a, b feature.Tensor) feature.Tensor {
 //
 // It adds weight times its derivative in the logits into cot; at equality the
 // derivative is zero.
-func (t *matching) excess(logits, cot feature.Tensor, f feature.Batch) (float64, error) {
-	odds, err := t.odds.visit(0, logits, f)
+func (t *matching) excessOf(k int, logits, cot feature.Tensor, f feature.Batch, weight float64) (float64, error) {
+	odds, err := t.odds[k].visit(0, logits, f)
 	if err != nil {
 		return 0, err
 	}
 	n := float64(len(odds))
 	var sum float64
 	for i, v := range odds {
-		target, ok := t.odds.class(f.Labels[i]).target(v)
+		target, ok := t.odds[k].class(f.Labels[i]).target(v)
 		if !ok || v <= target {
 			continue
 		}
 		sum += v - target
-		addLogOddsGrad(cot.Row(i), logits.Row(i), f.Labels[i], t.weight/n)
+		addLogOddsGrad(cot.Row(i), logits.Row(i), f.Labels[i], weight/n)
 	}
 	return sum / n, nil
 }

@@ -50,8 +50,8 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("defaults are %+v", d)
 		}
 	}
-	if d, _ := (Align{}).resolve(normed, false, 7); d.Epochs != 8 {
-		t.Errorf("%d epochs of 7 steps, want 8, which make 50 steps", d.Epochs)
+	if d, _ := (Align{}).resolve(normed, false, 7); d.Epochs != 5 {
+		t.Errorf("%d epochs of 7 steps, want 5, which make 30 steps", d.Epochs)
 	}
 	s, err := Steering{}.resolve()
 	if err != nil || s != (Steering{Every: 4, Sample: 256, Threshold: .15, Cap: .09}) {
@@ -166,11 +166,11 @@ func TestNothingIsPushedBelowTheHoldout(t *testing.T) {
 		holdout float64
 		want    bool
 	}{{-9, true}, {9, false}} {
-		m := &matching{weight: 1, odds: newOdds(&labelled{make([]int, 3)}, &labelled{})}
+		m := &matching{weight: 1, odds: []oddsByClass{newOdds(&labelled{make([]int, 3)}, &labelled{})}}
 		for range 10 {
-			m.odds.class(0).change(1, c.holdout, 1)
+			m.odds[0].class(0).change(1, c.holdout, 1)
 		}
-		m.odds.class(0).change(1, -20, 1) // a single low quantile pulls no one alone
+		m.odds[0].class(0).change(1, -20, 1) // a single low quantile pulls no one alone
 		got, err := m.excess(someLogits(3, 2), feature.NewTensor(3, 2), b)
 		if err != nil || (got > 0) != c.want {
 			t.Errorf("holdout at %v: excess %v, %v", c.holdout, got, err)
@@ -183,9 +183,9 @@ func TestNothingIsPushedBelowTheHoldout(t *testing.T) {
 func TestEqualDistributionsHaveNoExcess(t *testing.T) {
 	b := feature.Batch{Labels: []int{0, 1, 0, 1, 0}, Index: []int{0, 1, 2, 3, 4}}
 	five := &labelled{make([]int, 5)}
-	m := &matching{weight: 1, odds: newOdds(five, five)}
+	m := &matching{weight: 1, odds: []oddsByClass{newOdds(five, five)}}
 	logits := someLogits(5, 2)
-	if _, err := m.odds.visit(1, logits, b); err != nil {
+	if _, err := m.odds[0].visit(1, logits, b); err != nil {
 		t.Fatal(err)
 	}
 	cot := feature.NewTensor(5, 2)
@@ -206,9 +206,9 @@ func someLogits(n, classes int) feature.Tensor {
 // Two samples with known log-odds, 3 and 0: only the one above its target
 // counts.
 func TestExcessInClosedForm(t *testing.T) {
-	m := &matching{weight: 2, odds: newOdds(&labelled{make([]int, 9)}, &labelled{})}
-	m.odds.class(0).change(1, 1, 1)
-	m.odds.class(1).change(1, .5, 1)
+	m := &matching{weight: 2, odds: []oddsByClass{newOdds(&labelled{make([]int, 9)}, &labelled{})}}
+	m.odds[0].class(0).change(1, 1, 1)
+	m.odds[0].class(1).change(1, .5, 1)
 	logits := feature.Tensor{Shape: []int{2, 2}, Data: []float32{3, 0, 0, 0}}
 	cot := feature.NewTensor(2, 2)
 	got, err := m.excess(logits, cot, feature.Batch{Labels: []int{0, 1}, Index: []int{7, 8}})
@@ -229,10 +229,10 @@ func TestExcessGradient(t *testing.T) {
 	batch := feature.Batch{Labels: []int{0, 1, 1, 0, 1}, Index: []int{0, 1, 2, 3, 4}}
 	logits := someLogits(5, 3)
 	at := func(cot feature.Tensor) float64 {
-		m := &matching{weight: 1.5, odds: newOdds(&labelled{make([]int, 5)}, &labelled{})}
+		m := &matching{weight: 1.5, odds: []oddsByClass{newOdds(&labelled{make([]int, 5)}, &labelled{})}}
 		for class, odds := range holdout {
 			for _, v := range odds {
-				m.odds.class(class).change(1, v, 1)
+				m.odds[0].class(class).change(1, v, 1)
 			}
 		}
 		v, err := m.excess(logits, cot, batch)
@@ -269,4 +269,55 @@ func (d *labelled) Read(index []int, x []float32, labels []int) error {
 		x[i], labels[i] = float32(k), d.labels[k]
 	}
 	return nil
+}
+
+// Over several heads the excess is the mean of the excesses of each head alone, and so
+// is its derivative: of a sigmoid those of the logits (0, z).
+func TestExcessOfHeads(t *testing.T) {
+	heads := feature.Heads{{Width: 3}, {Kind: feature.SigmoidHead, Width: 1}}
+	batch := feature.Batch{Labels: []int{0, 3, 5, 2, 4}, Index: []int{0, 1, 2, 3, 4}} // 2·(of three) + (of two)
+	logits := someLogits(5, 4)
+	odds := func(classes int) oddsByClass {
+		o := newOdds(&labelled{make([]int, 5)}, &labelled{})
+		for c := range classes {
+			o.class(c).change(1, -2.5, 1)
+			o.class(c).change(1, .1, 1)
+		}
+		return o
+	}
+	m := &matching{weight: 1.5, heads: heads, odds: []oddsByClass{odds(3), odds(2)}}
+	cot := feature.NewTensor(5, 4)
+	got, err := m.excess(logits, cot, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want float64
+	wantCot := feature.NewTensor(5, 4)
+	for k, labels := range [][]int{{0, 1, 2, 1, 2}, {0, 1, 1, 0, 0}} {
+		z := feature.NewTensor(5, 3-k)
+		for i := range 5 {
+			if k == 0 {
+				copy(z.Row(i), logits.Row(i)[:3])
+			} else {
+				z.Row(i)[1] = logits.Row(i)[3]
+			}
+		}
+		one := &matching{weight: .75, odds: []oddsByClass{odds(3 - k)}}
+		g := feature.NewTensor(z.Shape...)
+		v, err := one.excess(z, g, feature.Batch{Labels: labels, Index: batch.Index})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want += v / 2
+		for i := range 5 {
+			if k == 0 {
+				copy(wantCot.Row(i), g.Row(i))
+			} else {
+				wantCot.Row(i)[3] = g.Row(i)[1]
+			}
+		}
+	}
+	if math.Abs(got-want) > 1e-15 || want == 0 || !slices.Equal(cot.Data, wantCot.Data) {
+		t.Errorf("excess %v, want %v; cotangent\n%v, want\n%v", got, want, cot.Data, wantCot.Data)
+	}
 }

@@ -135,8 +135,14 @@ func (d readMeter) Read(index []int, x []float32, labels []int) error {
 	return d.Dataset.Read(index, x, labels)
 }
 
-// As implements the look-through of feature.As.
-func (d readMeter) As(target any) bool { return lookThrough(d.Dataset, target) }
+// As implements the look-through of feature.As. Nothing is read ahead: it would
+// count although nothing passes.
+func (d readMeter) As(target any) bool {
+	if _, ahead := target.(*feature.AheadReader); ahead {
+		return false
+	}
+	return lookThrough(d.Dataset, target)
+}
 
 // normedMeter and normedUpdateMeter are metered models with inserted norms.
 type (

@@ -1,9 +1,12 @@
 package dlfd
 
 import (
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/checkpoint"
 	"github.com/dlfd-go/unlearn/metrics"
 )
 
@@ -32,6 +35,41 @@ func (o *oddsByClass) class(label int) *classOdds {
 		o.classes[label] = c
 	}
 	return c
+}
+
+// keptOdds is what a checkpoint has of oddsByClass.
+type keptOdds struct {
+	Last    [2][]float64
+	Classes []keptClass
+}
+
+type keptClass struct {
+	Label int
+	Side  [2][]float64 // sorted
+	Below int
+}
+
+// MarshalBinary implements encoding.BinaryMarshaler.
+func (o *oddsByClass) MarshalBinary() ([]byte, error) {
+	kept := keptOdds{Last: o.last}
+	for _, label := range slices.Sorted(maps.Keys(o.classes)) {
+		c := o.classes[label]
+		kept.Classes = append(kept.Classes, keptClass{label, [2][]float64{c.side[0].numbers(), c.side[1].numbers()}, c.below})
+	}
+	return checkpoint.Encode(kept)
+}
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler.
+func (o *oddsByClass) UnmarshalBinary(data []byte) error {
+	var kept keptOdds
+	if err := checkpoint.Decode(data, &kept); err != nil {
+		return err
+	}
+	o.last, o.classes = kept.Last, make(map[int]*classOdds)
+	for _, c := range kept.Classes {
+		o.classes[c.Label] = &classOdds{side: [2]ranking{rankingOf(c.Side[0]), rankingOf(c.Side[1])}, below: c.Below}
+	}
+	return nil
 }
 
 // visit records the log-odds of a batch, of forget samples for side 0 and of

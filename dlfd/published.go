@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/feature"
@@ -24,9 +25,10 @@ import (
 // a cap is kept.
 //
 // Settings that differ from the published ones: the step of the perturbation is
-// 1/255 in a ball of 8/255 and the learning rate .002, as the published .4 and
-// .008 rest on the clamping of the released code; the transport is regularized by
-// .05, not .01; scores are taken every 4 steps, not after each. The threshold of
+// 1/255 in a ball of 8/255, as the published .4 rests on the clamping of the released
+// code; the weight of the distance is 10 and the learning rate .01, not 3 and .008, which
+// a search of 24 settings found best (examples/compare/tuning-dlfd.json); the transport is
+// regularized by .05, not .01; scores are taken every 4 steps, not after each. The threshold of
 // .15 and the cap of .09 are the published numbers, which were meant for an
 // unbalanced attack's accuracy.
 type DLFD struct {
@@ -34,7 +36,7 @@ type DLFD struct {
 	// distance.Sinkhorn{Epsilon: .05, Sharp: true}, is used. Its
 	// other defaults are those of package synth. Layers are in training mode.
 	Synth synth.Synthesizer
-	// Weight is the factor of the distance in the synthesis. If it is zero, 3 is
+	// Weight is the factor of the distance in the synthesis. If it is zero, 10 is
 	// used; Off leaves the distance out, and negative values other than Off pull
 	// batches towards the forget set.
 	Weight float64
@@ -44,13 +46,20 @@ type DLFD struct {
 	Lambda [2]float64
 	// Steering says how the run is scored, and what follows.
 	Steering Steering
+	// Shrink and Perturb loosen the weights before the first batch, as those of Align
+	// do, which the published method does not: layers with weights are shrunk by
+	// Shrink, in (0, 1], and get noise. If Shrink is zero, or 1, nothing is loosened; if
+	// Perturb is zero, .8 is used where Shrink is below 1; Off adds no noise. A model
+	// without batch norm is treated as Align treats it.
+	Shrink, Perturb float64
 	// Epochs is the number of passes over the retain set. If it is zero, 1 is
 	// used.
 	Epochs int
 	// Rate is the learning rate of SGD with momentum .9 and weight decay 5e-4. If
-	// it is zero, .002 is used.
+	// it is zero, .01 is used.
 	Rate float64
-	// Schedule scales the learning rate. If it is nil, train.Constant is used.
+	// Schedule scales the learning rate. If it is nil, train.Constant is used, and
+	// train.Cosine where weights are loosened.
 	Schedule train.Schedule `json:"-"`
 }
 
@@ -58,7 +67,9 @@ type DLFD struct {
 func (DLFD) Name() string { return "DLFD" }
 
 // Needs implements Needer.
-func (DLFD) Needs() Needs { return Needs{Retain: true, Forget: true, Holdout: true} }
+func (DLFD) Needs() Needs {
+	return Needs{Retain: true, Forget: true, Holdout: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements Unlearner. It reads all three datasets. Cost: an epoch takes,
 // for each retain batch, K+2 forward and K+1 backward passes, and one forward
@@ -70,22 +81,57 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 			return err
 		}
 		s.Result.Settings = d
+		a := Align{Shrink: d.Shrink, Perturb: d.Perturb}
+		_, fold, err := a.insertNorms(ctx, s)
+		if err != nil {
+			return err
+		}
 		score, err := newScorer(s, d.Steering)
 		if err != nil {
 			return err
 		}
 		score.checkpoints = true
+		s.Keep("score", &score.last, &score.scored, &score.best, &score.weights, &score.bestStep)
 		if _, err := score.take(ctx, s); err != nil {
 			return err
 		}
 		if s.Spent() { // before the weights are touched
 			return nil
 		}
-		if err := d.descend(ctx, s, score); err != nil {
+		if err := d.run(ctx, s, a, score); err != nil {
 			return err
 		}
-		return score.finish(ctx, s)
+		return fold()
 	})
+}
+
+// run loosens the weights as a does, descends, and takes the best checkpoint.
+func (d DLFD) run(ctx context.Context, s *Session, a Align, score *scorer) error {
+	if a.loosens() {
+		if err := a.loosen(s); err != nil {
+			return err
+		}
+	}
+	if err := d.descend(ctx, s, score); err != nil {
+		return err
+	}
+	if a.loosens() {
+		if err := settle(ctx, s); err != nil {
+			return err
+		}
+	}
+	d.untouched(s.Result)
+	return score.finish(ctx, s)
+}
+
+// untouched says that no batch was perturbed, where that is so: the run was a plain
+// descent then.
+func (d DLFD) untouched(r *Result) {
+	perturbed := slices.ContainsFunc(r.Trace, func(p Point) bool { return p.LossBefore != 0 || p.LossAfter != 0 })
+	if perturbed || len(r.Trace) == 0 {
+		return
+	}
+	r.Notes = append(r.Notes, fmt.Sprintf("No batch was perturbed: the score was %.3f at the start, and distancing begins at Steering.Threshold, %.3f.", r.Scores[0].Forgetting, d.Steering.Threshold))
 }
 
 // resolve returns a copy of d with its defaults filled in, those of the
@@ -95,7 +141,7 @@ func (d DLFD) resolve(spec feature.Spec) (DLFD, error) {
 		d.Synth.Distance = distance.Sinkhorn{Epsilon: .05, Sharp: true}
 	}
 	d.Synth.Tap = cmp.Or(d.Synth.Tap, spec.Features)
-	if d.Weight = cmp.Or(d.Weight, 3); d.Weight == Off {
+	if d.Weight = cmp.Or(d.Weight, 10); d.Weight == Off {
 		d.Synth.Distance = nil
 	}
 	if d.Lambda == [2]float64{} {
@@ -106,9 +152,16 @@ func (d DLFD) resolve(spec feature.Spec) (DLFD, error) {
 			d.Lambda[i] = 0
 		}
 	}
-	d.Epochs, d.Rate = cmp.Or(d.Epochs, 1), cmp.Or(d.Rate, .002)
-	if d.Schedule == nil {
-		d.Schedule = train.Constant
+	d.Epochs, d.Rate, d.Shrink = cmp.Or(d.Epochs, 1), cmp.Or(d.Rate, .01), cmp.Or(d.Shrink, 1)
+	schedule, perturb := train.Constant, float64(Off)
+	if d.Shrink < 1 {
+		schedule, perturb = train.Cosine, .8
+	}
+	if d.Perturb = cmp.Or(d.Perturb, perturb); d.Schedule == nil {
+		d.Schedule = schedule
+	}
+	if !(d.Shrink > 0 && d.Shrink <= 1) || !isWeight(d.Perturb) {
+		return d, fmt.Errorf("%w: Shrink %v, Perturb %v", ErrParameter, d.Shrink, d.Perturb)
 	}
 	if !finite.Is(d.Weight) || !finite.All(d.Lambda[:]) {
 		return d, fmt.Errorf("%w: Weight %v, Lambda %v", ErrParameter, d.Weight, d.Lambda)

@@ -18,6 +18,19 @@ type ranking struct {
 // chunkLen is the most numbers of a chunk: few enough to move at once.
 const chunkLen = 512
 
+// rankingOf returns the ranking of sorted numbers.
+func rankingOf(sorted []float64) ranking {
+	r := ranking{n: len(sorted)}
+	for c := range slices.Chunk(sorted, chunkLen/2) {
+		r.chunks = append(r.chunks, slices.Clone(c))
+	}
+	r.recount()
+	return r
+}
+
+// numbers returns all numbers, sorted.
+func (r *ranking) numbers() []float64 { return slices.Concat(r.chunks...) }
+
 // rank returns how many numbers are less than v, and how many are not greater.
 func (r *ranking) rank(v float64) (less, upTo int) {
 	return r.count(func(x float64) bool { return x >= v }), r.count(func(x float64) bool { return x > v })

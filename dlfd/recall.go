@@ -20,7 +20,9 @@ type recall struct {
 }
 
 func newRecall(s *Session, share float64) *recall {
-	return &recall{share: share, loss: make([]float64, s.Data.Retain.Len()), seed: s.Seed("revisit")}
+	r := &recall{share: share, loss: make([]float64, s.Data.Retain.Len()), seed: s.Seed("revisit")}
+	s.Keep("retain losses", &r.loss)
+	return r
 }
 
 // visit is the Visit of a Descent: all samples at first, then the share, three

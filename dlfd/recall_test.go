@@ -3,6 +3,7 @@ package dlfd_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/dlfd"
@@ -76,6 +77,46 @@ func TestNothingToForget(t *testing.T) {
 		if v := res.Scores[0]; !v.Interval.Contains(v.AUC) {
 			t.Errorf("AUC %v is not in %v", v.AUC, v.Interval)
 		}
+	}
+}
+
+// Where it is not known whether there is something to forget, half of the loosening is
+// done, what is set is done as it is set, and a note says so; where it is known, all.
+func TestDoseFollowsTheRequest(t *testing.T) {
+	blobs := func(n int, seed uint64) feature.Dataset { return featuretest.NewBlobs(n, 6, 3, 1, 7, seed) }
+	unclear := dlfd.Data{Retain: blobs(100, 1), Forget: blobs(60, 2), Holdout: blobs(60, 3)}
+	_, clear := memorized(t)
+	for name, c := range map[string]struct {
+		of              dlfd.Align
+		data            dlfd.Data
+		known           bool
+		shrink, perturb float64
+		noted           bool
+	}{
+		"unclear":           {dlfd.Align{}, unclear, false, .7, .4, true},
+		"unclear, always":   {dlfd.Align{Always: true}, unclear, false, .4, .8, false},
+		"unclear, set":      {dlfd.Align{Shrink: .5}, unclear, false, .5, .4, true},
+		"unclear, no noise": {dlfd.Align{Perturb: dlfd.Off}, unclear, false, .7, dlfd.Off, true},
+		"clear":             {dlfd.Align{}, clear, true, .4, .8, false},
+	} {
+		var m feature.Trainable = featuretest.NewMLP(6, 8, 3, 1)
+		if c.known {
+			m, _ = memorized(t)
+		}
+		res := unlearn(t, c.of, m, c.data)
+		got := res.Settings.(dlfd.Align)
+		if noted := strings.Contains(strings.Join(res.Notes, " "), "cannot be told"); got.Shrink != c.shrink || got.Perturb != c.perturb || noted != c.noted {
+			t.Errorf("%s: Shrink %v, Perturb %v, notes %q; first score %+v", name, got.Shrink, got.Perturb, res.Notes, res.Scores[0])
+		}
+	}
+}
+
+// A lead in accuracy is something to forget, whatever the attack says.
+func TestALeadIsSomethingToForget(t *testing.T) {
+	m, data := memorized(t)
+	res := unlearn(t, dlfd.Align{}, m, data)
+	if v := res.Scores[0]; v.Lead.Lo <= 0 || v.ForgetAccuracy <= v.Accuracy {
+		t.Errorf("a model that knows the forget set by heart: %+v", v)
 	}
 }
 

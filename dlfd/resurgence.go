@@ -16,11 +16,12 @@ import (
 )
 
 // The epochs of resurgence and the steps of relearning after which a point is
-// taken, and the factors of the learning rate of resurgence.
+// taken, and the factors of the learning rate.
 var (
 	resurgenceEpochs = []int{1, 4}
 	resurgenceRates  = []float64{1, .1}
 	relearningSteps  = []int{10, 40}
+	relearningRates  = []float64{1, .1}
 )
 
 // trainable returns the model with its weights, or says why resurgence and

@@ -27,12 +27,17 @@ type Session struct {
 	// where they differ from Completed, the last step and nil.
 	Result *Result
 
+	ctx    context.Context // of the run, for datasets that read ahead
 	opt    Options
+	others feature.Dataset // see otherClasses
 	before time.Time
 	passed int               // epochs of the descents so far
 	ended  bool              // see End
 	own    feature.Trainable // the model of the request, where Model has inserted norms
 	fold   func() error      // writes Model into own
+
+	digests map[string]string // of the datasets, by name, for a checkpoint
+	resume  *resumption       // nil without a checkpoint
 }
 
 // Run carries out an unlearning request for an implementation of Unlearner. It
@@ -52,11 +57,18 @@ func run(ctx context.Context, name string, m feature.Trainable, data Data, opt *
 	if err != nil {
 		return nil, err
 	}
+	s.ctx = ctx
+	if err := s.checkCheckpoint(needs); err != nil {
+		return nil, err
+	}
 	if err := s.check(needs); err != nil {
 		return nil, err
 	}
 	old, err := feature.Snapshot(m)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.open(old); err != nil {
 		return nil, err
 	}
 	returned := false
@@ -80,7 +92,12 @@ func run(ctx context.Context, name string, m feature.Trainable, data Data, opt *
 	if s.Result.Stop == Completed && !changed {
 		s.Result.Stop = NothingDone
 	}
+	s.leave()
 	s.Result.Ledger = s.ledger()
+	s.Result.Retraining = retraining(data.Retain, s.opt.RetrainEpochs, s.Result.Ledger)
+	if w := s.Result.Retraining.warning(); w != "" {
+		s.Result.Notes = append(s.Result.Notes, w)
+	}
 	return s.Result, nil
 }
 
@@ -95,6 +112,9 @@ func newSession(name string, m feature.Trainable, data Data, opt *Options) (*Ses
 	}
 	if s.BatchSize < 0 || s.BatchSize > train.MaxBatch || b.Passes < 0 || b.Time < 0 {
 		return nil, fmt.Errorf("%w: BatchSize %d (at most %d), Budget %+v", ErrParameter, s.BatchSize, train.MaxBatch, b)
+	}
+	if s.opt.RetrainEpochs < 0 {
+		return nil, fmt.Errorf("%w: RetrainEpochs %d", ErrParameter, s.opt.RetrainEpochs)
 	}
 	if b.Time > 0 && s.opt.Now == nil {
 		return nil, fmt.Errorf("%w: Budget.Time needs Options.Now", ErrParameter)
@@ -132,6 +152,9 @@ func (s *Session) done(ctx context.Context) error {
 		s.Model, s.own, s.fold = s.own, nil, nil
 	}
 	if err := s.watch(ctx, true); err != nil {
+		return err
+	}
+	if err := s.agreed(); err != nil {
 		return err
 	}
 	return ctx.Err()
@@ -202,6 +225,9 @@ func (s *Session) End(why Stop) { s.ended, s.Result.Stop = true, why }
 // Spent reports whether a limit of the budget is reached, and then sets the
 // result's Stop, or whether End was called.
 func (s *Session) Spent() bool {
+	if s.leftOut() {
+		return false
+	}
 	if s.ended {
 		return true
 	}

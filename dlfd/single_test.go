@@ -34,7 +34,7 @@ func TestSingleSamplesPassTogether(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		p := newMatching(s, .1)
+		p := newMatching(s, .1, nil)
 		defer p.stop()
 		p.holdout = func() (feature.Batch, error) { return h, nil }
 		return s.Descend(ctx, Descent{Epochs: 1, Optimizer: sgd(.01), Gradient: func(ctx context.Context, step *Step) error {
@@ -52,7 +52,7 @@ func TestSingleSamplesPassTogether(t *testing.T) {
 			if _, err := p.accumulate(ctx, step, f); err != nil {
 				return err
 			}
-			got := append(append([]float64(nil), p.odds.last[0]...), p.odds.last[1]...)
+			got := append(append([]float64(nil), p.odds[0].last[0]...), p.odds[0].last[1]...)
 			for i := range want {
 				if !(math.Abs(got[i]-want[i]) < 1e-4) { // sums over the batch in another order
 					t.Errorf("log-odds of sample %d are %v, want %v", i, got[i], want[i])

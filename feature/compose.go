@@ -26,14 +26,23 @@ func (s subset) Shape() []int { return s.of.Shape() }
 func (s subset) Classes() int { return s.of.Classes() }
 
 func (s subset) Read(index []int, x []float32, labels []int) error {
+	inner, err := s.inner(index)
+	if err != nil {
+		return err
+	}
+	return s.of.Read(inner, x, labels)
+}
+
+// inner returns the positions in the whole set.
+func (s subset) inner(index []int) ([]int, error) {
 	inner := make([]int, len(index))
 	for i, k := range index {
 		if k < 0 || k >= len(s.index) {
-			return fmt.Errorf("feature: read of sample %d of %d", k, len(s.index))
+			return nil, fmt.Errorf("feature: read of sample %d of %d", k, len(s.index))
 		}
 		inner[i] = s.index[k]
 	}
-	return s.of.Read(inner, x, labels)
+	return inner, nil
 }
 
 // As implements the look-through of [As].
@@ -49,8 +58,14 @@ func (s subset) As(target any) bool {
 		return ok
 	case *ClassNamed:
 		return offer(t, s.of)
+	case *MultiLabeled:
+		return offer(t, s.of)
 	case *Normalized:
 		return offer(t, s.of)
+	case *AheadReader:
+		of, ok := As[AheadReader](s.of)
+		*t = s.ahead(of)
+		return ok
 	}
 	return false
 }
@@ -71,9 +86,10 @@ type labelFunc func(i int) int
 func (f labelFunc) Label(i int) int { return f(i) }
 
 // Concat returns the samples of all parts one after the other. The parts must
-// agree on the shape, the number of classes, the names of the classes where they
-// have names, and the normalization. The result is Identified and ClassNamed if
-// one part is, Labeled and Normalized if all parts are.
+// agree on the shape, the number of classes, the targets, the names of the classes
+// where they have names, and the normalization. The result is Identified, ClassNamed
+// and an AheadReader if one part is, Labeled, MultiLabeled and Normalized if all parts
+// are.
 func Concat(parts ...Dataset) (Dataset, error) {
 	if len(parts) == 0 {
 		return nil, fmt.Errorf("feature: concat of no datasets")
@@ -153,9 +169,15 @@ func (c concat) As(target any) bool {
 		return all
 	case *ClassNamed:
 		return slices.ContainsFunc(c.parts, func(p Dataset) bool { return offer(t, p) })
+	case *MultiLabeled:
+		return offer(t, c.parts[0]) // and so all parts
 	case *Normalized:
 		_, _, all := offers[Normalized](c.parts)
 		return all && offer(t, c.parts[0])
+	case *AheadReader:
+		_, some, _ := offers[AheadReader](c.parts)
+		*t = aheadFunc(c.ahead)
+		return some
 	}
 	return false
 }

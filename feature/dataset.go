@@ -12,7 +12,8 @@ import (
 // Dataset is a fixed list of labelled samples.
 //
 // Laws: Len, Shape and Classes do not change; equal calls of Read give equal
-// bits; Read may run on several goroutines at once.
+// bits; Read may run on several goroutines at once. See [AheadReader] for datasets
+// whose Read takes long.
 type Dataset interface {
 	Len() int
 	Shape() []int // of one sample; callers must not modify it
@@ -92,12 +93,30 @@ func ClassNamesOf(d Dataset) []string {
 }
 
 // CheckClasses returns an error wrapping ErrClasses if a and b call one class by
-// different names. One of them may have fewer classes, or no names.
+// different names. One of them may have fewer classes, or no names. Datasets with
+// several labels a sample must have the same targets, else the error wraps ErrHeads.
 func CheckClasses(a, b Dataset) error {
-	x, y := ClassNamesOf(a), ClassNamesOf(b)
+	s, t := TargetsOf(a), TargetsOf(b)
+	if len(s) != len(t) {
+		return fmt.Errorf("feature: %w: a sample has %d labels in one set and %d in the other", ErrHeads, max(len(s), 1), max(len(t), 1))
+	}
+	for i := range s {
+		if s[i].Name != t[i].Name || s[i].Classes != t[i].Classes {
+			return fmt.Errorf("feature: %w: label %d is %q with %d classes in one set and %q with %d in the other", ErrHeads, i, s[i].Name, s[i].Classes, t[i].Name, t[i].Classes)
+		}
+		if err := checkNames(fmt.Sprintf("label %d (%q), ", i, s[i].Name), s[i].ClassNames, t[i].ClassNames); err != nil {
+			return err
+		}
+	}
+	return checkNames("", ClassNamesOf(a), ClassNamesOf(b))
+}
+
+// checkNames compares the names of classes, as far as both lists go. An error names what
+// they belong to.
+func checkNames(of string, x, y []string) error {
 	for i := range min(len(x), len(y)) {
 		if x[i] != y[i] {
-			return fmt.Errorf("feature: %w: class %d is %q in one set and %q in the other", ErrClasses, i, x[i], y[i])
+			return fmt.Errorf("feature: %w: %sclass %d is %q in one set and %q in the other", ErrClasses, of, i, x[i], y[i])
 		}
 	}
 	return nil
@@ -177,34 +196,7 @@ func Batches(d Dataset, size int, src rand.Source) iter.Seq2[Batch, error] {
 // in training, as the variance of one value is no variance. A dataset of fewer
 // than least samples is one batch.
 func BatchesOf(d Dataset, size, least int, src rand.Source) iter.Seq2[Batch, error] {
-	return func(yield func(Batch, error) bool) {
-		if size < 1 || least > size {
-			yield(Batch{}, fmt.Errorf("feature: %w: batches of %d samples, and at least %d", ErrParameter, size, least))
-			return
-		}
-		order := make([]int, d.Len())
-		for i := range order {
-			order[i] = i
-		}
-		if src != nil {
-			rand.New(src).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-		}
-		size = min(size, max(len(order), 1))
-		longest := min(size+least-1, max(len(order), 1))
-		buf := NewTensor(append([]int{longest}, d.Shape()...)...)
-		labels := make([]int, longest)
-		for lo, hi := 0, 0; lo < len(order); lo = hi {
-			if hi = lo + size; len(order)-hi < least {
-				hi = len(order)
-			}
-			index := order[lo:hi]
-			b := Batch{X: buf.Slice(0, len(index)), Labels: labels[:len(index)], Index: index}
-			err := d.Read(index, b.X.Data, b.Labels)
-			if !yield(b, err) || err != nil {
-				return
-			}
-		}
-	}
+	return BatchesContext(context.Background(), d, size, least, src)
 }
 
 // ReadAll reads every sample of d into one batch.
@@ -230,7 +222,7 @@ func Predict(ctx context.Context, m Model, d Dataset, taps []string, batch int) 
 	}
 	labels := make([]int, 0, d.Len())
 	part := make([]Tensor, len(taps))
-	for b, err := range Batches(d, batch, nil) {
+	for b, err := range BatchesContext(ctx, d, batch, 1, nil) {
 		if err != nil {
 			return nil, nil, err
 		}

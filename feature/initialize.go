@@ -24,8 +24,8 @@ func (p Param) FanIn() int {
 //     the Bias after it (torch.nn.Linear and Conv2d; He et al., arXiv 1502.01852,
 //     equation 14, with a slope of √5).
 //   - A Weight of one axis, the scale of a norm, is 1, and the Bias after it 0.
-//   - Of the two Statistics of a batch norm, the first, the mean, is 0 and the
-//     second, the variance, 1.
+//   - Of the Statistics of a batch norm, the first, the mean, is 0 and the second,
+//     the variance, 1. A third, a count of what the two are made of, is 0.
 //
 // What a parameter belongs to is told by the order of Spec().Params: a Bias and a
 // Statistic belong to the last Weight before them. An embedding is drawn like the
@@ -35,11 +35,11 @@ func (p Param) FanIn() int {
 // Equal seeds give equal bits. Errors are those of GetParam and SetParam.
 func Reinitialize(m Trainable, change func(Param) bool, seed uint64) error {
 	var owner Param // the last Weight
-	statistics := 0
+	statistics := 0 // since then
 	for i, p := range m.Spec().Params {
 		switch p.Kind {
 		case Weight:
-			owner = p
+			owner, statistics = p, 0
 		case Statistic:
 			statistics++
 		}

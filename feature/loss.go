@@ -19,18 +19,26 @@ func CrossEntropy(logits, cot Tensor, labels []int, scale float64) (float64, err
 		if label < 0 || label >= len(row) {
 			return 0, fmt.Errorf("feature: %w: row %d has label %d of %d classes", ErrLabel, i, label, len(row))
 		}
-		lse := logSumExp(row, 1)
-		sum += lse - float64(row[label])
-		if cot.Data == nil {
-			continue
+		var g []float32
+		if cot.Data != nil {
+			g = cot.Row(i)
 		}
-		g := cot.Row(i)
+		sum += rowCrossEntropy(row, g, label, per)
+	}
+	return scale * sum / float64(len(labels)), nil
+}
+
+// rowCrossEntropy returns −log softmax(row) at the label and adds per times its
+// derivative into g, unless that is nil.
+func rowCrossEntropy(row, g []float32, label int, per float64) float64 {
+	lse := logSumExp(row, 1)
+	if g != nil {
 		for j, v := range row {
 			g[j] += float32(per * math.Exp(float64(v)-lse))
 		}
 		g[label] -= float32(per)
 	}
-	return scale * sum / float64(len(labels)), nil
+	return lse - float64(row[label])
 }
 
 // CrossEntropies writes −log softmax(logits) at the label of each row into dst.

@@ -3,6 +3,7 @@ package feature
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -56,6 +57,7 @@ type Param struct {
 type Spec struct {
 	Input    []int  // shape of one input, without the batch axis
 	Logits   string // the tap with the classifier's outputs, one number a class
+	Heads    Heads  // how the logits divide into several classifiers; nil: one softmax over all
 	Features string // the tap that feeds the last linear layer; the logits where there is no other
 	Taps     []Tap  // every tap, in the order of computation
 	Params   []Param
@@ -71,13 +73,40 @@ func (s Spec) Tap(name string) (Tap, error) {
 	return s.Taps[i], nil
 }
 
-// Classes returns the number of classes: the size of the logits of one sample.
-func (s Spec) Classes() int {
+// Outputs returns the size of the logits of one sample.
+func (s Spec) Outputs() int {
 	t, err := s.Tap(s.Logits)
 	if err != nil {
 		return 0
 	}
 	return Size(t.Shape)
+}
+
+// Classes returns the number of classes: Outputs, or where the model has Heads the
+// number of combinations of their classes, which is that of a [MultiLabeled] dataset,
+// and 0 for heads that Check refuses.
+func (s Spec) Classes() int {
+	if len(s.Heads) == 0 {
+		return s.Outputs()
+	}
+	n, err := Combinations(s.Heads.targets())
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// UniformLoss returns the cross-entropy of a model that gives all classes one
+// probability: log Classes, or where the model has Heads the mean over them.
+func (s Spec) UniformLoss() float64 {
+	if len(s.Heads) == 0 {
+		return math.Log(float64(s.Outputs()))
+	}
+	var sum float64
+	for _, h := range s.Heads {
+		sum += math.Log(float64(h.Classes()))
+	}
+	return sum / float64(len(s.Heads))
 }
 
 // Model is a classifier that can be run.

@@ -50,7 +50,7 @@ func HalvesBeside(d, one, two Dataset) (first, second Dataset, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h := halving{labels: labels, excess: make([]int, d.Classes())}
+	h := halving{labels: labels, excess: make(map[int]int)} // there may be more combinations of labels than samples
 	groups := groupByPerson(d, labels)
 	sides := [2][]string{Identities(one), Identities(two)}
 	var free []group
@@ -113,8 +113,8 @@ func groupByPerson(d Dataset, labels []int) []group {
 type halving struct {
 	labels []int
 	index  [2][]int
-	excess []int // by class: samples of the first half less those of the second
-	total  int   // the sum of excess
+	excess map[int]int // by class: samples of the first half less those of the second
+	total  int         // the sum of excess
 }
 
 func (h *halving) add(g group, side int) {

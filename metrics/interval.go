@@ -38,6 +38,29 @@ func Wilson(k, n int, level float64) (Interval, error) {
 	return wilson(float64(k)/float64(n), float64(n), level), nil
 }
 
+// Newcombe returns the confidence interval of the difference p₁ − p₂ of two independent
+// shares, of which k₁ of n₁ and k₂ of n₂ were seen: from the Wilson limits l and u of
+// both, with d the difference seen, it is
+//
+//	d − √((p₁−l₁)² + (u₂−p₂)²)  to  d + √((u₁−p₁)² + (p₂−l₂)²)
+//
+// (Newcombe, Statistics in Medicine 17, 1998, method 10). Errors are those of Wilson.
+func Newcombe(k1, n1, k2, n2 int, level float64) (Interval, error) {
+	w1, err := Wilson(k1, n1, level)
+	if err != nil {
+		return Interval{}, err
+	}
+	w2, err := Wilson(k2, n2, level)
+	if err != nil {
+		return Interval{}, err
+	}
+	p1, p2 := float64(k1)/float64(n1), float64(k2)/float64(n2)
+	return Interval{
+		Lo: p1 - p2 - math.Hypot(p1-w1.Lo, w2.Hi-p2),
+		Hi: p1 - p2 + math.Hypot(w1.Hi-p1, p2-w2.Lo),
+	}, nil
+}
+
 // wilson returns the score interval of a share p seen in m trials, which need
 // not be a whole number.
 func wilson(p, m, level float64) Interval {

@@ -10,6 +10,7 @@ import (
 type finding struct {
 	text         string
 	above, below bool
+	models       int // retrained models of the band
 }
 
 // judging is evidence in the course of judgment.
@@ -17,7 +18,7 @@ type judging struct {
 	Judgment
 	e                Evidence
 	attack, accuracy *finding
-	forget           *finding
+	forget, class    *finding
 	relearning       []finding // at most one
 	traces           []finding // compared with the retrained, above means a trace
 	uncalibrated     []finding // the same of what retrained models say nothing about
@@ -38,6 +39,8 @@ func newJudging(e Evidence) *judging {
 			c.accuracy = &f
 		case 2:
 			c.forget = &f
+		case 6:
+			c.class = &f
 		case 4:
 			c.relearning = []finding{f}
 			fallthrough
@@ -47,7 +50,7 @@ func newJudging(e Evidence) *judging {
 	}
 	if e.SMI != nil {
 		i := e.SMI.Interval
-		c.addUncalibrated(finding{fmt.Sprintf("SMI %.3f in %.3f to %.3f, forgotten has 1", e.SMI.Value, i.Lo, i.Hi), i.Hi < 1, i.Lo > 1})
+		c.addUncalibrated(finding{fmt.Sprintf("SMI %.3f in %.3f to %.3f, forgotten has 1", e.SMI.Value, i.Lo, i.Hi), i.Hi < 1, i.Lo > 1, 0})
 	}
 	c.addTest("SDE", e.SDE)
 	c.addTest("two-sample test", e.TwoSample)
@@ -63,12 +66,15 @@ func (s score) finding() finding {
 	if band.Hi > band.Lo {
 		text += fmt.Sprintf(" to %.3f", band.Hi)
 	}
-	return finding{text, i.Lo > band.Hi, i.Hi < band.Lo}
+	if len(s.it.Retrained) == 1 {
+		text += " (one model)"
+	}
+	return finding{text, i.Lo > float64(band.Hi+s.slack), i.Hi < band.Lo, len(s.it.Retrained)}
 }
 
 func (c *judging) addTest(what string, p float64) {
 	if p > 0 {
-		c.addUncalibrated(finding{fmt.Sprintf("%s has p = %.3g", what, p), p <= significance, false})
+		c.addUncalibrated(finding{fmt.Sprintf("%s has p = %.3g", what, p), p <= significance, false, 0})
 	}
 }
 
@@ -93,10 +99,9 @@ func isBelow(f finding) bool { return f.below }
 
 // withBand judges beside retrained models.
 func (c *judging) withBand() {
-	outputs := []finding{*c.attack}
-	if c.forget != nil {
-		outputs = append(outputs, *c.forget)
-	} else {
+	outputs := c.outputs()
+	c.Lacks = append(c.Lacks, c.e.Doubts...)
+	if c.forget == nil {
 		c.Lacks = append(c.Lacks, "no forget accuracy of retrained models")
 	}
 	worse := slices.Clip(outputs)
@@ -112,17 +117,58 @@ func (c *judging) withBand() {
 	case c.find(UnderUnlearned, outputs, isAbove):
 	case c.find(OverUnlearned, worse, isBelow):
 	case c.find(Hidden, c.traces, isAbove):
+		c.sayIfOne()
 	case c.find(OverUnlearned, c.relearning, isBelow):
+	case len(c.e.Doubts) > 0:
+		c.Because = c.e.Doubts
+	case c.tellsClass():
+		c.pass(append(worse, c.traces...))
 	case c.e.OriginalAUC == 0:
 		c.Lacks = append(c.Lacks, "no AUC of the original model: whether the attack could have seen a difference is not known")
 		c.pass(append(worse, c.traces...))
 	default:
 		retrained := mean(c.e.AUC.Retrained)
-		if c.wide("attack AUC", c.e.AUC.Interval, math.Abs(c.e.OriginalAUC-retrained)) {
+		if c.wide(c.e.attack(), c.e.AUC.Interval, math.Abs(c.e.OriginalAUC-retrained)) {
 			return
 		}
 		c.pass(append(worse, c.traces...))
 	}
+}
+
+// outputs are the findings on what the model says of forgotten samples, and of others
+// of a class that goes as a whole.
+func (c *judging) outputs() []finding {
+	var all []finding
+	for _, f := range []*finding{c.attack, c.forget, c.class} {
+		if f != nil {
+			all = append(all, *f)
+		}
+	}
+	return all
+}
+
+// sayIfOne adds that a verdict rests on one retrained model, if it does.
+func (c *judging) sayIfOne() {
+	for _, f := range c.traces {
+		if f.above && f.models != 1 {
+			return
+		}
+	}
+	const text = "this rests on one retrained model: another seed may show as much"
+	c.Because, c.Lacks = append(c.Because, text), append(c.Lacks, "a second retrained model, without which hidden is not sure")
+}
+
+// tellsClass reports whether the accuracy on unseen samples of a class that goes as a
+// whole would have shown the difference between the original and a retrained model.
+func (c *judging) tellsClass() bool {
+	if c.class == nil {
+		return false
+	}
+	var retrained float64
+	if r := c.e.UnseenOfClass.Retrained; len(r) > 0 {
+		retrained = mean(r)
+	}
+	return width(c.e.UnseenOfClass.Interval) < c.e.OriginalUnseen-retrained
 }
 
 // withoutBand judges by what needs no retrained model.
@@ -135,7 +181,15 @@ func (c *judging) withoutBand() {
 	case c.attack != nil && !c.attack.above:
 		trace = Hidden
 	}
+	var class, told []finding
+	if c.class != nil {
+		class = []finding{*c.class}
+	}
+	if told = class; c.forget != nil {
+		told = append(slices.Clip(told), *c.forget)
+	}
 	switch {
+	case c.find(UnderUnlearned, told, isAbove):
 	case c.find(trace, all, isAbove):
 		if c.attack != nil {
 			c.Because = append(c.Because, c.attack.text)
@@ -143,13 +197,13 @@ func (c *judging) withoutBand() {
 	case c.find(OverUnlearned, c.uncalibrated, isBelow):
 	case c.attack != nil && (c.attack.above || c.attack.below):
 		c.Because = []string{c.attack.text, "without a retrained model this may be no matter of membership"}
-	case c.e.SMI != nil && width(c.e.SMI.Interval) < 1, c.attack != nil && c.e.OriginalAUC > 0 && width(c.e.AUC.Interval) < math.Abs(c.e.OriginalAUC-.5):
+	case c.tellsClass(), c.e.SMI != nil && width(c.e.SMI.Interval) < 1, c.attack != nil && c.e.OriginalAUC > 0 && width(c.e.AUC.Interval) < math.Abs(c.e.OriginalAUC-.5):
 		if c.attack != nil {
 			all = append(all, *c.attack)
 		}
-		c.pass(all)
+		c.pass(append(all, class...))
 	case c.e.SMI != nil && c.wide("SMI", c.e.SMI.Interval, 1):
-	case c.attack != nil && c.e.OriginalAUC > 0 && c.wide("attack AUC", c.e.AUC.Interval, math.Abs(c.e.OriginalAUC-.5)):
+	case c.attack != nil && c.e.OriginalAUC > 0 && c.wide(c.e.attack(), c.e.AUC.Interval, math.Abs(c.e.OriginalAUC-.5)):
 	default:
 		c.Because = []string{"nothing here says what the original model would have shown"}
 	}

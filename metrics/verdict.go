@@ -58,6 +58,7 @@ type Evidence struct {
 	// a refitted attacker such as AttackResult.Logistic turns itself round and
 	// hardly falls below ½.
 	AUC         *Compared
+	Attack      string  // what attack that is, such as "LiRA", for the text of the verdict
 	OriginalAUC float64 // the same attack on the model before it was unlearned
 	Samples     int     // how many samples the smaller side of the attack has
 
@@ -67,6 +68,17 @@ type Evidence struct {
 	Resurgence *Compared // see Regrowth.Resurgence, in theory 0
 	Relearning *Compared // see Regrowth.Relearning, all against the same retrained model, in theory 0
 	Scatter    *Compared // scatter ratio of forget features over that of test features, in theory 1
+
+	// UnseenOfClass is the accuracy on samples that no model was trained on of classes
+	// of which nothing is retained, in theory 0, and OriginalUnseen that of the model
+	// before it was unlearned. Where it is given, TestAccuracy is that on the other
+	// classes.
+	UnseenOfClass  *Compared
+	OriginalUnseen float64
+
+	// Doubts are reasons why the retrained models make no band, such as one that did
+	// not learn its task.
+	Doubts []string
 
 	SMI       *Estimate // see SMI: the share that is forgotten, in theory 1; the original has 0
 	SDE       float64   // p-value of SDE
@@ -94,13 +106,19 @@ const significance = .05
 // below. If there is an attack AUC of retrained models, the first rule that holds
 // decides:
 //
-//   - under-unlearned: the AUC, or the accuracy on the forget set, is above its band;
+//   - under-unlearned: the AUC, the accuracy on the forget set, or that on unseen
+//     samples of its classes is above its band; where a class goes as a whole, the
+//     accuracies, and resurgence below, by more than .01, as the band of a few models
+//     may be a bare 0;
 //   - over-unlearned: one of these, or the test accuracy, is below its band;
-//   - hidden: resurgence, relearning or scatter is above its band;
+//   - hidden: resurgence, relearning or scatter is above its band; the judgment says
+//     so where that is the band of a single retrained model;
 //   - over-unlearned: relearning is below its band, as of a model that was pushed
 //     away from the samples until an attack on its outputs said nothing;
-//   - cannot tell: the interval of the AUC is wider than the distance from the
-//     original's to the mean of the retrained;
+//   - cannot tell: there are doubts, or the interval of the AUC is wider than the
+//     distance from the original's to the mean of the retrained, unless that of the
+//     accuracy on unseen samples of a class that goes as a whole is narrower than the
+//     distance there;
 //   - within the band: none of these.
 //
 // SMI, SDE and the two-sample test are then reported and do not decide, as they
@@ -109,6 +127,9 @@ const significance = .05
 // then is resurgence, relearning or scatter above its band, an SMI below 1, or a
 // p-value up to .05:
 //
+//   - under-unlearned: unseen samples of a class that goes as a whole are told right in
+//     more than one of a hundred cases, or the accuracy on the forget set is above that
+//     of retrained models on which no attack could be judged;
 //   - with a trace: under-unlearned, but hidden if ½ is in the interval of the AUC,
 //     over-unlearned if the AUC is below ½;
 //   - over-unlearned: the SMI is above 1;
@@ -130,10 +151,18 @@ func Judge(e Evidence) (Judgment, error) {
 	if e.AUC != nil && len(e.AUC.Retrained) > 0 {
 		c.withBand()
 	} else {
-		c.Lacks = append(c.Lacks, "no retrained model: the verdict rests on SMI, SDE, the two-sample test, resurgence and scatter alone")
+		c.Lacks = append(c.Lacks, c.withoutAttack())
 		c.withoutBand()
 	}
 	return c.Judgment, nil
+}
+
+// withoutAttack says what a verdict rests on where no attack on retrained models does.
+func (c *judging) withoutAttack() string {
+	if c.forget != nil {
+		return "no attack on retrained models: beside them stands the forget accuracy alone"
+	}
+	return "no retrained model: the verdict rests on SMI, SDE, the two-sample test, resurgence and scatter alone"
 }
 
 func (e Evidence) check() error {
@@ -153,7 +182,7 @@ func (e Evidence) check() error {
 	for _, f := range []struct {
 		what string
 		v    float64
-	}{{"AUC of the original model", e.OriginalAUC}, {"p-value of SDE", e.SDE}, {"p-value of the two-sample test", e.TwoSample}} {
+	}{{"AUC of the original model", e.OriginalAUC}, {"accuracy of the original model on a class", e.OriginalUnseen}, {"p-value of SDE", e.SDE}, {"p-value of the two-sample test", e.TwoSample}} {
 		if err := checkUnit(f.what, f.v); err != nil {
 			return err
 		}
@@ -169,14 +198,33 @@ type score struct {
 	what   string
 	it     *Compared
 	theory float64
-	unit   bool // lies in [0, 1]
+	unit   bool    // lies in [0, 1]
+	slack  float64 // how far above the band is not above it
 }
 
+// classSlack is how far the accuracy on a class, and its resurgence, may lie above the
+// band: retrained models hardly ever give a class that they do not know, and the band of
+// a few of them is 0, although the next one may give it once.
+const classSlack = .01
+
 func (e Evidence) compared() []score {
-	return []score{
-		{"attack AUC", e.AUC, .5, true}, {"test accuracy", e.TestAccuracy, math.NaN(), true}, {"forget accuracy", e.ForgetAccuracy, math.NaN(), true},
-		{"resurgence", e.Resurgence, 0, false}, {"relearning", e.Relearning, 0, false}, {"scatter ratio", e.Scatter, 1, false},
+	var slack float64
+	if e.UnseenOfClass != nil {
+		slack = classSlack
 	}
+	return []score{
+		{e.attack(), e.AUC, .5, true, 0}, {"test accuracy", e.TestAccuracy, math.NaN(), true, 0}, {"forget accuracy", e.ForgetAccuracy, math.NaN(), true, slack},
+		{"resurgence", e.Resurgence, 0, false, slack}, {"relearning", e.Relearning, 0, false, 0}, {"scatter ratio", e.Scatter, 1, false, 0},
+		{"accuracy on unseen samples of the class", e.UnseenOfClass, 0, true, slack},
+	}
+}
+
+// attack is what the AUC is called.
+func (e Evidence) attack() string {
+	if e.Attack == "" {
+		return "attack AUC"
+	}
+	return e.Attack + " attack AUC"
 }
 
 func (s score) check() error {

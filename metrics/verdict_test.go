@@ -43,6 +43,20 @@ func TestJudgeByEachRule(t *testing.T) {
 		{Evidence{AUC: passes, OriginalAUC: .56, Samples: 100}, WithinBand, "attack AUC"},
 		{Evidence{AUC: passes, OriginalAUC: .51, Samples: 100}, CannotTell, "400 samples"},
 		{Evidence{AUC: passes, OriginalAUC: .51, Resurgence: compared(.1, .2)}, Hidden, "resurgence"},
+		{Evidence{AUC: compared(.6, .7, band...), Attack: "LiRA"}, UnderUnlearned, "LiRA attack AUC 0.600 to 0.700"},
+		{Evidence{AUC: passes, Attack: "LiRA", OriginalAUC: .51, Samples: 100}, CannotTell, "the interval of the LiRA attack AUC"},
+		{Evidence{AUC: passes, Scatter: compared(1.3, 1.6, 1.1)}, Hidden, "this rests on one retrained model"},
+		{Evidence{AUC: passes, Scatter: compared(1.3, 1.6, 1.1)}, Hidden, "retrained 1.100 (one model)"},
+		{Evidence{AUC: passes, Doubts: []string{"the second model is odd"}}, CannotTell, "the second model is odd"},
+		{Evidence{AUC: compared(.6, .7, band...), Doubts: []string{"the second model is odd"}}, UnderUnlearned, "attack AUC"},
+		{Evidence{AUC: passes, UnseenOfClass: compared(.3, .4, 0, 0)}, UnderUnlearned, "unseen samples of the class 0.300 to 0.400"},
+		{Evidence{AUC: passes, UnseenOfClass: compared(.005, .1, 0, 0)}, WithinBand, "unseen samples of the class"},
+		{Evidence{AUC: passes, UnseenOfClass: compared(.005, .1, 0, 0), ForgetAccuracy: compared(.008, .02, 0, 0)}, WithinBand, "forget accuracy"},
+		{Evidence{AUC: passes, UnseenOfClass: compared(0, .1, 0, 0), ForgetAccuracy: compared(.02, .1, 0, 0)}, UnderUnlearned, "forget accuracy"},
+		{Evidence{AUC: passes, OriginalAUC: .51, UnseenOfClass: compared(0, .1, 0, 0), OriginalUnseen: .9}, WithinBand, "unseen samples of the class"},
+		{Evidence{AUC: passes, OriginalAUC: .51, UnseenOfClass: compared(0, .1, 0, 0), OriginalUnseen: .09}, CannotTell, "attack AUC"},
+		{Evidence{AUC: compared(.45, .55), UnseenOfClass: compared(.3, .4)}, UnderUnlearned, "in theory 0.000"},
+		{Evidence{AUC: compared(.45, .55), UnseenOfClass: compared(0, .1), OriginalUnseen: .8}, WithinBand, "unseen samples of the class"},
 
 		{Evidence{SMI: smi(.5, .8)}, UnderUnlearned, "SMI 0.650 in 0.500 to 0.800"},
 		{Evidence{SMI: smi(.5, .8), AUC: compared(.45, .55)}, Hidden, "SMI"},
@@ -60,6 +74,8 @@ func TestJudgeByEachRule(t *testing.T) {
 		{Evidence{AUC: compared(.45, .55), OriginalAUC: .7}, WithinBand, "attack AUC"},
 		{Evidence{AUC: compared(.45, .55), OriginalAUC: .55, Samples: 10}, CannotTell, "40 samples"},
 		{Evidence{SDE: .5}, CannotTell, "nothing here says"},
+		{Evidence{ForgetAccuracy: compared(.9, 1, .5, .6)}, UnderUnlearned, "forget accuracy 0.900 to 1.000"},
+		{Evidence{ForgetAccuracy: compared(.55, 1, .5, .6)}, CannotTell, "nothing here says"},
 	} {
 		j := must(Judge(c.e))
 		if j.Verdict != c.want || !strings.Contains(strings.Join(j.Because, "; "), c.because) {
@@ -76,6 +92,10 @@ func TestJudgmentSaysWhatItRestsOn(t *testing.T) {
 	j = must(Judge(Evidence{AUC: compared(.4, .5, .45)}))
 	if len(j.RestsOn) != 1 || len(j.Lacks) != 4 {
 		t.Errorf("%+v", j)
+	}
+	j = must(Judge(Evidence{AUC: compared(.4, .5, .45, .46), Scatter: compared(1.3, 1.6, 1, 1.1)}))
+	if text := j.String(); j.Verdict != Hidden || strings.Contains(text, "one") {
+		t.Errorf("two models are called one: %s", text)
 	}
 	j = must(Judge(Evidence{AUC: compared(.4, .5, .45), OriginalAUC: .45, Samples: 9}))
 	if j.Verdict != CannotTell || j.Samples != 0 {
@@ -137,6 +157,8 @@ func TestBadEvidence(t *testing.T) {
 		{Evidence{}, ErrEmpty},
 		{Evidence{OriginalAUC: .5, Samples: 3}, ErrEmpty},
 		{Evidence{TestAccuracy: compared(.4, .5)}, ErrEmpty},
+		{Evidence{UnseenOfClass: compared(.4, 1.5)}, ErrRange},
+		{Evidence{SDE: .5, OriginalUnseen: 2}, ErrRange},
 		{Evidence{AUC: compared(.5, .4)}, ErrRange},
 		{Evidence{AUC: compared(.5, 1.4)}, ErrRange},
 		{Evidence{AUC: compared(.5, .6, nan)}, ErrNotFinite},

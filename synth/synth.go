@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"reflect"
 
 	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/feature"
@@ -87,21 +86,13 @@ type Batch struct {
 	Mode feature.Mode
 }
 
-// MarshalJSON writes the Distance as Go source would, for records of settings.
+// MarshalJSON writes the Distance as distance.Source does, for records of settings.
 func (s Synthesizer) MarshalJSON() ([]byte, error) {
 	type fields Synthesizer
-	var name string
-	switch k := reflect.ValueOf(s.Distance).Kind(); k {
-	case reflect.Invalid:
-	case reflect.Func, reflect.Pointer:
-		name = fmt.Sprintf("%T", s.Distance) // not its address
-	default:
-		name = fmt.Sprintf("%#v", s.Distance)
-	}
 	return json.Marshal(struct {
 		fields
 		Distance string
-	}{fields(s), name})
+	}{fields(s), distance.Source(s.Distance)})
 }
 
 // Box says where the result must lie.
@@ -169,7 +160,7 @@ func (s *Synthesizer) Check(spec feature.Spec) error {
 
 // resolve returns a run of s with its defaults filled in.
 func (s *Synthesizer) resolve(spec feature.Spec, b Batch) (*run, error) {
-	r := &run{Synthesizer: *s, Batch: b, logits: spec.Logits, ws: new(distance.Workspace)}
+	r := &run{Synthesizer: *s, Batch: b, logits: spec.Logits, heads: spec.Heads, ws: new(distance.Workspace)}
 	r.Tap = cmp.Or(r.Tap, spec.Features)
 	r.Weight = cmp.Or(r.Weight, 1)
 	r.StepSize = cmp.Or(r.StepSize, 1.0/255)
@@ -220,6 +211,7 @@ type run struct {
 	Synthesizer
 	Batch
 	logits string
+	heads  feature.Heads
 	ws     *distance.Workspace
 	feat   []float64 // features of the batch
 	grad   []float64 // gradient of D in feat
@@ -280,9 +272,9 @@ func (r *run) objective(ctx context.Context, m feature.Differentiable, x feature
 			}
 		}
 		var err error
-		v.loss, err = feature.CrossEntropy(val[1], feature.Tensor{}, r.Labels, 1)
+		v.loss, err = r.heads.CrossEntropy(val[1], feature.Tensor{}, r.Labels, 1)
 		if err == nil && r.Lambda != 0 && dx != nil {
-			_, err = feature.CrossEntropy(val[1], cot[1], r.Labels, -r.Lambda)
+			_, err = r.heads.CrossEntropy(val[1], cot[1], r.Labels, -r.Lambda)
 		}
 		return err
 	}, dx, nil)

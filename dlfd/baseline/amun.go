@@ -39,7 +39,7 @@ type AMUN struct {
 func (AMUN) Name() string { return "AMUN" }
 
 // Needs implements dlfd.Needer.
-func (AMUN) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+func (AMUN) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward and
 // backward pass a sample of either and epoch, the looks of the Limit, and for the

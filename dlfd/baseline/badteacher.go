@@ -31,7 +31,9 @@ type BadTeacher struct {
 func (BadTeacher) Name() string { return "BadTeacher" }
 
 // Needs implements dlfd.Needer.
-func (BadTeacher) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+func (BadTeacher) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward
 // and backward pass an epoch of every forget sample and of the retain samples that

@@ -75,7 +75,7 @@ func TestOneStepInClosedForm(t *testing.T) {
 				}
 			}
 		}
-		ledger := dlfd.Ledger{Forward: 20, Backward: 20, Steps: 1}
+		ledger := dlfd.Ledger{Forward: 20 + 2*20, Backward: 20, Steps: 1} // a model that knows nothing is looked at before, too
 		if c.beta > 0 {
 			ledger = dlfd.Ledger{Forward: 40 + 2*20, Backward: 40, Steps: 1} // two looks at the retain loss
 		}

@@ -37,7 +37,7 @@ type BoundaryShrink struct {
 func (BoundaryShrink) Name() string { return "BoundaryShrink" }
 
 // Needs implements dlfd.Needer.
-func (BoundaryShrink) Needs() dlfd.Needs { return dlfd.Needs{Forget: true} }
+func (BoundaryShrink) Needs() dlfd.Needs { return dlfd.Needs{Forget: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Forget, and Holdout for the note.
 // Cost: one forward and backward pass a forget sample and epoch, for the labels one

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/checkpoint"
 )
 
 // Decorated is the settings of a result of a decorator.
@@ -20,6 +21,9 @@ type Decorated struct {
 func decorate(ctx context.Context, d decorator, m feature.Trainable, data dlfd.Data, opt dlfd.Options) (*dlfd.Result, error) {
 	if d.inner() == nil {
 		return nil, fmt.Errorf("%s: %w: Of is nil", dlfd.NameOf(d), dlfd.ErrParameter)
+	}
+	if opt.Checkpoint.Path != "" {
+		opt.Checkpoint.Of += " by " + checkpoint.Describe(d.with(nil))
 	}
 	if observer := opt.Observer; observer != nil {
 		name := dlfd.NameOf(d)

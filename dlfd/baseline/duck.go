@@ -47,7 +47,9 @@ type DUCK struct {
 func (DUCK) Name() string { return "DUCK" }
 
 // Needs implements dlfd.Needer.
-func (DUCK) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Holdout: true} }
+func (DUCK) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Holdout: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads all three datasets. Cost: two forward
 // and backward passes a retain sample and epoch; one forward pass of the forget set

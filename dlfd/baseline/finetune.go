@@ -18,10 +18,12 @@ type FineTune struct {
 func (FineTune) Name() string { return "FineTune" }
 
 // Needs implements dlfd.Needer.
-func (FineTune) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+func (FineTune) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward
-// and backward pass a retain sample and epoch.
+// and backward pass a retain sample and epoch, and one forward of up to 256 at
+// the end. A task
+// that is lost at the end is an error wrapping dlfd.ErrDiverged.
 func (f FineTune) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, f.Name(), m, data, opt, f.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		d, err := f.resolve(5, .02)
@@ -29,6 +31,10 @@ func (f FineTune) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Da
 			return err
 		}
 		s.Result.Settings = FineTune{d}
-		return s.Descend(ctx, dlfd.Descent{Epochs: d.Epochs, Optimizer: d.optimizer()})
+		task, err := newTask(s)
+		if err != nil {
+			return err
+		}
+		return task.descend(ctx, s, dlfd.Descent{Epochs: d.Epochs, Optimizer: d.optimizer()})
 	})
 }

@@ -72,8 +72,9 @@ func (l Limit) watch(ctx context.Context, s *dlfd.Session) (*harm, error) {
 	if h.start, err = h.sample.mean(ctx, s); err != nil {
 		return nil, err
 	}
-	know := math.Log(float64(s.Model.Spec().Classes()))
+	know := s.Model.Spec().UniformLoss()
 	h.limit, h.lost = h.start+l.Harm*know, h.start+max(l.Harm, 10)*know
+	s.Keep("limit", &h.weights, &h.step, &h.looked, &h.recent)
 	return h, h.keep()
 }
 
@@ -102,12 +103,13 @@ func newLossSample(set string, d feature.Dataset) (*lossSample, error) {
 
 // mean returns the mean cross-entropy in evaluation mode.
 func (l *lossSample) mean(ctx context.Context, s *dlfd.Session) (float64, error) {
-	out, labels, err := feature.Predict(ctx, s.Model, l.Dataset, []string{s.Model.Spec().Logits}, s.BatchSize)
+	spec := s.Model.Spec()
+	out, labels, err := feature.Predict(ctx, s.Model, l.Dataset, []string{spec.Logits}, s.BatchSize)
 	if err != nil {
 		return 0, fmt.Errorf("%s loss: %w", l.set, err)
 	}
 	losses := make([]float64, len(labels))
-	if err := feature.CrossEntropies(losses, out[0], labels); err != nil {
+	if err := spec.Heads.CrossEntropies(losses, out[0], labels); err != nil {
 		return 0, fmt.Errorf("%s loss: %w", l.set, err)
 	}
 	return stat.Mean(losses, nil), nil

@@ -47,7 +47,7 @@ type JiT struct {
 func (JiT) Name() string { return "JiT" }
 
 // Needs implements dlfd.Needer.
-func (JiT) Needs() dlfd.Needs { return dlfd.Needs{Forget: true} }
+func (JiT) Needs() dlfd.Needs { return dlfd.Needs{Forget: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads the samples of Forget, and
 // Holdout for the note. Cost: Samples+1 forward and backward passes a forget sample and

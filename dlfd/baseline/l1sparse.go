@@ -26,7 +26,7 @@ type L1Sparse struct {
 func (L1Sparse) Name() string { return "L1-sparse" }
 
 // Needs implements dlfd.Needer.
-func (L1Sparse) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+func (L1Sparse) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward and
 // backward pass a retain sample and epoch, and the looks of the Limit.

@@ -27,7 +27,7 @@ type CFk struct {
 func (CFk) Name() string { return "CF-k" }
 
 // Needs implements dlfd.Needer.
-func (CFk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+func (CFk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward
 // pass a retain sample and epoch, and a backward pass through the last layers, which
@@ -63,7 +63,7 @@ type EUk struct {
 func (EUk) Name() string { return "EU-k" }
 
 // Needs implements dlfd.Needer.
-func (EUk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+func (EUk) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: that of CFk.
 func (e EUk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
@@ -76,13 +76,17 @@ func (e EUk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 			return err
 		}
 		s.Result.Settings = e
+		task, err := newTask(s)
+		if err != nil {
+			return err
+		}
 		if s.Spent() { // before the weights are touched
 			return nil
 		}
 		if err := feature.Reinitialize(s.Model, last, s.Seed("fresh weights")); err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
-		return s.Descend(ctx, dlfd.Descent{Epochs: e.Epochs, Optimizer: e.optimizer(), Schedule: train.Cosine, Train: last})
+		return task.descend(ctx, s, dlfd.Descent{Epochs: e.Epochs, Optimizer: e.optimizer(), Schedule: train.Cosine, Train: last})
 	})
 }
 

@@ -39,7 +39,9 @@ type MSG struct {
 func (MSG) Name() string { return "MSG" }
 
 // Needs implements dlfd.Needer.
-func (MSG) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+func (MSG) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward and
 // backward pass a retain sample and epoch, and one of both sets for the gradients.
@@ -50,6 +52,10 @@ func (g MSG) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 			return err
 		}
 		s.Result.Settings = g
+		task, err := newTask(s)
+		if err != nil {
+			return err
+		}
 		reset, err := g.choose(ctx, s)
 		if err != nil {
 			return fmt.Errorf("gradients: %w", err)
@@ -60,7 +66,7 @@ func (g MSG) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 		if err := redraw(s.Model, reset, s.Seed("fresh weights")); err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
-		return s.Descend(ctx, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Schedule: train.Cosine, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
+		return task.descend(ctx, s, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Schedule: train.Cosine, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
 			step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 			damp(step.Gradients(), reset, float32(unlessOff(g.Damp)))
 			return err

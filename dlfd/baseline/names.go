@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
 )
@@ -48,6 +49,7 @@ var methods = map[string]dlfd.Unlearner{
 var decorators = map[string]decorator{
 	"budget":     Budget{},
 	"earlystop":  EarlyStop{},
+	"retainfree": RetainFree{},
 	"rewind":     Rewind{},
 	"sequential": Sequential{},
 }
@@ -76,9 +78,14 @@ func Names() []string {
 //	scrub:rate=.01:epochs=3    align:match=off    shrinkperturb:shrink=.6:nonorms
 //
 // Names are those of [Names], [dlfd.Align] and [dlfd.DLFD] among them. Settings are
-// the exported fields of the method that are numbers or flags, in lower case, and
-// dlfd.Off is "off"; a flag may stand without a value. Fields of other types, such as
-// schedules, have their defaults. A decorator stands before what it runs:
+// the exported fields of the method that are numbers, flags or texts, in lower case, and
+// dlfd.Off is "off"; a flag may stand without a value. Fields of structs within are
+// named with a dot, a distance is one of distance.ByName with slashes in the place of
+// colons, and the numbers of an array have slashes between them:
+//
+//	dlfd:synth.distance=sinkhorn/eps=.1:steering.cap=.05:lambda=0/1
+//
+// Fields of other types, such as schedules, have their defaults. A decorator stands before what it runs:
 //
 //	budget:passes=100000:scrub    rewind:every=50:neggrad+:beta=.2
 //
@@ -119,7 +126,7 @@ func set(u dlfd.Unlearner, name string, words []string) (dlfd.Unlearner, error) 
 	v := reflect.New(reflect.TypeOf(u)).Elem()
 	v.Set(reflect.ValueOf(u))
 	fields := make(map[string]reflect.Value)
-	settable(v, fields)
+	settable(v, "", fields)
 	for _, word := range words {
 		key, value, given := strings.Cut(word, "=")
 		f, ok := fields[key]
@@ -137,47 +144,83 @@ func set(u dlfd.Unlearner, name string, words []string) (dlfd.Unlearner, error) 
 	return v.Interface().(dlfd.Unlearner), nil
 }
 
-// settable adds the exported numbers and flags of a struct, those of embedded structs
-// included, by their names in lower case.
-func settable(v reflect.Value, fields map[string]reflect.Value) {
+// settable adds the exported numbers, flags, texts, distances and arrays of numbers of a
+// struct by their names in lower case, those of embedded structs as if they were its
+// own, and those of other structs behind the name of the field and a dot.
+func settable(v reflect.Value, prefix string, fields map[string]reflect.Value) {
 	for i := range v.NumField() {
 		f, t := v.Field(i), v.Type().Field(i)
+		name := prefix + strings.ToLower(t.Name)
 		switch {
 		case t.Anonymous && f.Kind() == reflect.Struct:
-			settable(f, fields)
+			settable(f, prefix, fields)
 		case !t.IsExported():
-		case f.CanInt() || f.CanUint() || f.CanFloat() || f.Kind() == reflect.Bool:
-			fields[strings.ToLower(t.Name)] = f
+		case f.Kind() == reflect.Struct:
+			settable(f, name+".", fields)
+		case f.CanInt() || f.CanUint() || f.CanFloat() || f.Kind() == reflect.Bool || f.Kind() == reflect.String || f.Type() == distances,
+			f.Kind() == reflect.Array && f.Type().Elem().Kind() == reflect.Float64:
+			fields[name] = f
 		}
 	}
 }
 
+var distances = reflect.TypeFor[distance.Distance]()
+
 // parse sets a field. An error says what was expected.
-func parse(f reflect.Value, text string) (err error) {
+func parse(f reflect.Value, text string) error {
 	switch {
+	case f.Type() == distances:
+		d, err := distance.ByName(strings.ReplaceAll(text, "/", ":"))
+		if err != nil {
+			return fmt.Errorf("a distance: %w", err)
+		}
+		f.Set(reflect.ValueOf(d))
+	case f.Kind() == reflect.Array:
+		parts := strings.Split(text, "/")
+		if len(parts) != f.Len() {
+			return fmt.Errorf("%d numbers with slashes between them", f.Len())
+		}
+		for i, part := range parts {
+			if err := parse(f.Index(i), part); err != nil {
+				return err
+			}
+		}
 	case f.Kind() == reflect.Bool:
-		var b bool
-		if b, err = strconv.ParseBool(text); err != nil {
+		b, err := strconv.ParseBool(text)
+		if err != nil {
 			return fmt.Errorf("true or false")
 		}
 		f.SetBool(b)
+	case f.Kind() == reflect.String:
+		if text == "" {
+			return fmt.Errorf("a name")
+		}
+		f.SetString(text)
+	default:
+		return parseNumber(f, text)
+	}
+	return nil
+}
+
+func parseNumber(f reflect.Value, text string) error {
+	switch {
 	case f.CanInt():
-		var n int64
-		if n, err = strconv.ParseInt(text, 10, f.Type().Bits()); err != nil {
+		n, err := strconv.ParseInt(text, 10, f.Type().Bits())
+		if err != nil {
 			return fmt.Errorf("a whole number")
 		}
 		f.SetInt(n)
 	case f.CanUint():
-		var n uint64
-		if n, err = strconv.ParseUint(text, 10, f.Type().Bits()); err != nil {
+		n, err := strconv.ParseUint(text, 10, f.Type().Bits())
+		if err != nil {
 			return fmt.Errorf("a whole number from 0")
 		}
 		f.SetUint(n)
 	case text == "off":
 		f.SetFloat(dlfd.Off)
 	default:
-		var x float64
-		if x, err = strconv.ParseFloat(text, 64); err != nil {
+		x, err := strconv.ParseFloat(text, 64)
+		if err != nil {
 			return fmt.Errorf("a number")
 		}
 		f.SetFloat(x)

@@ -6,29 +6,33 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/dlfd-go/unlearn/distance"
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/synth"
 )
 
 func TestByName(t *testing.T) {
 	for text, want := range map[string]dlfd.Unlearner{
-		"finetune":                                   baseline.FineTune{},
-		"scrub:rate=.01:epochs=3":                    baseline.SCRUB{Descent: baseline.Descent{Epochs: 3, Rate: .01}},
-		"neggrad+:beta=.2:harm=off":                  baseline.NegGradPlus{Limit: baseline.Limit{Harm: dlfd.Off}, Beta: .2},
-		"align:match=off:always":                     dlfd.Align{Match: dlfd.Off, Always: true},
-		"shrinkperturb:nonorms=false":                baseline.ShrinkPerturb{},
-		"shortretrain:nonorms:epochs=7":              baseline.ShortRetrain{Descent: baseline.Descent{Epochs: 7}, NoNorms: true},
-		"scrub+r":                                    baseline.Rewind{Of: baseline.SCRUB{}},
-		"rewind:every=50:neggrad:rate=.1":            baseline.Rewind{Of: baseline.NegGrad{Descent: baseline.Descent{Rate: .1}}, Every: 50},
-		"budget:passes=100:earlystop:auc=.6:cfk:k=2": baseline.Budget{Passes: 100, Of: baseline.EarlyStop{AUC: .6, Of: baseline.CFk{K: 2}}},
-		"sequential:parts=4:salun":                   baseline.Sequential{Parts: 4, Of: baseline.SalUn{}},
+		"finetune":                                         baseline.FineTune{},
+		"scrub:rate=.01:epochs=3":                          baseline.SCRUB{Descent: baseline.Descent{Epochs: 3, Rate: .01}},
+		"neggrad+:beta=.2:harm=off":                        baseline.NegGradPlus{Limit: baseline.Limit{Harm: dlfd.Off}, Beta: .2},
+		"align:match=off:always":                           dlfd.Align{Match: dlfd.Off, Always: true},
+		"shrinkperturb:nonorms=false":                      baseline.ShrinkPerturb{},
+		"shortretrain:nonorms:epochs=7":                    baseline.ShortRetrain{Descent: baseline.Descent{Epochs: 7}, NoNorms: true},
+		"scrub+r":                                          baseline.Rewind{Of: baseline.SCRUB{}},
+		"rewind:every=50:neggrad:rate=.1":                  baseline.Rewind{Of: baseline.NegGrad{Descent: baseline.Descent{Rate: .1}}, Every: 50},
+		"budget:passes=100:earlystop:auc=.6:cfk:k=2":       baseline.Budget{Passes: 100, Of: baseline.EarlyStop{AUC: .6, Of: baseline.CFk{K: 2}}},
+		"dlfd:steering.cap=.05:synth.steps=7:lambda=off/2": dlfd.DLFD{Steering: dlfd.Steering{Cap: .05}, Synth: synth.Synthesizer{Steps: 7}, Lambda: [2]float64{dlfd.Off, 2}},
+		"dlfd:synth.distance=sinkhorn/cosine/eps=.1":       dlfd.DLFD{Synth: synth.Synthesizer{Distance: distance.Sinkhorn{Cost: distance.Cosine{}, Epsilon: .1}}},
+		"sequential:parts=4:salun":                         baseline.Sequential{Parts: 4, Of: baseline.SalUn{}},
 	} {
 		if u, err := baseline.ByName(text); err != nil || !reflect.DeepEqual(u, want) {
 			t.Errorf("%q is %+v, %v; want %+v", text, u, err, want)
 		}
 	}
-	for _, text := range []string{"", "nothing", "finetune:", "finetune:rate", "finetune:rate=x", "finetune:epochs=1.5", "finetune:rate=.1:rate=.1", "finetune:Rate=.1", "finetune:beta=1", "finetune:epochs=off", "rewind", "rewind:every=5", "retrain:fresh=1", "align:always=maybe", "dlfd:lambda=1", "finetune:scrub"} {
+	for _, text := range []string{"", "nothing", "finetune:", "finetune:rate", "finetune:rate=x", "finetune:epochs=1.5", "finetune:rate=.1:rate=.1", "finetune:Rate=.1", "finetune:beta=1", "finetune:epochs=off", "rewind", "rewind:every=5", "retrain:fresh=1", "align:always=maybe", "dlfd:lambda=1", "dlfd:lambda=1/x", "dlfd:synth=1", "dlfd:synth.distance=nearby", "dlfd:synth.distance=", "dlfd:steering.of=2", "finetune:scrub"} {
 		if u, err := baseline.ByName(text); !errors.Is(err, dlfd.ErrParameter) {
 			t.Errorf("%q is %+v, %v", text, u, err)
 		}

@@ -23,7 +23,9 @@ type NegGrad struct {
 func (NegGrad) Name() string { return "NegGrad" }
 
 // Needs implements dlfd.Needer.
-func (NegGrad) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+func (NegGrad) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Forget, and Retain for the Limit.
 // Cost: one forward and backward pass a forget sample and epoch, and the looks of
@@ -67,7 +69,9 @@ type NegGradPlus struct {
 func (NegGradPlus) Name() string { return "NegGrad+" }
 
 // Needs implements dlfd.Needer.
-func (NegGradPlus) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+func (NegGradPlus) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: two
 // forward and backward passes a retain sample and epoch, and the looks of the

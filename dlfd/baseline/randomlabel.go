@@ -13,7 +13,8 @@ import (
 // RandomLabel trains on the retain set and the forget set together, where the
 // samples of the forget set have wrong labels, drawn once and uniformly (Graves,
 // Nagisetty, Ganesh, AAAI 2021, arXiv 2010.10981; Golatkar, Achille,
-// Soatto, arXiv 1911.04933, section 6). By default it takes 3 epochs at a rate
+// Soatto, arXiv 1911.04933, section 6). Of several labels a sample, the combination is
+// another, so that some of them may be right. By default it takes 3 epochs at a rate
 // that falls from .02 along a cosine.
 type RandomLabel struct {
 	Descent
@@ -24,7 +25,9 @@ type RandomLabel struct {
 func (RandomLabel) Name() string { return "RandomLabel" }
 
 // Needs implements dlfd.Needer.
-func (RandomLabel) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+func (RandomLabel) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward
 // and backward pass a sample of either and epoch, and the looks of the Limit.
@@ -89,9 +92,28 @@ func (d relabeled) Read(index []int, x []float32, labels []int) error {
 	if err := d.Dataset.Read(index, x, labels); err != nil {
 		return err
 	}
+	d.relabel(index, labels)
+	return nil
+}
+
+func (d relabeled) relabel(index, labels []int) {
 	for i, k := range index {
 		labels[i] = d.labels[k]
 	}
+}
+
+// aheadRelabeled is a relabeled whose dataset reads ahead.
+type aheadRelabeled struct {
+	relabeled
+	of feature.AheadReader
+}
+
+// ReadAhead implements feature.AheadReader.
+func (d aheadRelabeled) ReadAhead(ctx context.Context, index []int, x []float32, labels []int) error {
+	if err := d.of.ReadAhead(ctx, index, x, labels); err != nil {
+		return err
+	}
+	d.relabel(index, labels)
 	return nil
 }
 
@@ -105,8 +127,14 @@ func (d relabeled) As(target any) bool {
 		return lookThrough(d.Dataset, t)
 	case *feature.ClassNamed:
 		return lookThrough(d.Dataset, t)
+	case *feature.MultiLabeled:
+		return lookThrough(d.Dataset, t)
 	case *feature.Normalized:
 		return lookThrough(d.Dataset, t)
+	case *feature.AheadReader:
+		of, ok := feature.As[feature.AheadReader](d.Dataset)
+		*t = aheadRelabeled{d, of}
+		return ok
 	}
 	return false
 }

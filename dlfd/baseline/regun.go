@@ -34,7 +34,9 @@ type ReGUn struct {
 func (ReGUn) Name() string { return "ReGUn" }
 
 // Needs implements dlfd.Needer.
-func (ReGUn) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Holdout: true} }
+func (ReGUn) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Holdout: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads all three datasets. By default it takes
 // 3 epochs over the retain set at rate .01. Cost: two forward and backward passes a
@@ -46,13 +48,17 @@ func (g ReGUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data,
 			return err
 		}
 		s.Result.Settings = g
+		task, err := newTask(s)
+		if err != nil {
+			return err
+		}
 		q, err := newReference(ctx, s)
 		if err != nil {
 			return err
 		}
 		forget, stop := s.Cycle(s.Data.Forget, "forget order")
 		defer stop()
-		return s.Descend(ctx, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Gradient: func(ctx context.Context, step *dlfd.Step) error {
+		return task.descend(ctx, s, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Gradient: func(ctx context.Context, step *dlfd.Step) error {
 			keep, err := step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 			if err != nil {
 				return fmt.Errorf("retain batch: %w", err)

@@ -30,7 +30,7 @@ type Retrain struct {
 func (Retrain) Name() string { return "Retrain" }
 
 // Needs implements dlfd.Needer.
-func (Retrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+func (Retrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward
 // and backward pass a retain sample and epoch. A budget is not consulted: half
@@ -41,16 +41,17 @@ func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 			return fmt.Errorf("%w: Epochs %d", dlfd.ErrParameter, r.Epochs)
 		}
 		s.Result.Settings = r
+		task, err := newTask(s)
+		if err != nil {
+			return err
+		}
 		if err := freshWeights(s, r.Fresh); err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
-		o := train.Options{Epochs: r.Epochs, Optimizer: r.Optimizer, Schedule: r.Schedule, BatchSize: s.BatchSize, Seed: s.Seed("train")}
-		o.Observer = func(p train.Progress) {
-			s.Steps = p.Steps
-			s.Step(dlfd.Point{Loss: p.Loss})
+		if err := s.Fit(train.Options{Epochs: r.Epochs, Optimizer: r.Optimizer, Schedule: r.Schedule, Seed: s.Seed("train")}); err != nil {
+			return err
 		}
-		_, err := train.Fit(ctx, s.Model, s.Data.Retain, &o)
-		return err
+		return task.check(ctx, s)
 	})
 }
 
@@ -90,12 +91,16 @@ type ShortRetrain struct {
 func (ShortRetrain) Name() string { return "ShortRetrain" }
 
 // Needs implements dlfd.Needer.
-func (ShortRetrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+func (ShortRetrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward and
 // backward pass a retain sample and epoch.
 func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, r.Name(), m, data, opt, r.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
+		task, err := newTask(s)
+		if err != nil {
+			return err
+		}
 		if s.Spent() { // before the weights are touched
 			return nil
 		}
@@ -115,7 +120,10 @@ func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlf
 		if err := s.Descend(ctx, dlfd.Descent{Epochs: r.Epochs, Optimizer: r.optimizer(), Schedule: train.Cosine}); err != nil {
 			return err
 		}
-		return fold()
+		if err := fold(); err != nil {
+			return err
+		}
+		return task.check(ctx, s)
 	})
 }
 

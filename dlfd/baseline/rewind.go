@@ -72,13 +72,13 @@ func (r Rewind) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data
 type tape struct {
 	every, seen int
 	forget      feature.Dataset
-	checkpoints []checkpoint
+	checkpoints []tapePoint
 }
 
-type checkpoint struct {
-	weights feature.Weights
-	step    int   // weight updates before it
-	wrong   tally // of the forget samples
+type tapePoint struct {
+	Weights feature.Weights
+	Step    int   // weight updates before it
+	Wrong   tally // of the forget samples
 }
 
 func newTape(s *dlfd.Session, every int) (*tape, error) {
@@ -92,7 +92,9 @@ func newTape(s *dlfd.Session, every int) (*tape, error) {
 			every = max(1, s.Steps/10)
 		}
 	}
-	return &tape{every: every, forget: half}, nil
+	t := &tape{every: every, forget: half}
+	s.Keep("rewind", &t.every, &t.seen, &t.checkpoints)
+	return t, nil
 }
 
 // step keeps a checkpoint after every few steps.
@@ -105,7 +107,7 @@ func (t *tape) step(ctx context.Context, s *dlfd.Session) error {
 		return fmt.Errorf("forget error: %w", err)
 	}
 	w, err := s.Checkpoint()
-	t.checkpoints = append(t.checkpoints, checkpoint{w, s.Result.Ledger.Steps, wrong})
+	t.checkpoints = append(t.checkpoints, tapePoint{w, s.Result.Ledger.Steps, wrong})
 	return err
 }
 
@@ -119,9 +121,9 @@ func (t *tape) rewind(ctx context.Context, s *dlfd.Session) error {
 	if err != nil {
 		return fmt.Errorf("holdout error: %w", err)
 	}
-	best := checkpoint{step: s.Result.Best, wrong: wrong}
-	distance := func(c checkpoint) float64 {
-		forget, holdout, _ := matchedErrors(c.wrong, unseen)
+	best := tapePoint{Step: s.Result.Best, Wrong: wrong}
+	distance := func(c tapePoint) float64 {
+		forget, holdout, _ := matchedErrors(c.Wrong, unseen)
 		return math.Abs(forget - holdout)
 	}
 	forget, holdout, ok := matchedErrors(wrong, unseen)
@@ -129,11 +131,11 @@ func (t *tape) rewind(ctx context.Context, s *dlfd.Session) error {
 		return fmt.Errorf("%w: no class has both forget and held-out samples", dlfd.ErrEmpty)
 	}
 	for _, c := range slices.Backward(t.checkpoints) {
-		if c.step < s.Result.Best && distance(c) < distance(best) { // later ones were given up by the method
+		if c.Step < s.Result.Best && distance(c) < distance(best) { // later ones were given up by the method
 			best = c
 		}
 	}
-	if best.weights == nil {
+	if best.Weights == nil {
 		return nil
 	}
 	if s.Result.Last == nil {
@@ -141,13 +143,14 @@ func (t *tape) rewind(ctx context.Context, s *dlfd.Session) error {
 			return err
 		}
 	}
-	chosen, _, _ := matchedErrors(best.wrong, unseen)
-	s.Result.Notes = append(s.Result.Notes, fmt.Sprintf("The weights are those after step %d, where the error on forget samples was %.4f; at the end it was %.4f, and that on held-out samples %.4f.", best.step, chosen, forget, holdout))
-	s.Result.Best = best.step
-	return best.weights.Restore(s.Model)
+	chosen, _, _ := matchedErrors(best.Wrong, unseen)
+	s.Result.Notes = append(s.Result.Notes, fmt.Sprintf("The weights are those after step %d, where the error on forget samples was %.4f; at the end it was %.4f, and that on held-out samples %.4f.", best.Step, chosen, forget, holdout))
+	s.Result.Best = best.Step
+	return best.Weights.Restore(s.Model)
 }
 
-// tally has, by class, how many samples there are and how many are got wrong.
+// tally has, by class, those of one head after the other, how many samples there are
+// and how many are got wrong.
 type tally [][2]int
 
 // count runs s.Model over d. A row whose largest logit is not that of its label is
@@ -158,15 +161,20 @@ func count(ctx context.Context, s *dlfd.Session, d feature.Dataset) (tally, erro
 	if err != nil {
 		return nil, err
 	}
-	t := make(tally, spec.Classes())
-	for i, label := range labels {
-		if label < 0 || label >= len(t) {
-			return nil, fmt.Errorf("%w: sample %d has label %d of %d classes", feature.ErrLabel, i, label, len(t))
+	var t tally
+	for k := range spec.Heads.Count() {
+		z := spec.Heads.Part(k, out[0])
+		one := make(tally, z.RowLen())
+		for i, label := range spec.Heads.PartLabels(k, labels) {
+			if label < 0 || label >= len(one) {
+				return nil, fmt.Errorf("%w: sample %d has label %d of %d classes", feature.ErrLabel, i, label, len(one))
+			}
+			one[label][0]++
+			if !isLargest(z.Row(i), label) {
+				one[label][1]++
+			}
 		}
-		t[label][0]++
-		if !isLargest(out[0].Row(i), label) {
-			t[label][1]++
-		}
+		t = append(t, one...)
 	}
 	return t, nil
 }

@@ -3,6 +3,7 @@ package baseline
 import (
 	"cmp"
 	"context"
+	"encoding"
 	"fmt"
 	"math"
 	"slices"
@@ -30,7 +31,9 @@ type SalUn struct {
 func (SalUn) Name() string { return "SalUn" }
 
 // Needs implements dlfd.Needer.
-func (SalUn) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+func (SalUn) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: that of
 // RandomLabel, and one forward and backward pass of the forget set for the mask.
@@ -62,13 +65,13 @@ func (u SalUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data,
 // evaluation mode.
 func meanGradient(ctx context.Context, s *dlfd.Session, d feature.Dataset) ([][]float32, error) {
 	g := feature.NewGradients(s.Model.Spec())
-	logits := []string{s.Model.Spec().Logits}
+	logits, heads := []string{s.Model.Spec().Logits}, s.Model.Spec().Heads
 	for b, err := range feature.Batches(d, s.BatchSize, nil) {
 		if err != nil {
 			return nil, err
 		}
 		err = feature.Grad(ctx, s.Model, feature.Mode{}, b.X, logits, func(val, cot []feature.Tensor) error {
-			_, err := feature.CrossEntropy(val[0], cot[0], b.Labels, float64(len(b.Labels))/float64(d.Len()))
+			_, err := heads.CrossEntropy(val[0], cot[0], b.Labels, float64(len(b.Labels))/float64(d.Len()))
 			return err
 		}, nil, g)
 		if err != nil {
@@ -115,6 +118,16 @@ type maskedState struct {
 func (o masked) Start(spec feature.Spec) (train.OptimizerState, error) {
 	state, err := o.Optimizer.Start(spec)
 	return maskedState{o, state}, err
+}
+
+// MarshalBinary implements encoding.BinaryMarshaler. The mask is computed again.
+func (o maskedState) MarshalBinary() ([]byte, error) {
+	return o.OptimizerState.(encoding.BinaryMarshaler).MarshalBinary() // that of train.SGD
+}
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler.
+func (o maskedState) UnmarshalBinary(data []byte) error {
+	return o.OptimizerState.(encoding.BinaryUnmarshaler).UnmarshalBinary(data)
 }
 
 // Step implements train.OptimizerState.

@@ -39,7 +39,9 @@ type SCRUB struct {
 func (SCRUB) Name() string { return "SCRUB" }
 
 // Needs implements dlfd.Needer.
-func (SCRUB) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+func (SCRUB) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: one forward
 // and backward pass a retain sample and epoch; one a forget sample and epoch of
@@ -123,9 +125,9 @@ func (c SCRUB) away(lose *teacher) func(context.Context, *dlfd.Step) error {
 // back accumulates the gradient of Alpha·d + Gamma·CE.
 func (c SCRUB) back(keep *teacher) func(context.Context, *dlfd.Step) error {
 	return func(ctx context.Context, step *dlfd.Step) error {
-		b := step.Batch
-		return step.Accumulate(ctx, step.Mode, b.X, []string{step.Model.Spec().Logits}, func(val, cot []feature.Tensor) error {
-			ce, err := feature.CrossEntropy(val[0], cot[0], b.Labels, c.Gamma)
+		b, spec := step.Batch, step.Model.Spec()
+		return step.Accumulate(ctx, step.Mode, b.X, []string{spec.Logits}, func(val, cot []feature.Tensor) error {
+			ce, err := spec.Heads.CrossEntropy(val[0], cot[0], b.Labels, c.Gamma)
 			if err != nil {
 				return err
 			}
@@ -133,7 +135,7 @@ func (c SCRUB) back(keep *teacher) func(context.Context, *dlfd.Step) error {
 			if c.Alpha == dlfd.Off {
 				return nil
 			}
-			kl, err := feature.KLDivergence(val[0], cot[0], keep.of(b), c.Temperature, c.Alpha)
+			kl, err := spec.Heads.KLDivergence(val[0], cot[0], keep.of(b), c.Temperature, c.Alpha)
 			step.Point.Loss += kl
 			return err
 		})

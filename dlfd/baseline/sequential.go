@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/train"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
@@ -21,6 +24,9 @@ import (
 // of all; its Stop is the first that is not dlfd.Completed, and a note says how each
 // ended. If a request fails, the model gets the weights
 // from before the first. Each request after the first draws from a seed of its own.
+//
+// With Options.Checkpoint, each request has a file of its own, whose name ends in its
+// number; all stay until the last request is done.
 type Sequential struct {
 	// Of is the method. It is required.
 	Of dlfd.Unlearner `json:"-"`
@@ -65,6 +71,9 @@ func (q Sequential) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.
 	returned = true
 	if err != nil {
 		return nil, errors.Join(err, old.Restore(m))
+	}
+	if err := q.remove(options(opt).Checkpoint); err != nil {
+		res.Notes = append(res.Notes, fmt.Sprintf("The file of a checkpoint could not be removed: %v.", err))
 	}
 	return res, nil
 }
@@ -148,6 +157,9 @@ func (q Sequential) run(ctx context.Context, m feature.Trainable, requests []dlf
 		if opt.Observer != nil {
 			o.Observer = after(sum.Ledger, opt.Observer)
 		}
+		if o.Checkpoint.Path != "" {
+			o.Checkpoint.Path, o.Checkpoint.Keep = requestFile(opt.Checkpoint.Path, k), true
+		}
 		res, err := decorate(ctx, q, m, data, o)
 		if err != nil {
 			return nil, fmt.Errorf("request %d of %d: %w", k+1, q.Parts, err)
@@ -156,6 +168,22 @@ func (q Sequential) run(ctx context.Context, m feature.Trainable, requests []dlf
 		sum.Notes = append(sum.Notes, fmt.Sprintf("Request %d of %d, %d samples: %s.", k+1, q.Parts, data.Forget.Len(), res.Stop))
 	}
 	return sum, nil
+}
+
+// requestFile is the checkpoint of a request.
+func requestFile(path string, request int) string { return fmt.Sprintf("%s.%d", path, request+1) }
+
+// remove removes the checkpoints of all requests, unless they are to be kept.
+func (q Sequential) remove(c train.Checkpoint) error {
+	if c.Path == "" || c.Keep {
+		return nil
+	}
+	for k := range q.Parts {
+		if err := os.Remove(requestFile(c.Path, k)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // after returns an observer of a run that tells another what it would be told if the
@@ -205,8 +233,20 @@ func join(before, res *dlfd.Result) *dlfd.Result {
 	res.Trace, res.Scores = append(before.Trace, res.Trace...), append(before.Scores, res.Scores...)
 	res.Notes, res.Overlap, res.Shared = append(before.Notes, res.Notes...), append(before.Overlap, res.Overlap...), append(before.Shared, res.Shared...)
 	res.Ledger = plus(before.Ledger, res.Ledger)
+	res.Retraining = retrainings(before.Retraining, res.Retraining)
 	if before.Stop != "" && before.Stop != dlfd.Completed {
 		res.Stop = before.Stop
 	}
 	return res
+}
+
+// retrainings compares the work of requests with a retraining for each of them.
+func retrainings(a, b *dlfd.Retraining) *dlfd.Retraining {
+	if a == nil || b == nil {
+		return cmp.Or(b, a)
+	}
+	sum := *b
+	sum.Passes += a.Passes
+	sum.Share = (a.Share*float64(a.Passes) + b.Share*float64(b.Passes)) / float64(sum.Passes)
+	return &sum
 }

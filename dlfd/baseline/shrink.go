@@ -24,7 +24,7 @@ type ShrinkPerturb struct {
 func (ShrinkPerturb) Name() string { return "ShrinkPerturb" }
 
 // Needs implements dlfd.Needer.
-func (ShrinkPerturb) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
+func (ShrinkPerturb) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain only. Cost: one forward and
 // backward pass a retain sample and epoch, and where there is batch norm 30
@@ -32,6 +32,7 @@ func (ShrinkPerturb) Needs() dlfd.Needs { return dlfd.Needs{Retain: true} }
 func (p ShrinkPerturb) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, p.Name(), m, data, opt, p.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		a := dlfd.Align{Shrink: p.Shrink, Perturb: p.Perturb, NoNorms: p.NoNorms, Epochs: p.Epochs, Revisit: p.Revisit, Rate: p.Rate}
+		s.Result.Settings = p // for a checkpoint, until they are resolved
 		a, err := a.Refit(ctx, s)
 		s.Result.Settings = ShrinkPerturb{a.Shrink, a.Perturb, a.NoNorms, a.Epochs, a.Revisit, a.Rate}
 		return err

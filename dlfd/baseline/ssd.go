@@ -41,7 +41,7 @@ type SSD struct {
 func (SSD) Name() string { return "SSD" }
 
 // Needs implements dlfd.Needer.
-func (SSD) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+func (SSD) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Heads: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. A step is one
 // parameter dampened. Cost: one forward and backward pass of up to Samples samples of
@@ -120,7 +120,7 @@ func sampleGradient(ctx context.Context, m feature.Trainable, b feature.Batch, g
 		clear(g)
 	}
 	return feature.Grad(ctx, m, feature.Mode{}, b.X, []string{m.Spec().Logits}, func(val, cot []feature.Tensor) error {
-		_, err := feature.CrossEntropy(val[0], cot[0], b.Labels, 1)
+		_, err := m.Spec().Heads.CrossEntropy(val[0], cot[0], b.Labels, 1)
 		return err
 	}, nil, grads)
 }

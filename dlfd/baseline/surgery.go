@@ -42,7 +42,9 @@ type Surgery struct {
 func (Surgery) Name() string { return "Surgery" }
 
 // Needs implements dlfd.Needer.
-func (Surgery) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+func (Surgery) Needs() dlfd.Needs {
+	return dlfd.Needs{Retain: true, Forget: true, Heads: true, Resumes: true}
+}
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: two forward
 // and backward passes a retain sample and epoch, and the looks of the Limit.
@@ -70,6 +72,7 @@ func (g Surgery) run(ctx context.Context, s *dlfd.Session) error {
 	forget, stop := s.Cycle(s.Data.Forget, "forget order")
 	defer stop()
 	o := &operation{forgetting: g.Forgetting, retain: feature.NewGradients(s.Model.Spec())}
+	s.Keep("operation", &o.steps, &o.hard, &o.cosines)
 	err = h.descend(ctx, dlfd.Descent{Epochs: g.Epochs, Optimizer: train.SGD{Rate: g.Rate}, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
 		step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 		if err != nil {

@@ -14,10 +14,10 @@ import (
 // give the same for each batch, one more forward pass an epoch, from any model
 // that can be copied.
 type teacher struct {
-	logits feature.Tensor // samples×classes
+	logits feature.Tensor // samples×logits
 }
 
-// newTeacher runs m over d once. Its memory is that of d.Len()×classes numbers.
+// newTeacher runs m over d once. Its memory is that of the logits.
 func newTeacher(ctx context.Context, m feature.Model, d feature.Dataset, batch int) (*teacher, error) {
 	out, _, err := feature.Predict(ctx, m, d, []string{m.Spec().Logits}, batch)
 	if err != nil {
@@ -41,15 +41,16 @@ func (t *teacher) of(b feature.Batch) feature.Tensor {
 // not finite gives an error wrapping dlfd.ErrDiverged.
 func distill(ctx context.Context, step *dlfd.Step, mode feature.Mode, x, target feature.Tensor, temperature, weight float64) (float64, error) {
 	var kl float64
-	err := step.Accumulate(ctx, mode, x, []string{step.Model.Spec().Logits}, func(val, cot []feature.Tensor) error {
-		v, err := feature.KLDivergence(val[0], feature.Tensor{}, target, temperature, 1)
+	spec := step.Model.Spec()
+	err := step.Accumulate(ctx, mode, x, []string{spec.Logits}, func(val, cot []feature.Tensor) error {
+		v, err := spec.Heads.KLDivergence(val[0], feature.Tensor{}, target, temperature, 1)
 		if err != nil {
 			return err
 		}
 		if kl = v; !finite.Is(kl) {
 			return fmt.Errorf("%w: the divergence from the teacher is %v", dlfd.ErrDiverged, kl)
 		}
-		_, err = feature.KLDivergence(val[0], cot[0], target, temperature, weight)
+		_, err = spec.Heads.KLDivergence(val[0], cot[0], target, temperature, weight)
 		return err
 	})
 	return kl, err

@@ -55,7 +55,7 @@ type UNSIR struct {
 func (UNSIR) Name() string { return "UNSIR" }
 
 // Needs implements dlfd.Needer.
-func (UNSIR) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true} }
+func (UNSIR) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Forget: true, Resumes: true} }
 
 // Unlearn implements dlfd.Unlearner. It reads Retain and Forget. Cost: Steps+1 forward
 // and backward passes a noise, two a retain sample that is drawn, and two looks of the

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,9 @@ const SeedLaw = "depends on the seed"
 // at random is tested without SeedLaw.
 func RunExcept(t *testing.T, u dlfd.Unlearner, without ...string) {
 	t.Helper()
+	if u == nil {
+		t.Fatal("the Unlearner is nil")
+	}
 	left := 0
 	for _, law := range []struct {
 		name  string
@@ -75,13 +79,14 @@ func RunExcept(t *testing.T, u dlfd.Unlearner, without ...string) {
 		{"refuses shared samples", sharedSample},
 		{"refuses batch sizes out of range", batchSize},
 		{"refuses wrong shapes", wrongShape},
+		{"goes on from a checkpoint, or refuses one", resumes},
 	} {
 		if slices.Contains(without, law.name) {
 			left++
 			continue
 		}
 		t.Run(law.name, func(t *testing.T) {
-			if err := law.check(u); err != nil {
+			if err := caught(func() error { return law.check(u) }); err != nil {
 				t.Error(err)
 			}
 		})
@@ -89,6 +94,16 @@ func RunExcept(t *testing.T, u dlfd.Unlearner, without ...string) {
 	if left != len(without) {
 		t.Errorf("%d of the laws %q are no laws", len(without)-left, without)
 	}
+}
+
+// caught returns what check returns, and a panic as an error that says where.
+func caught(check func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return check()
 }
 
 // request is a model and what to unlearn from it.
@@ -111,7 +126,11 @@ func newRequest() *request {
 }
 
 func (r *request) run(ctx context.Context, u dlfd.Unlearner) (*dlfd.Result, error) {
-	return u.Unlearn(ctx, r.model, r.data, &r.opt)
+	res, err := u.Unlearn(ctx, r.model, r.data, &r.opt)
+	if res == nil && err == nil {
+		err = errors.New("neither a result nor an error came from Unlearn")
+	}
+	return res, err
 }
 
 // weights returns all parameters in one slice.

@@ -202,7 +202,8 @@ func frugal(u dlfd.Unlearner) error {
 			return fmt.Errorf("without %s, which is needed: %w", set.name, err)
 		}
 	}
-	if _, err := part.run(context.Background(), u); err != nil {
+	err := caught(func() error { _, err := part.run(context.Background(), u); return err })
+	if err != nil {
 		return fmt.Errorf("with what is needed (%+v) alone: %w", needs, err)
 	}
 	if !slices.Equal(whole.weights(), part.weights()) {

@@ -39,7 +39,7 @@ func Columns() []Column {
 		{Name: "resurgence", About: "By how much the accuracy on forget leads that on test more than at the start, on average, while the model is trained on what is retained; less that of retrained models.", Value: resurgence},
 		{Name: "relearning", About: "Mean accuracy on one half of forget while the model is trained on the other; less that of retrained models.", Value: relearning},
 		{Name: "scatter", About: "Scatter ratio of the features of forget over that of test; near 1 where forget is treated as unseen.", Value: scatter},
-		{Name: "SMI", About: "Share of the forgotten samples that the features show as unseen; 1 is all.", Value: smi, Interval: smiInterval},
+		{Name: "SMI", About: "Share of the forgotten samples that the features show as unseen; 1 is all. There is no figure where it, or both ends of its interval, would be at the bounds −1 and 2: features of retained and unseen samples hardly differ then.", Value: smi, Interval: smiInterval},
 		{Name: "IAM", About: "AUC of the attack by interpolation between the original and the retrained models; .5 tells nothing.", Value: iam},
 		{Name: "SWAP", About: "1 less the advantage of the attack, averaged over this run and one with forget and unseen samples exchanged; a retrained model has 1.", Value: swapQuality},
 	}
@@ -82,13 +82,24 @@ func resurgence(f Finding) (float64, bool) {
 	})
 }
 
-// relearning compares mean accuracies over steps, by trapezoids.
+// relearning compares mean accuracies over steps, by trapezoids, at the rate at which
+// the model is compared with retrained ones.
 func relearning(f Finding) (float64, bool) {
+	if f.Audit.Relearning == nil {
+		return 0, false
+	}
+	rate := f.Audit.Relearning.Curve().Rate
 	return f.beyond(func(a *dlfd.Audited) (float64, bool) {
-		if a.Relearning == nil || len(a.Relearning.Points) < 2 {
+		if a.Relearning == nil {
 			return 0, false
 		}
 		p := a.Relearning.Points
+		if slow := a.Relearning.Slow; slow != nil && slow.Rate == rate {
+			p = slow.Points
+		}
+		if len(p) < 2 {
+			return 0, false
+		}
 		var area float64
 		for i := 1; i < len(p); i++ {
 			area += float64(p[i].Steps-p[i-1].Steps) * (p[i].Accuracy + p[i-1].Accuracy) / 2
@@ -104,18 +115,23 @@ func scatter(f Finding) (float64, bool) {
 	return f.Audit.Scatter.Ratio.Value, true
 }
 
+// smi has no figure where metrics.SMI cut the share at −1 or 2, or both ends of its
+// interval there: that is not a share, and no mean can be taken with it.
 func smi(f Finding) (float64, bool) {
-	if f.Audit.SMI == nil {
+	e := f.Audit.SMI
+	if e == nil {
 		return 0, false
 	}
-	return f.Audit.SMI.Value, true
+	const least, most = -1, 2
+	whole := e.Interval.Lo <= least && e.Interval.Hi >= most
+	return e.Value, e.Value > least && e.Value < most && !whole
 }
 
-func smiInterval(f Finding) (metrics.Interval, bool) {
-	if f.Audit.SMI == nil {
-		return metrics.Interval{}, false
+func smiInterval(f Finding) (i metrics.Interval, ok bool) {
+	if _, ok = smi(f); ok {
+		i = f.Audit.SMI.Interval
 	}
-	return f.Audit.SMI.Interval, true
+	return i, ok
 }
 
 func iam(f Finding) (float64, bool) {

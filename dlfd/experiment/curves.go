@@ -72,20 +72,32 @@ func (w *reporting) resurgence() []report.Plot {
 	return plots(panels...)
 }
 
+// relearning has a panel for the rate of training and one for a tenth of it.
 func (w *reporting) relearning() []report.Plot {
-	panel := report.Plot{Title: "Trained on one half of forget", X: "steps", Y: "accuracy on the other half"}
-	for _, s := range w.shown {
-		panel.Lines = append(panel.Lines, w.curve(s, func(a *dlfd.Audited) (x, y []float64) {
-			if a.Relearning == nil {
-				return nil, nil
-			}
-			for _, p := range a.Relearning.Points {
-				x, y = append(x, float64(p.Steps)), append(y, p.Accuracy)
-			}
-			return x, y
-		}))
+	var panels []report.Plot
+	for _, slow := range []bool{false, true} {
+		panel := report.Plot{Title: "Trained on one half of forget", X: "steps", Y: "accuracy on the other half"}
+		if slow {
+			panel.Title += ", a tenth of the rate"
+		}
+		for _, s := range w.shown {
+			panel.Lines = append(panel.Lines, w.curve(s, func(a *dlfd.Audited) (x, y []float64) {
+				if a.Relearning == nil || slow && a.Relearning.Slow == nil {
+					return nil, nil
+				}
+				points := a.Relearning.Points
+				if slow {
+					points = a.Relearning.Slow.Points
+				}
+				for _, p := range points {
+					x, y = append(x, float64(p.Steps)), append(y, p.Accuracy)
+				}
+				return x, y
+			}))
+		}
+		panels = append(panels, panel)
 	}
-	return plots(panel)
+	return plots(panels...)
 }
 
 // trace shows the losses of the first run of each method.

@@ -10,8 +10,13 @@
 //   - A Runner says which jobs run, and where. Local runs all of them in this
 //     process, Index every n-th: n processes, on one machine or on several, share
 //     the work, each in a folder of its own or all in one.
+//     IndexFromEnv has the share of a task of a Slurm array and of a pod of a Kubernetes
+//     Indexed Job. Shares in one folder that do one stage after the other, with
+//     RunOptions.Only and Kind.Stage, do nothing twice.
 //   - Original and retrained models are jobs of their own, shared by all methods,
 //     and so is the band, the gaps between retrained models.
+//   - NewFleet plans retrained models alone, as references for audits; LoadFleet returns
+//     them.
 //
 // Merge reads the results of one or more folders, refuses what is missing and what
 // belongs to another experiment, and returns them all with a digest that

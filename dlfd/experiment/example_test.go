@@ -49,6 +49,7 @@ func Example() {
 		}},
 		Methods: []experiment.Method{{Unlearner: baseline.FineTune{}}},
 		Seeds:   experiment.Seeds{First: 1, Training: 2},
+		Swap:    -1,
 	}
 	e.Methods = append(e.Methods, experiment.Method{Name: "halve", Unlearner: halve{}})
 	e.Distances = append(e.Distances, experiment.Distance{Name: "energy", Distance: distance.MMD{Kernel: distance.Energy{}}})

@@ -34,16 +34,20 @@ type Experiment struct {
 	// (resurgence and relearning). That takes eight epochs over what is retained, more
 	// than most methods. If it is zero, all are audited so; below zero, none.
 	Deep int
-	// Swap runs everything a second time with samples of Unseen in the place of the
-	// forget set, as many of each class: models that were trained on them have to forget
-	// them, and the forget set is what no model has seen. An attack that tells the two sets apart by what they are, and not
-	// by what was trained on, is right as often in one run as it is wrong in the other.
+	// Swap is the number of runs of each method on a task that are done a second time
+	// with samples of Unseen in the place of the forget set, as many of each class: models
+	// that were trained on them, one for each original model of these runs, have to forget
+	// them, and the forget set is what no model has seen. An attack that tells the two sets
+	// apart by what they are, and not by what was trained on, is right as often in one run
+	// as it is wrong in the other. If it is zero, all runs are done twice; below zero, none.
 	// Tasks with a given original model are left out, as nobody trained its
 	// counterpart. Reference: Tu, Hu, Ma, arXiv 2404.11577.
-	Swap bool
+	Swap int
 	// NoFloors keeps New from adding to Methods the floors that are not among them,
 	// baseline.ShortRetrain and baseline.ShrinkPerturb with their defaults.
 	NoFloors bool
+
+	fleet bool // see NewFleet
 }
 
 // Distance is a column with a distance between features.
@@ -109,10 +113,12 @@ type Manifest struct {
 	Distances []string `json:"distances,omitempty"`
 
 	Deep    int    `json:"deep"`
-	Swap    bool   `json:"swap"`
+	Swap    any    `json:"swap"` // true: all runs; false: none; else their number
 	Version string `json:"version,omitempty"`
 	// Kernels is feature.Kernels: others round in other places.
 	Kernels string `json:"kernels"`
+	// Fleet is true of a plan of NewFleet.
+	Fleet bool `json:"fleet,omitempty"`
 }
 
 type methodEntry struct {
@@ -134,6 +140,7 @@ type Plan struct {
 	digest   string
 	jobs     []Job
 	place    map[Job]int // index of a job by its key
+	swap     int         // Experiment.Swap
 }
 
 // New checks an experiment and lists its jobs. Cost: all data are read once, for
@@ -148,12 +155,13 @@ func New(ctx context.Context, e Experiment) (*Plan, error) {
 }
 
 func newPlan(ctx context.Context, e Experiment) (*Plan, error) {
-	p := &Plan{place: make(map[Job]int)}
+	p := &Plan{place: make(map[Job]int), swap: e.Swap}
 	var err error
 	if p.manifest.Seeds, err = e.Seeds.resolve(); err != nil {
 		return nil, err
 	}
-	p.manifest.Deep, p.manifest.Swap, p.manifest.Version, p.manifest.Kernels = e.Deep, e.Swap, e.Version, feature.Kernels()
+	p.manifest.Deep, p.manifest.Swap, p.manifest.Version, p.manifest.Kernels = e.Deep, swapEntry(e.Swap), e.Version, feature.Kernels()
+	p.manifest.Fleet = e.fleet
 	if err := p.addTasks(ctx, e.Tasks); err != nil {
 		return nil, err
 	}
@@ -178,7 +186,7 @@ func (p *Plan) addTasks(ctx context.Context, tasks []*Task) error {
 		return fmt.Errorf("%w: no task", dlfd.ErrParameter)
 	}
 	for _, t := range tasks {
-		q, err := t.pose(p.manifest.Swap)
+		q, err := t.pose(p.swap >= 0)
 		if err != nil {
 			return fmt.Errorf("task %s: %w", taskName(t), err)
 		}

@@ -47,7 +47,6 @@ func small() experiment.Experiment {
 			{Name: "NegGrad+:beta=1", Unlearner: baseline.NegGradPlus{Beta: 1}},
 		},
 		Seeds:    experiment.Seeds{First: 1, Training: 2, Evaluation: 2, Retrained: 3},
-		Swap:     true,
 		NoFloors: true,
 	}
 }
@@ -261,7 +260,8 @@ func TestDigestOfTheManifest(t *testing.T) {
 		"a method":   func(e *experiment.Experiment) { e.Methods = e.Methods[:1] },
 		"seeds":      func(e *experiment.Experiment) { e.Seeds.Unlearning = 2 },
 		"a deep one": func(e *experiment.Experiment) { e.Deep = 1 },
-		"no swap":    func(e *experiment.Experiment) { e.Swap = false },
+		"no swap":    func(e *experiment.Experiment) { e.Swap = -1 },
+		"one swap":   func(e *experiment.Experiment) { e.Swap = 1 },
 		"version":    func(e *experiment.Experiment) { e.Version = "2" },
 		"a given":    func(e *experiment.Experiment) { e.Tasks[0].Original = featuretest.NewMLP(4, 8, 3, 1) },
 		"floors":     func(e *experiment.Experiment) { e.NoFloors = false },
@@ -386,7 +386,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(page.Losses); n != 4 || page.Attack == nil || page.Maps == nil || len(page.Depth) != 1 || len(page.Resurgence) != 2 || len(page.Relearning) != 1 || page.Classes == nil || len(page.Fronts) != 2 || len(page.Trace) != 1 {
+	if n := len(page.Losses); n != 4 || page.Attack == nil || page.Maps == nil || len(page.Depth) != 1 || len(page.Resurgence) != 2 || len(page.Relearning) != 2 || page.Classes == nil || len(page.Fronts) != 2 || len(page.Trace) != 1 {
 		t.Errorf("%d models with losses; %+v", n, page)
 	}
 	if err := page.WriteHTML(io.Discard); err != nil {

@@ -70,13 +70,7 @@ func (w *reporting) load(s shown) (feature.Trainable, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range w.dirs {
-		err = loadWeights(w.plan.weightsPath(dir, w.plan.jobs[i]), w.Outcomes[i].Weights, m)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return m, err
-		}
-	}
-	return nil, fs.ErrNotExist
+	return m, w.plan.loadWeights(w.dirs, w.plan.jobs[i], w.Outcomes[i].Weights, m)
 }
 
 // thin returns at most n samples at equal distances.

@@ -21,6 +21,24 @@ const (
 	SwapMethod     Kind = "swap method"     // a run of a method on a swapped model, and its audits
 )
 
+// Stages is the number of stages of an experiment.
+const Stages = 4
+
+// Stage returns the stage of a kind, from 1 to Stages. Jobs of one stage need those of
+// earlier stages alone: where processes share the work of one stage after the other, none
+// does what is another's.
+func (k Kind) Stage() int {
+	switch k {
+	case TrainOriginal, TrainRetrained, TrainSwapped:
+		return 1
+	case JudgeRetrained, SwapOriginal, SwapMethod:
+		return 2
+	case JudgeOriginal:
+		return 3
+	}
+	return 4
+}
+
 // ofRetrained reports whether a job judges a retrained model.
 func (k Kind) ofRetrained() bool { return k == JudgeRetrained || k == JudgeBand }
 
@@ -97,6 +115,10 @@ func (p *Plan) retrained(task int) int {
 // addJobs lists the jobs: models first, as others need them, and then one run of
 // all methods after the other, so that a table has all its rows early.
 func (p *Plan) addJobs() {
+	if p.manifest.Fleet {
+		p.addModels(0, TrainRetrained, p.retrained(0))
+		return
+	}
 	for t, q := range p.problems {
 		if originals, _ := p.runs(t); q.Original == nil {
 			p.addModels(t, TrainOriginal, originals)
@@ -104,25 +126,21 @@ func (p *Plan) addJobs() {
 		if len(q.Retrained) == 0 {
 			p.addModels(t, TrainRetrained, p.retrained(t))
 		}
-		if originals, _ := p.runs(t); p.swaps(t) {
-			p.addModels(t, TrainSwapped, originals)
-		}
+		p.addModels(t, TrainSwapped, p.swapModels(t))
 	}
 	for t := range p.problems {
 		originals, _ := p.runs(t)
 		p.addModels(t, JudgeRetrained, p.retrained(t))
 		p.addModels(t, JudgeOriginal, originals)
 		p.addModels(t, JudgeBand, p.retrained(t))
-		if p.swaps(t) {
-			p.addModels(t, SwapOriginal, originals)
-		}
+		p.addModels(t, SwapOriginal, p.swapModels(t))
 	}
 	for t := range p.problems {
 		originals, runs := p.runs(t)
 		for o := range originals {
 			for r := range runs {
 				p.addRuns(t, JudgeMethod, o, r)
-				if p.swaps(t) {
+				if o*runs+r < p.swapRuns(t) {
 					p.addRuns(t, SwapMethod, o, r)
 				}
 			}
@@ -141,9 +159,6 @@ func (p *Plan) addRuns(task int, kind Kind, original, run int) {
 		p.add(Job{Kind: kind, Method: p.methods[m].Name, Model: original, Run: run, task: task, method: m})
 	}
 }
-
-// swaps reports whether a task is also run with Unseen in the place of the forget set.
-func (p *Plan) swaps(task int) bool { return p.manifest.Swap && p.problems[task].Original == nil }
 
 func (p *Plan) add(j Job) {
 	j.Index, j.Task = len(p.jobs), p.problems[j.task].Name

@@ -114,7 +114,7 @@ func (r *run) reference(ctx context.Context, kind Kind, task, number int) (*refe
 // instruments which only the first seed has are audited with that seed alone.
 func (c *comparison) auditOptions(e int) *dlfd.AuditOptions {
 	o := &dlfd.AuditOptions{Seed: c.manifest.Seeds.evaluation(e)}
-	if e == 0 && c.deep() {
+	if e == 0 && c.deep(c.job) {
 		o.Training = c.problems[c.job.task].Recipe.training()
 	}
 	if c.original != nil {
@@ -129,18 +129,18 @@ func (c *comparison) auditOptions(e int) *dlfd.AuditOptions {
 	return o
 }
 
-// deep reports whether the audit trains copies of the model.
-func (c *comparison) deep() bool {
-	if c.job.Kind.swapped() {
+// deep reports whether the audit of a job trains copies of the model.
+func (p *Plan) deep(j Job) bool {
+	if j.Kind.swapped() || j.Kind.Stage() == 1 {
 		return false
 	}
-	number := c.job.Model
-	if c.job.Kind == JudgeMethod {
-		_, runs := c.runs(c.job.task)
-		number = number*runs + c.job.Run
+	number := j.Model
+	if j.Kind == JudgeMethod {
+		_, runs := p.runs(j.task)
+		number = number*runs + j.Run
 	}
-	deep := c.manifest.Deep
-	return deep == 0 || number < deep || deep > 0 && c.job.Kind.ofRetrained()
+	deep := p.manifest.Deep
+	return deep == 0 || number < deep || deep > 0 && j.Kind.ofRetrained()
 }
 
 // training is what audits imitate.

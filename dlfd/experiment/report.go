@@ -17,9 +17,12 @@ import (
 // weights that some of the figures are made from; what cannot be shown without them
 // is listed in Report.NotJudged. Cost: some forward passes of the models shown.
 //
-// A task that is not there gives an error wrapping dlfd.ErrParameter.
+// A task that is not there, and a fleet, give an error wrapping dlfd.ErrParameter.
 func (r *Results) Report(ctx context.Context, task string, dirs ...string) (*report.Report, error) {
 	at := slices.IndexFunc(r.plan.problems, func(q *problem) bool { return q.Name == task })
+	if r.plan.manifest.Fleet {
+		return nil, fmt.Errorf("experiment: report: %w: a fleet has none", dlfd.ErrParameter)
+	}
 	if at < 0 {
 		return nil, fmt.Errorf("experiment: report: %w: no task is called %q", dlfd.ErrParameter, task)
 	}

@@ -15,6 +15,12 @@ import (
 type RunOptions struct {
 	// Runner says which jobs run. If it is nil, Local with its defaults does.
 	Runner Runner
+	// Only, where not nil, says which jobs the Runner chooses from; they are numbered
+	// from 0 for it. Others run where these need them. See Kind.Stage.
+	Only func(Job) bool
+	// From are more folders of the experiment, of other shards for one. What is
+	// there, weights too, is read and not done again, and nothing is written there.
+	From []string
 	// Observer, where not nil, is told of progress. Calls never overlap, and come
 	// from the goroutines of the jobs.
 	Observer func(Event)
@@ -54,21 +60,23 @@ type Event struct {
 // of Run, but for ctx's. Errors wrap ErrForeign where the folder belongs to another
 // experiment, or are those of the file system, of trainings and of audits.
 func (p *Plan) Run(ctx context.Context, dir string, opt *RunOptions) error {
-	r := &run{Plan: p, dir: dir, locks: make([]sync.Mutex, len(p.jobs)), done: make([]*result, len(p.jobs))}
+	r := &run{Plan: p, dir: dir, dirs: []string{dir}, locks: make([]sync.Mutex, len(p.jobs)), done: make([]*result, len(p.jobs))}
 	if opt != nil {
 		r.RunOptions = *opt
+		r.dirs = append(r.dirs, opt.From...)
 	}
 	if r.Runner == nil {
 		r.Runner = Local{}
 	}
-	if err := p.prepare(dir); err != nil {
+	if err := r.prepare(); err != nil {
 		return fmt.Errorf("experiment: %w", err)
 	}
-	return r.Runner.Run(ctx, len(p.jobs), func(ctx context.Context, i int) error {
-		if i < 0 || i >= len(p.jobs) {
-			return fmt.Errorf("experiment: %w: job %d of %d", dlfd.ErrParameter, i, len(p.jobs))
+	chosen := r.chosen()
+	return r.Runner.Run(ctx, len(chosen), func(ctx context.Context, i int) error {
+		if i < 0 || i >= len(chosen) {
+			return fmt.Errorf("experiment: %w: job %d of %d", dlfd.ErrParameter, i, len(chosen))
 		}
-		if _, err := r.ensure(ctx, i); err != nil {
+		if _, err := r.ensure(ctx, chosen[i]); err != nil {
 			return fmt.Errorf("experiment: %w", err)
 		}
 		return nil
@@ -80,9 +88,33 @@ type run struct {
 	*Plan
 	RunOptions
 	dir   string
+	dirs  []string     // dir, and From
 	locks []sync.Mutex // by job
 	done  []*result    // by job, behind its lock
 	tell  sync.Mutex
+}
+
+// prepare makes the folder and compares all manifests.
+func (r *run) prepare() error {
+	if err := r.Plan.prepare(r.dir); err != nil {
+		return err
+	}
+	for _, dir := range r.From {
+		if err := r.refuseForeign(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chosen returns the jobs that the Runner chooses from.
+func (r *run) chosen() (all []int) {
+	for i, j := range r.jobs {
+		if r.Only == nil || r.Only(j) {
+			all = append(all, i)
+		}
+	}
+	return all
 }
 
 func (r *run) observe(e Event) {
@@ -103,7 +135,7 @@ func (r *run) ensure(ctx context.Context, i int) (*Outcome, error) {
 		return r.done[i].Outcome, nil
 	}
 	j := r.jobs[i]
-	res, err := r.read(r.dir, j)
+	res, err := r.readOne(r.dirs, j)
 	state := Found
 	if errors.Is(err, fs.ErrNotExist) {
 		state = Finished

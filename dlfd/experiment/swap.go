@@ -7,6 +7,35 @@ import (
 	"github.com/dlfd-go/unlearn/feature"
 )
 
+// swapEntry is what the manifest says of Experiment.Swap. A number stands there only
+// where some runs are swapped and others are not.
+func swapEntry(runs int) any {
+	if runs > 0 {
+		return runs
+	}
+	return runs == 0
+}
+
+// swapRuns returns how many runs of each method on a task are done a second time with
+// Unseen in the place of the forget set.
+func (p *Plan) swapRuns(task int) int {
+	originals, runs := p.runs(task)
+	switch all := originals * runs; {
+	case p.swap < 0 || p.problems[task].Original != nil:
+		return 0
+	case p.swap == 0:
+		return all
+	default:
+		return min(p.swap, all)
+	}
+}
+
+// swapModels returns how many models these runs need.
+func (p *Plan) swapModels(task int) int {
+	_, runs := p.runs(task)
+	return (p.swapRuns(task) + runs - 1) / runs
+}
+
 // swap exchanges the forget set and as many samples of Unseen, class by class, as far
 // as there are so many.
 func (p *problem) swap() error {

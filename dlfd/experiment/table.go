@@ -65,8 +65,11 @@ const (
 	Unjudged  Standing = "not judged" // every run failed
 )
 
-// Tables returns the table of each task, in the order of the experiment.
+// Tables returns the table of each task, in the order of the experiment. A fleet has none.
 func (r *Results) Tables() []Table {
+	if r.plan.manifest.Fleet {
+		return nil
+	}
 	tables := make([]Table, len(r.plan.problems))
 	for t := range tables {
 		tables[t] = r.table(t)
@@ -322,7 +325,7 @@ func (r *Results) found(j Job, e int) Finding {
 	if i, ok := r.plan.swapOf(j); ok && e < len(r.Outcomes[i].Audits) {
 		f.Swapped = r.Outcomes[i].Audits[e]
 	}
-	if j.Kind == JudgeBand && r.plan.swaps(j.task) {
+	if j.Kind == JudgeBand && r.plan.swapRuns(j.task) > 0 {
 		f.Swapped = exchanged(f.Audit)
 	}
 	for k := range r.plan.retrained(j.task) {

@@ -6,8 +6,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"slices"
@@ -76,6 +78,18 @@ func weightsHeader(params []feature.Param) ([]byte, error) {
 	}
 	text, err := json.Marshal(header)
 	return append(text, bytes.Repeat([]byte{' '}, -len(text)&7)...), err // data begin at a multiple of 8
+}
+
+// loadWeights reads the weights of a job from the first folder that has them. Where
+// none has, the error is fs.ErrNotExist.
+func (p *Plan) loadWeights(dirs []string, j Job, sum string, m feature.Trainable) error {
+	for _, dir := range dirs {
+		err := loadWeights(p.weightsPath(dir, j), sum, m)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return fmt.Errorf("weights of %v: %w", j, fs.ErrNotExist)
 }
 
 // loadWeights reads a file that saveWeights wrote into m. A file with another SHA-256

@@ -102,7 +102,7 @@ func (r *run) model(ctx context.Context, kind Kind, task, number int) (feature.T
 	if err != nil {
 		return nil, err
 	}
-	err = loadWeights(r.weightsPath(r.dir, r.jobs[i]), o.Weights, m)
+	err = r.loadWeights(r.dirs, r.jobs[i], o.Weights, m)
 	if errors.Is(err, fs.ErrNotExist) { // the result came here without the weights
 		if err = r.trainAgain(ctx, i, o.Weights); err == nil {
 			err = loadWeights(r.weightsPath(r.dir, r.jobs[i]), o.Weights, m)

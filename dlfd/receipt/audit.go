@@ -18,6 +18,7 @@ type Audit struct {
 	Verdict   string   `json:"verdict"`
 	Because   []string `json:"because,omitempty"`
 	Lacks     []string `json:"lacks,omitempty"` // what would make the verdict firmer
+	Notes     []string `json:"notes,omitempty"` // what must be known with the figures
 	NotJudged []string `json:"not_judged,omitempty"`
 	Retrained int      `json:"retrained"` // models that were retrained for comparison
 }
@@ -45,7 +46,7 @@ func NewAudit(after, before *dlfd.Audited, retrained []*dlfd.Audited, seed uint6
 	if after == nil || slices.Contains(retrained, nil) {
 		return Audit{}, fmt.Errorf("receipt: %w: an audit is nil", ErrParameter)
 	}
-	a := Audit{Seed: seed, Verdict: NoVerdict, NotJudged: after.NotJudged, Retrained: len(retrained)}
+	a := Audit{Seed: seed, Verdict: NoVerdict, Notes: after.Notes, NotJudged: after.NotJudged, Retrained: len(retrained)}
 	if j := after.Judgment; j != nil {
 		a.Verdict, a.Because, a.Lacks = j.Verdict.String(), j.Because, j.Lacks
 	}
@@ -71,8 +72,44 @@ var figures = []measure{
 	{"retain accuracy", nil, func(a *dlfd.Audited) *metrics.Estimate { return plain(a.RetainAccuracy) }},
 	{"forget accuracy", nil, func(a *dlfd.Audited) *metrics.Estimate { return plain(a.ForgetAccuracy) }},
 	{"test accuracy", nil, func(a *dlfd.Audited) *metrics.Estimate { return plainIf(a.TestLoss > 0, a.TestAccuracy) }},
+	{"test accuracy without the class", nil, func(a *dlfd.Audited) *metrics.Estimate {
+		if a.Class == nil || a.Class.OthersSamples == 0 {
+			return nil
+		}
+		return plain(a.Class.Others)
+	}},
+	{"accuracy on unseen samples of the class", &zero, func(a *dlfd.Audited) *metrics.Estimate {
+		if a.Class == nil {
+			return nil
+		}
+		return a.Class.Unseen
+	}},
+	{"class regained from prototypes", nil, func(a *dlfd.Audited) *metrics.Estimate {
+		if a.Prototypes == nil {
+			return nil
+		}
+		return plain(a.Prototypes.Regained)
+	}},
+	{"given the right label", nil, func(a *dlfd.Audited) *metrics.Estimate {
+		if a.Mislabeled == nil || a.Mislabeled.Right == nil {
+			return nil
+		}
+		return plain(*a.Mislabeled.Right)
+	}},
+	{"wrong labels retained", nil, func(a *dlfd.Audited) *metrics.Estimate {
+		if a.Mislabeled == nil {
+			return nil
+		}
+		return a.Mislabeled.Left
+	}},
 	{"loss attack AUC", &half, func(a *dlfd.Audited) *metrics.Estimate { return attack(a.LossAttack) }},
 	{"logistic attack AUC", &half, func(a *dlfd.Audited) *metrics.Estimate { return attack(a.LogisticAttack) }},
+	{"LiRA attack AUC", &half, func(a *dlfd.Audited) *metrics.Estimate {
+		if a.Attacks == nil {
+			return nil
+		}
+		return attack(a.Attacks.LiRA)
+	}},
 	{"SMI", &one, func(a *dlfd.Audited) *metrics.Estimate { return a.SMI }},
 	{"scatter ratio", &one, func(a *dlfd.Audited) *metrics.Estimate {
 		if a.Scatter == nil {
@@ -141,6 +178,9 @@ func (m measure) figure(after, before *dlfd.Audited, retrained []*dlfd.Audited) 
 		}
 	}
 	var band []float64
+	if m.name == "LiRA attack AUC" { // which no audit of a retrained model alone has
+		f.Before, band = &after.Attacks.Original, after.Attacks.Retrained
+	}
 	for _, r := range retrained {
 		if v := m.get(r); v != nil && finite.Is(v.Value) {
 			band = append(band, v.Value)

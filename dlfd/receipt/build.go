@@ -26,6 +26,7 @@ type Facts struct {
 	Options  *dlfd.Options     // that it ran with; nil means the defaults
 	Audit    Audit             // see NewAudit
 	Trace    *Hash             // of the trace's file; see TraceText
+	Earlier  *Earlier          // nil where earlier requests were not judged
 }
 
 // New makes the receipt of a request and the secret that goes with it. Every content
@@ -33,18 +34,22 @@ type Facts struct {
 //
 // Nothing of the contents but counts and keyed roots goes into the receipt. Identities
 // in Result do not either: overlaps are counted. Errors wrap ErrParameter, also where the
-// outcome is Forgotten and the audit Failed, ErrEmpty, or are those of the contents.
+// Result is of another kind than the scenario, ErrOutcome where the outcome is Forgotten
+// and the verdict does not say so, ErrEmpty, or are those of the contents.
 func New(k Key, s Sources, f Facts) (*Receipt, *Secret, error) {
 	if f.Result == nil || s.Retain == nil || s.Forget == nil {
 		return nil, nil, fmt.Errorf("receipt: %w: no result, no retain set or no forget set", ErrParameter)
 	}
-	if f.Outcome == Forgotten && f.Audit.Failed() {
-		return nil, nil, fmt.Errorf("receipt: %w: the outcome is %q and the verdict %q", ErrParameter, f.Outcome, f.Audit.Verdict)
+	if kind := f.Result.Kind; kind != "" && kind != f.Scenario {
+		return nil, nil, fmt.Errorf("receipt: %w: the run was a request of kind %q, and the scenario is %q", ErrParameter, kind, f.Scenario)
 	}
 	r := &Receipt{
 		Request: Request{ID: f.ID, Received: f.Received, Scenario: f.Scenario, Outcome: f.Outcome},
 		Input:   f.Input, Ledger: f.Result.Ledger, Audit: f.Audit, Trace: f.Trace, Limits: Limits(), Tool: ThisTool(),
-		Overlap: Overlap{len(f.Result.Overlap), len(f.Result.Shared)},
+		Overlap: Overlap{len(f.Result.Overlap), len(f.Result.Shared)}, Earlier: f.Earlier,
+	}
+	if err := r.CheckOutcome(); err != nil {
+		return nil, nil, err
 	}
 	var err error
 	if r.Method, err = newMethod(f.Result, f.Options); err != nil {
@@ -53,6 +58,9 @@ func New(k Key, s Sources, f Facts) (*Receipt, *Secret, error) {
 	secret, err := r.addData(k, s, f)
 	if err != nil {
 		return nil, nil, err
+	}
+	if f.Scenario == Person {
+		r.Request.Persons = len(secret.Persons)
 	}
 	text, err := secret.Text()
 	if err != nil {

@@ -26,5 +26,13 @@ var (
 	ErrInclusion = errors.New("the sample is not in the set of the receipt")
 	ErrChain     = errors.New("the chain of receipts is broken")
 	ErrReturned  = errors.New("what had to be forgotten is back in the data")
+	ErrOutcome   = errors.New("the verdict of the audit is not that the samples are forgotten")
 	ErrAudit     = errors.New("the figures are not those of the receipt")
+
+	ErrLedgerKey   = errors.New("the key is not that of the ledger")
+	ErrLedger      = errors.New("the ledger was changed")
+	ErrLedgerGap   = errors.New("a request is missing from the ledger")
+	ErrLedgerModel = errors.New("the model is not the one of the ledger")
+	ErrLedgerTwice = errors.New("the request is in the ledger already")
+	ErrPast        = errors.New("the samples are not those of the earlier request")
 )

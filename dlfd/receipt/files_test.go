@@ -173,7 +173,7 @@ func TestPage(t *testing.T) {
 	if page != string(must(receipt.Open(d.bundle.Receipt, &d.private.PublicKey)).Page()) || page != string(d.bundle.Page) {
 		t.Error("two pages of one receipt differ")
 	}
-	for _, want := range append(receipt.Limits(), "# Receipt of the deletion request R-1", "## What was asked", "to forget a person: 21 samples of 81",
+	for _, want := range append(receipt.Limits(), "# Receipt of the deletion request R-1", "## What was asked", "to forget 21 persons: 21 samples of 81",
 		"## What was done", "NegGrad+", "## What an attacker sees now", "right in ", "| loss attack AUC |", "## What this does not prove", "## How to check it", o.Model.File.String(), o.Hash.String()) {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)

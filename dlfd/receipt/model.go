@@ -12,8 +12,8 @@ import (
 
 // Model has the hashes of the files of a model.
 type Model struct {
-	File     Hash
-	External []Hash // of the files that hold its weights, in the order of their names
+	File     Hash   `json:"sha256"`
+	External []Hash `json:"external_sha256,omitempty"` // of the files that hold its weights, in the order of their names
 }
 
 // SumModel hashes a model file and, where its name ends in .onnx, the files of

@@ -23,6 +23,7 @@ func (o *Opened) Page() []byte {
 	p.asked(o)
 	p.done(o)
 	p.seen(&o.Audit)
+	p.earlier(o.Earlier)
 	p.head("What this does not prove")
 	p.list(o.Limits)
 	p.check(o)
@@ -42,17 +43,18 @@ func (p *page) list(lines []string) {
 }
 
 var scenarios = map[Scenario]string{
-	Sample: "to forget single samples", Person: "to forget a person", Class: "to forget a class", Mislabelled: "to forget samples with wrong labels",
+	Sample: "to forget single samples", Person: "to forget a person", Class: "to forget a class", Mislabeled: "to forget samples with wrong labels",
 }
 
 var outcomes = map[Outcome]string{
 	Forgotten:    "The run ended with the samples forgotten, as far as it was measured.",
 	NotForgotten: "**The run ended, and the samples are not forgotten.**",
+	CannotTell:   "**The run ended, and whether the samples are forgotten cannot be told from what was measured.**",
 	Refused:      "**The request was refused, and the model is as it was.**",
 }
 
 var verdicts = map[string]string{
-	metrics.CannotTell.String():     "the data are too few to see a difference",
+	metrics.CannotTell.String():     "what was measured does not show whether the samples are forgotten",
 	metrics.WithinBand.String():     "nothing that was measured tells the model from one that was never trained on the samples",
 	metrics.UnderUnlearned.String(): "the samples still stand out as trained on",
 	metrics.Hidden.String():         "the outputs of the model do not show the samples, and their influence is still in it",
@@ -63,7 +65,15 @@ var verdicts = map[string]string{
 func (p *page) asked(o *Opened) {
 	p.head("What was asked")
 	p.line("Request %s of %s asked %s: %s of %d that the model had been trained on. %s", o.Request.ID, o.Request.Received,
-		scenarios[o.Request.Scenario], plural(o.Data.Forget.Count, "sample"), o.Data.Forget.Count+o.Data.Retain.Count, outcomes[o.Request.Outcome])
+		o.Request.scenario(), plural(o.Data.Forget.Count, "sample"), o.Data.Forget.Count+o.Data.Retain.Count, outcomes[o.Request.Outcome])
+}
+
+// scenario says what was asked.
+func (q Request) scenario() string {
+	if q.Persons > 1 {
+		return fmt.Sprintf("to forget %d persons", q.Persons)
+	}
+	return scenarios[q.Scenario]
 }
 
 func (p *page) done(o *Opened) {
@@ -112,12 +122,37 @@ func (p *page) seen(a *Audit) {
 	for _, f := range a.Figures {
 		p.line("| %s | %s | %s | %s | %s | %s |", f.Metric, number(f.Before), number(&f.Value), span(f.Interval), number(f.Floor), span(f.Band))
 	}
+	if len(a.Notes) > 0 {
+		p.line("\nTo be known with these figures:\n")
+		p.list(a.Notes)
+	}
 	if len(a.NotJudged) > 0 {
 		p.line("\nNot judged:\n")
 		p.list(a.NotJudged)
 	}
 	if a.Retrained == 0 {
 		p.line("\nNo model was retrained without the samples to compare with, so what a retrained model would show is not known.")
+	}
+}
+
+// earlier says how the model treats what earlier requests had to forget.
+func (p *page) earlier(e *Earlier) {
+	if e == nil || e.Drift == nil {
+		return
+	}
+	p.head("Earlier requests")
+	p.line("The model went through %s before. What %s had to forget was judged again.", plural(e.Requests, "request"), plural(len(e.Drift.Past), "request"))
+	if len(e.Drift.Past) > 0 {
+		p.line("\n| request | samples | loss attack AUC | 95 %% interval |\n|---|---|---|---|")
+	}
+	for _, q := range e.Drift.Past {
+		p.line("| %s | %d | %s | %s |", q.ID, q.Samples, number(&q.Attack.AUC), span(&[2]float64{q.Attack.AUCInterval.Lo, q.Attack.AUCInterval.Hi}))
+	}
+	for _, text := range e.Drift.NotJudged {
+		p.line("\nNot judged: %s.", text)
+	}
+	for _, text := range e.Drift.Advice {
+		p.line("\n**It is time to retrain the model: %s.**", text)
 	}
 }
 

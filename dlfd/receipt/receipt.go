@@ -32,6 +32,9 @@ type Receipt struct {
 	Ledger  dlfd.Ledger `json:"ledger"`
 	Audit   Audit       `json:"audit"`
 	Overlap Overlap     `json:"overlap"`
+	// Earlier says how the model treats what earlier requests had to forget; nil where it
+	// was not judged.
+	Earlier *Earlier `json:"earlier,omitempty"`
 	// Trace is the SHA-256 of the file that has the course of the run, if there is one.
 	Trace  *Hash    `json:"trace_sha256,omitempty"`
 	Limits []string `json:"limits"` // what the receipt does not prove
@@ -47,18 +50,19 @@ type Request struct {
 	Received string   `json:"received"` // a date such as 2026-11-26
 	Scenario Scenario `json:"scenario"`
 	Outcome  Outcome  `json:"outcome"`
-	Secret   Hash     `json:"secret_sha256"` // of the file of the Secret
+	Persons  int      `json:"persons,omitempty"` // to be forgotten; 0: not known, or not asked for persons
+	Secret   Hash     `json:"secret_sha256"`     // of the file of the Secret
 }
 
-// Scenario is the kind of a request.
-type Scenario string
+// Scenario is the kind of a request, as methods and audits read it.
+type Scenario = dlfd.Kind
 
 // The kinds.
 const (
-	Sample      Scenario = "sample"
-	Person      Scenario = "person"
-	Class       Scenario = "class"
-	Mislabelled Scenario = "mislabelled"
+	Sample     = dlfd.KindSample
+	Person     = dlfd.KindPerson // or several persons; Request.Persons is how many
+	Class      = dlfd.KindClass
+	Mislabeled = dlfd.KindMislabeled
 )
 
 // Outcome is what became of a request.
@@ -68,8 +72,23 @@ type Outcome string
 const (
 	Forgotten    Outcome = "forgotten"
 	NotForgotten Outcome = "not forgotten"
+	CannotTell   Outcome = "cannot tell" // the run ended, and the audit does not show whether the samples are forgotten
 	Refused      Outcome = "refused"
 )
+
+// OutcomeOf is the outcome of a run that ended and was audited: NotForgotten where not
+// all steps were taken, the method says that they did not do, or the verdict is
+// under-unlearned or hidden; CannotTell where the verdict is that, or there is none; and
+// else Forgotten.
+func OutcomeOf(result *dlfd.Result, a Audit) Outcome {
+	switch {
+	case result.Stop != dlfd.Completed && result.Stop != dlfd.ScoreMet, a.Failed():
+		return NotForgotten
+	case !a.tells():
+		return CannotTell
+	}
+	return Forgotten
+}
 
 // Input is what the run began with. Model is taken before anything is written.
 type Input struct {
@@ -126,6 +145,12 @@ type Overlap struct {
 	Samples int `json:"samples"` // in two of the sets, to the bit
 }
 
+// Earlier is what an audit says of the requests before this one; see Ledger.
+type Earlier struct {
+	Requests int           `json:"requests"` // in the ledger
+	Drift    *dlfd.Drifted `json:"drift"`
+}
+
 // Limits returns what no receipt proves, one sentence each.
 func Limits() []string {
 	return []string{
@@ -148,7 +173,7 @@ func (q Request) Check() error {
 		return fmt.Errorf("receipt: %w: request id %q is not 1 to 64 letters, digits, dots, dashes and underscores", ErrParameter, q.ID)
 	case notDate != nil:
 		return fmt.Errorf("receipt: %w: received %q is not a date such as 2026-11-26", ErrParameter, q.Received)
-	case !slices.Contains([]Scenario{Sample, Person, Class, Mislabelled}, q.Scenario):
+	case !q.Scenario.Valid():
 		return fmt.Errorf("receipt: %w: scenario %q is not sample, person, class or mislabelled", ErrParameter, q.Scenario)
 	}
 	return nil
@@ -160,7 +185,7 @@ func (r *Receipt) check() error {
 		return err
 	}
 	switch {
-	case !slices.Contains([]Outcome{Forgotten, NotForgotten, Refused}, r.Request.Outcome):
+	case !slices.Contains([]Outcome{Forgotten, NotForgotten, CannotTell, Refused}, r.Request.Outcome):
 		return fmt.Errorf("receipt: %w: outcome %q", ErrParameter, r.Request.Outcome)
 	case r.Data.Retain == nil || r.Data.Retain.Count < 1 || r.Data.Forget == nil || r.Data.Forget.Count < 1:
 		return fmt.Errorf("receipt: %w: there are no data to retain, or none to forget", ErrParameter)
@@ -179,6 +204,15 @@ func (r *Receipt) check() error {
 func (r *Receipt) CheckOptions() error {
 	if sum := sumBytes(r.Method.Options); sum != r.Method.Hash {
 		return fmt.Errorf("receipt: %w: the options of %s have SHA-256 %s, not %s", ErrOptions, r.Method.Name, sum, r.Method.Hash)
+	}
+	return nil
+}
+
+// CheckOutcome returns an error wrapping ErrOutcome if the outcome is Forgotten and the
+// verdict of the audit does not say so.
+func (r *Receipt) CheckOutcome() error {
+	if r.Request.Outcome == Forgotten && (r.Audit.Failed() || !r.Audit.tells()) {
+		return fmt.Errorf("receipt: %w: the outcome is %q and the verdict %q", ErrOutcome, r.Request.Outcome, r.Audit.Verdict)
 	}
 	return nil
 }

@@ -115,7 +115,7 @@ func carryOut(t *testing.T, id string, previous *receipt.Opened) *made {
 		t.Fatal(err)
 	}
 	d.facts = receipt.Facts{
-		ID: id, Received: "2026-11-26", Scenario: receipt.Person, Outcome: receipt.Forgotten, Input: receipt.Input{Model: input.File},
+		ID: id, Received: "2026-11-26", Scenario: receipt.Person, Outcome: receipt.OutcomeOf(d.result, audit), Input: receipt.Input{Model: input.File},
 		Leaves: receipt.OfFiles, Classes: 3, Result: d.result, Options: opt, Audit: audit, Trace: &trace,
 	}
 	if previous != nil {
@@ -332,23 +332,54 @@ func TestReturnedPerson(t *testing.T) {
 // TestRefusedFacts has what no receipt is made of.
 func TestRefusedFacts(t *testing.T) {
 	d := carryOut(t, "R-1", nil)
-	for name, change := range map[string]func(*receipt.Facts){
-		"id":       func(f *receipt.Facts) { f.ID = "ann@example.org" },
-		"received": func(f *receipt.Facts) { f.Received = "yesterday" },
-		"scenario": func(f *receipt.Facts) { f.Scenario = "whatever" },
-		"outcome":  func(f *receipt.Facts) { f.Outcome = "" },
-		"leaves":   func(f *receipt.Facts) { f.Leaves = "" },
-		"result":   func(f *receipt.Facts) { f.Result = nil },
-		"hidden":   func(f *receipt.Facts) { f.Audit.Verdict = metrics.Hidden.String() },
+	forgotten := func(verdict string) func(*receipt.Facts) {
+		return func(f *receipt.Facts) { f.Outcome, f.Audit.Verdict = receipt.Forgotten, verdict }
+	}
+	for name, c := range map[string]struct {
+		change func(*receipt.Facts)
+		want   error
+	}{
+		"id":                  {func(f *receipt.Facts) { f.ID = "ann@example.org" }, receipt.ErrParameter},
+		"received":            {func(f *receipt.Facts) { f.Received = "yesterday" }, receipt.ErrParameter},
+		`scenario "whatever"`: {func(f *receipt.Facts) { f.Scenario = "whatever" }, receipt.ErrParameter},
+		`kind "class", and`:   {func(f *receipt.Facts) { r := *f.Result; r.Kind, f.Result = dlfd.KindClass, &r }, receipt.ErrParameter},
+		"outcome":             {func(f *receipt.Facts) { f.Outcome = "" }, receipt.ErrParameter},
+		"leaves":              {func(f *receipt.Facts) { f.Leaves = "" }, receipt.ErrParameter},
+		"result":              {func(f *receipt.Facts) { f.Result = nil }, receipt.ErrParameter},
+		"hidden":              {forgotten(metrics.Hidden.String()), receipt.ErrOutcome},
+		`"cannot tell"`:       {forgotten(metrics.CannotTell.String()), receipt.ErrOutcome},
+		"not judged":          {forgotten(receipt.NoVerdict), receipt.ErrOutcome},
 	} {
 		f := d.facts
-		change(&f)
-		if _, _, err := receipt.New(d.key, d.sources, f); !errors.Is(err, receipt.ErrParameter) || !strings.Contains(err.Error(), name) {
+		c.change(&f)
+		if _, _, err := receipt.New(d.key, d.sources, f); !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if _, err := receipt.NewAudit(nil, nil, nil, 1); !errors.Is(err, receipt.ErrParameter) {
 		t.Errorf("no audit: %v", err)
+	}
+}
+
+// TestOutcomeOf has each reason why a run did not forget, or may not have.
+func TestOutcomeOf(t *testing.T) {
+	within := metrics.WithinBand.String()
+	for _, c := range []struct {
+		stop    dlfd.Stop
+		verdict string
+		want    receipt.Outcome
+	}{
+		{dlfd.Completed, within, receipt.Forgotten}, {dlfd.ScoreMet, within, receipt.Forgotten}, {dlfd.Completed, metrics.OverUnlearned.String(), receipt.Forgotten},
+		{dlfd.Completed, metrics.CannotTell.String(), receipt.CannotTell}, {dlfd.ScoreMet, receipt.NoVerdict, receipt.CannotTell},
+		{dlfd.Completed, metrics.Hidden.String(), receipt.NotForgotten}, {dlfd.Completed, metrics.UnderUnlearned.String(), receipt.NotForgotten},
+		{dlfd.NothingToForget, within, receipt.NotForgotten}, {dlfd.NothingDone, metrics.CannotTell.String(), receipt.NotForgotten},
+		{dlfd.BudgetSpent, within, receipt.NotForgotten}, {dlfd.TaskHarmed, within, receipt.NotForgotten}, {dlfd.NotForgotten, within, receipt.NotForgotten},
+	} {
+		got := receipt.OutcomeOf(&dlfd.Result{Stop: c.stop}, receipt.Audit{Verdict: c.verdict})
+		r := receipt.Receipt{Request: receipt.Request{Outcome: got}, Audit: receipt.Audit{Verdict: c.verdict}}
+		if err := r.CheckOutcome(); got != c.want || err != nil {
+			t.Errorf("%s, %s: %s, want %s; %v", c.stop, c.verdict, got, c.want, err)
+		}
 	}
 }
 
@@ -361,7 +392,7 @@ func TestTestResult(t *testing.T) {
 		want    string
 	}{
 		{metrics.WithinBand.String(), receipt.Forgotten, receipt.Passed},
-		{metrics.CannotTell.String(), receipt.Forgotten, receipt.Warned},
+		{metrics.CannotTell.String(), receipt.CannotTell, receipt.Warned},
 		{metrics.OverUnlearned.String(), receipt.Forgotten, receipt.Warned},
 		{metrics.UnderUnlearned.String(), receipt.Forgotten, receipt.Failed},
 		{metrics.Hidden.String(), receipt.Forgotten, receipt.Failed},

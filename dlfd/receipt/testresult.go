@@ -30,14 +30,15 @@ type testResult struct {
 //
 //   - forgetting: PASSED where the verdict is "within the band"; WARNED where it
 //     cannot tell, there is none, or the model is over-unlearned; else FAILED
-//   - outcome: PASSED where the outcome is forgotten, else FAILED
+//   - outcome: PASSED where the outcome is forgotten, WARNED where it cannot be told,
+//     else FAILED
 //   - separation: WARNED where something stood in two of the sets
 //   - utility: WARNED where the test accuracy is not known or fell by more than .03
 func (o *Opened) TestResult() ([]byte, error) {
 	t := testResult{Configuration: make([]Subject, 1)}
 	t.Configuration[0].Name, t.Configuration[0].Digest.SHA256 = "receipt", o.Hash
 	t.add("forgetting", o.Audit.result())
-	t.add("outcome", map[bool]string{true: Passed, false: Failed}[o.Request.Outcome == Forgotten])
+	t.add("outcome", outcomeResult(o.Request.Outcome))
 	t.add("separation", warnIf(o.Overlap != Overlap{}))
 	test, ok := o.Audit.value("test accuracy")
 	t.add("utility", warnIf(!ok || test.Before == nil || *test.Before-test.Value > .03))
@@ -63,6 +64,16 @@ func (t *testResult) add(name, result string) {
 	}
 }
 
+func outcomeResult(o Outcome) string {
+	switch o {
+	case Forgotten:
+		return Passed
+	case CannotTell:
+		return Warned
+	}
+	return Failed
+}
+
 func warnIf(bad bool) string {
 	if bad {
 		return Warned
@@ -73,6 +84,11 @@ func warnIf(bad bool) string {
 // Failed reports whether the verdict is that the samples are not forgotten:
 // under-unlearned or hidden.
 func (a *Audit) Failed() bool { return a.result() == Failed }
+
+// tells reports whether there is a verdict that says something.
+func (a *Audit) tells() bool {
+	return a.Verdict != NoVerdict && a.Verdict != metrics.CannotTell.String()
+}
 
 // result is what the verdict means to a gate.
 func (a *Audit) result() string {

@@ -50,7 +50,7 @@ func (t *tuning) apply(f *flags) {
 		f.tasks = t.Tasks
 	}
 	f.seed, f.seeds, f.unlearnings, f.evaluations, f.retrains = t.Seed, 1, 1, 1, t.Retrained
-	f.deep, f.swap = -1, false
+	f.deep, f.swap = -1, -1
 }
 
 // all returns the settings of all methods, method by method.

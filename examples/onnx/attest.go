@@ -18,6 +18,8 @@ import (
 type request struct {
 	id, received, scenario string
 	key, previous          string // files
+	ledger, first          string // files
+	past                   texts  // ID=DIR
 	private                *ecdsa.PrivateKey
 	before                 *signed.Hash   // of the file of previous
 	secret                 *signed.Secret // of previous; nil if it is not there
@@ -78,7 +80,7 @@ type attestation struct {
 }
 
 // attest makes the receipt that a third party can check, before the model is written.
-func (r *run) attest(done *receipt, forgot bool) (*attestation, error) {
+func (r *run) attest(done *receipt, ended error) (*attestation, error) {
 	input, err := signed.SumModel(r.flags.model)
 	if err != nil {
 		return nil, err
@@ -95,22 +97,29 @@ func (r *run) attest(done *receipt, forgot bool) (*attestation, error) {
 	if err != nil {
 		return nil, err
 	}
-	outcome := signed.NotForgotten
-	if forgot && !audit.Failed() {
-		outcome = signed.Forgotten
-	}
 	key, err := signed.NewKey()
 	if err != nil {
 		return nil, err
 	}
 	a := &attestation{result: done.Result}
 	a.receipt, a.secret, err = signed.New(key, r.contents(), signed.Facts{
-		ID: r.asked.id, Received: r.asked.received, Scenario: signed.Scenario(r.asked.scenario), Outcome: outcome,
+		ID: r.asked.id, Received: r.asked.received, Scenario: signed.Scenario(r.asked.scenario), Outcome: outcomeOf(ended),
 		Input:  signed.Input{Model: input.File, External: input.External, Previous: r.asked.before},
 		Leaves: signed.OfFiles, Classes: r.model.Spec().Classes(), Reading: r.reading(),
-		Result: done.Result, Options: &dlfd.Options{Seed: r.seed, Budget: dlfd.Budget{Time: r.limit}}, Audit: audit, Trace: &trace,
+		Result: done.Result, Options: &dlfd.Options{Seed: r.seed, Budget: dlfd.Budget{Time: r.limit}}, Audit: audit, Trace: &trace, Earlier: r.chain.earlier(),
 	})
 	return a, err
+}
+
+// outcomeOf is the outcome of a run that ended with the error of verdict.
+func outcomeOf(ended error) signed.Outcome {
+	switch {
+	case ended == nil:
+		return signed.Forgotten
+	case errors.Is(ended, errCannotTell):
+		return signed.CannotTell
+	}
+	return signed.NotForgotten
 }
 
 // contents are the files of the sets.

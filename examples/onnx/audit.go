@@ -128,10 +128,31 @@ func showAudits(w io.Writer, r *receipt) error {
 	if r.After.Judgment != nil && len(r.References) == 0 { // else attackSays has it
 		fmt.Fprintln(w, "verdict on the model after:", r.After.Judgment)
 	}
+	for _, text := range r.After.Notes {
+		fmt.Fprintln(w, "note:", text)
+	}
+	showKind(w, r)
 	for _, text := range r.After.NotJudged {
 		fmt.Fprintln(w, "cannot be judged:", text)
 	}
 	return nil
+}
+
+// showKind prints what is judged in a request for a class or for wrong labels.
+func showKind(w io.Writer, r *receipt) {
+	if c := r.After.Class; c != nil && c.Unseen != nil {
+		before := ""
+		if b := r.Before.Class; b != nil && b.Unseen != nil {
+			before = fmt.Sprintf(" (before: %.3f, %.3f)", b.Others, b.Unseen.Value)
+		}
+		fmt.Fprintf(w, "test accuracy without the class %.3f, on %s of it %.3f%s\n", c.Others, count(c.UnseenSamples, "unseen image"), c.Unseen.Value, before)
+	}
+	if p := r.After.Prototypes; p != nil {
+		fmt.Fprintf(w, "class relearned from %s as prototypes: %.3f of it is told right, %.3f without\n", count(p.Shots, "image"), p.After, p.Before)
+	}
+	if m := r.After.Mislabeled; m != nil {
+		fmt.Fprintf(w, "forget images that are given the wrong label: %.3f (before: %.3f)\n", m.Wrong, r.Before.ForgetAccuracy)
+	}
 }
 
 func showRow(w io.Writer, name string, a *dlfd.Audited, refs []*reference) error {
@@ -199,8 +220,8 @@ func attackSays(r *receipt) (text string, still bool) {
 	return "the loss attack does not tell forget images from unseen ones: ½ is in its interval", false
 }
 
-// verdict says how a run ended, and returns an error wrapping errNotForgotten
-// unless the model forgot.
+// verdict says how a run ended, and returns an error wrapping errNotForgotten or
+// errCannotTell unless the model forgot and the audit shows it.
 func verdict(r *receipt, w io.Writer) error {
 	text, forgot := inWords(r.Result.Stop)
 	fmt.Fprintf(w, "%s ended after %d steps: %s\n", r.Result.Method, len(r.Result.Trace), text)
@@ -214,10 +235,13 @@ func verdict(r *receipt, w io.Writer) error {
 	if j := r.After.Judgment; j != nil { // the receipt heeds it too
 		still = still || j.Verdict == metrics.UnderUnlearned || j.Verdict == metrics.Hidden
 	}
-	if forgot && !still {
-		return nil
+	switch {
+	case !forgot || still:
+		return fmt.Errorf("%w: see above", errNotForgotten)
+	case r.After.Judgment == nil || r.After.Judgment.Verdict == metrics.CannotTell:
+		return fmt.Errorf("%w: see above", errCannotTell)
 	}
-	return fmt.Errorf("%w: see above", errNotForgotten)
+	return nil
 }
 
 // showScores prints how far the halves that steered the method differed.

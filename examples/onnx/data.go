@@ -57,7 +57,7 @@ func load(f *flags, s feature.Spec) (*data, error) {
 		}
 		d.add(p)
 	}
-	return d, d.divide()
+	return d, d.divide(f.demand())
 }
 
 // image says what images are turned into.
@@ -145,8 +145,8 @@ func (d *data) add(p *part) {
 // divide keeps what steers and what judges apart, as dlfd.NewRequest does. That
 // function is not used because a single forget or holdout image is no error here,
 // because all forget images count for the accuracy, and because of -test.
-func (d *data) divide() error {
-	d.judge = dlfd.AuditData{Retain: d.retain.set, Forget: d.forget.set}
+func (d *data) divide(asked *dlfd.Demand) error {
+	d.judge = dlfd.AuditData{Retain: d.retain.set, Forget: d.forget.set, Demand: asked}
 	first, second, err := feature.Halves(d.forget.set)
 	if err != nil {
 		return err
@@ -167,6 +167,15 @@ func (d *data) divide() error {
 		}
 	}
 	d.judge.NonMember = d.judge.Test
+	if asked.Kind == dlfd.KindClass && d.judge.Test != nil { // unseen images of the class must be forgotten too
+		gone := d.forget.counts()
+		labels, err := feature.Labels(d.judge.Test)
+		if err != nil {
+			return err
+		}
+		d.judge.NonMember, _, err = feature.Partition(d.judge.Test, func(i int) bool { return gone[labels[i]] > 0 })
+		return err
+	}
 	return nil
 }
 

@@ -89,7 +89,7 @@ func TestLooksAlike(t *testing.T) {
 		d.add(p)
 	}
 	var b bytes.Buffer
-	if err := checkOverlap(d, false, &b); err != nil {
+	if err := checkOverlap(d, false, "", &b); err != nil {
 		t.Fatal(err)
 	}
 	want := "look alike in retain and forget: 1 pair: a/1.png and a/3.png\nno image stands in two sets; whether a person does is not known without -identity\n"

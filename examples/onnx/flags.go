@@ -29,14 +29,21 @@ examples/receipt), the same in words, and the secret for the one who asked.
 
 Exit status: 0 the model forgot; 1 an error or an interrupt, nothing was
 written; 2 wrong arguments; 3 the run ended, but the model has not forgotten, is
-broken, or is not changed (then nothing was written). go run shows them and
-exits with 1 itself: go build the program where a script asks.
+broken, or is not changed (then nothing was written); 4 the run ended, and the
+audit cannot tell whether the model forgot: more images, or -reference, may show
+it. The receipt says the same: forgotten, not forgotten or cannot tell. go run
+shows them and exits with 1 itself: go build the program where a script asks.
+
+Requests that come one after another: -ledger FILE remembers what had to go (as
+hashes that name nobody without FILE.key), refuses it in a later -retain, and
+judges earlier forget images, given as -past ID=DIR, on the new model.
 
 `
 
 // flags are the arguments.
 type flags struct {
 	model, out, receipt   string
+	checkpoint            string
 	dirs                  map[string]*string // by the names of sets
 	references            texts
 	method                string
@@ -91,14 +98,18 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.Float64Var(&f.shrink, "shrink", 0, "`factor` of the weights at the start of align; 0: its own")
 	fs.BoolVar(&f.always, "always", false, "let align go on where the model treats forget and unseen images alike already")
 	fs.DurationVar(&f.limit, "time", 0, "`duration` such as 10m after which unlearning ends early; 0: no limit")
+	fs.StringVar(&f.checkpoint, "checkpoint", "", "`file` in which unlearning writes its state every 100 steps; after a kill, the same command goes on from it")
 	fs.IntVar(&f.fit, "fit", 0, "first train `epochs` on retain and forget, to try the program on an untrained model")
 	fs.BoolVar(&f.overlap, "allow-overlap", false, "go on where persons or images stand in two sets")
 	fs.BoolVar(&f.force, "force", false, "go on where the accuracy on retain is not that of training data")
 	fs.StringVar(&f.asked.key, "key", "", "PEM `file` of the ECDSA P-256 key that signs the receipt; empty: it is unsigned")
 	fs.StringVar(&f.asked.id, "request", "request", "`id` of the request for the receipt; it must not name a person")
 	fs.StringVar(&f.asked.received, "received", "", "`date` of the request, such as 2026-11-26; empty: today")
-	fs.StringVar(&f.asked.scenario, "scenario", "sample", "what is asked: to forget a sample, a person, a class or what is mislabelled")
+	fs.StringVar(&f.asked.scenario, "scenario", "sample", "what is asked: to forget a sample, a person (or several), a class (give all -classes) or what is mislabelled (which -retain may have under the right name)")
 	fs.StringVar(&f.asked.previous, "previous", "", "`file` of the receipt of the request before, for a chain; with its secret beside it, what it forgot is refused in -retain")
+	fs.StringVar(&f.asked.ledger, "ledger", "", "`file` of the requests so far, which is made if it is not there; its key is beside it, as FILE.key")
+	fs.Var(&f.asked.past, "past", "`ID=DIR`: images that an earlier request of the ledger had to forget, to judge again; may be repeated")
+	fs.StringVar(&f.asked.first, "first", "", "`file` of the model that the ledger began with, to compare with")
 	fs.StringVar(&f.inspect, "inspect", "", "list what is in a `file`, and stop")
 	fs.BoolVar(&f.verify, "verify", false, "compare a model with arrays of NumPy, and stop")
 	return fs
@@ -177,7 +188,18 @@ func (f *flags) checkNumbers() error {
 	return nil
 }
 
+// demand is the kind of the request, for the method and the audit.
+func (f *flags) demand() *dlfd.Demand { return &dlfd.Demand{Kind: dlfd.Kind(f.asked.scenario)} }
+
 func (f *flags) checkTexts() (err error) {
+	for _, p := range f.asked.past {
+		if id, dir, ok := strings.Cut(p, "="); !ok || id == "" || dir == "" {
+			return fmt.Errorf("-past %q is not ID=DIR", p)
+		}
+	}
+	if f.asked.ledger == "" && (len(f.asked.past) > 0 || f.asked.first != "") {
+		return errors.New("-past and -first are for -ledger")
+	}
 	if f.identity == "" {
 		return nil
 	}

@@ -9,7 +9,8 @@
 //
 // Before any work it prints which folder is which logit, and refuses to go on
 // where the accuracy on retain is not that of training data; see guard.go for the
-// rule. The exit status is 0 only if the model forgot; see exitNotForgotten.
+// rule. The exit status is 0 only if the audit says that the model forgot;
+// see exitNotForgotten and exitCannotTell.
 package main
 
 import (
@@ -29,6 +30,7 @@ const (
 	exitFailed       // an error, or an interrupt; nothing was written
 	exitArguments    // wrong arguments
 	exitNotForgotten // the run ended, and the model has not forgotten or is not changed
+	exitCannotTell   // the run ended, and the audit cannot tell whether the model forgot
 )
 
 func main() {
@@ -71,8 +73,11 @@ func report(ctx context.Context, stderr io.Writer, err error) int {
 		return exitFailed
 	}
 	fmt.Fprintln(stderr, "onnx:", explain(err))
-	if errors.Is(err, errNotForgotten) {
+	switch {
+	case errors.Is(err, errNotForgotten):
 		return exitNotForgotten
+	case errors.Is(err, errCannotTell):
+		return exitCannotTell
 	}
 	return exitFailed
 }

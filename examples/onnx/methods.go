@@ -12,6 +12,7 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/dlfd/released"
 	"github.com/dlfd-go/unlearn/feature/onnx"
+	"github.com/dlfd-go/unlearn/feature/train"
 )
 
 // recommended and released are the methods that -method knows beside those of
@@ -70,18 +71,23 @@ func forget(ctx context.Context, m *onnx.Model, d *data, f *flags, stderr io.Wri
 	}
 	bar := newBar(stderr)
 	defer bar.end()
-	request := dlfd.Data{Retain: d.retain.set, Forget: d.forget.set, Holdout: d.steer}
+	request := dlfd.Data{Retain: d.retain.set, Forget: d.forget.set, Holdout: d.steer, Demand: f.demand()}
 	if !dlfd.NeedsOf(chosen).Holdout {
 		request.Holdout = nil
 	}
 	return chosen.Unlearn(ctx, m, request, &dlfd.Options{
 		Seed: f.seed, Observer: bar.event, AllowOverlap: f.overlap, Now: time.Now, Budget: dlfd.Budget{Time: f.limit},
+		Checkpoint: train.Checkpoint{Path: f.checkpoint},
 	})
 }
 
 // errNotForgotten is wrapped by the error of a run that ended, and whose model
 // has not forgotten.
 var errNotForgotten = errors.New("not forgotten")
+
+// errCannotTell is wrapped by the error of a run whose audit does not show whether the
+// model has forgotten.
+var errCannotTell = errors.New("cannot tell whether it is forgotten")
 
 // inWords says why a run ended, and whether it may have forgotten.
 func inWords(stop dlfd.Stop) (text string, forgot bool) {

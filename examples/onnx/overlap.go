@@ -6,7 +6,9 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 
+	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/dataset"
 )
@@ -22,13 +24,19 @@ const (
 
 // checkOverlap tells who stands where nobody should. What looks alike is listed
 // and is no error: a hash does not know.
-func checkOverlap(d *data, allow bool, w io.Writer) error {
+// Wrong labels are no matter of persons, and their images may be retained under the
+// right name.
+func checkOverlap(d *data, allow bool, kind dlfd.Kind, w io.Writer) error {
 	found := false
 	for i, a := range d.parts {
 		for _, b := range d.parts[i+1:] {
 			shared, err := dataset.Overlap(a.set, b.set)
 			if err != nil {
 				return err
+			}
+			if kind == dlfd.KindMislabeled && a == d.retain && b == d.forget {
+				shared.Identities = nil
+				shared.Images = slices.DeleteFunc(shared.Images, func(p dataset.Pair) bool { return a.set.Label(p.A) != b.set.Label(p.B) })
 			}
 			if len(shared.Identities)+len(shared.Images) > 0 {
 				found = true

@@ -30,6 +30,7 @@ type run struct {
 	hash       string          // of the model's file, before anything else
 	weights    feature.Weights // of the model as it was read
 	stdout     io.Writer
+	chain      chain
 }
 
 // unlearn is the whole run.
@@ -65,6 +66,9 @@ func unlearn(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
 	if receipt.After, err = audit(ctx, r.model, r.data, f.seed, &dlfd.Reference{Model: before, Audited: receipt.Before}, r.references...); err != nil {
 		return err
 	}
+	if err := r.judgePast(ctx, before); err != nil {
+		return err
+	}
 	return r.finish(receipt)
 }
 
@@ -80,6 +84,9 @@ func (r *run) open() (err error) {
 		return err
 	}
 	s := r.model.Spec()
+	if n := len(s.Heads); n > 0 {
+		return fmt.Errorf("%s: each of the %d numbers of %q is a label by itself (a sigmoid, multi-label), and a folder gives an image one label; -logits %q takes them as classes of one softmax", r.flags.model, n, s.Logits, s.Logits)
+	}
 	if s.Classes() < 2 {
 		return fmt.Errorf("%s: %q is one number, and a classifier has one for each of two classes or more; -logits names another tensor", r.flags.model, s.Logits)
 	}
@@ -95,8 +102,10 @@ func (r *run) open() (err error) {
 	for _, note := range r.model.Notes() {
 		fmt.Fprintln(r.stdout, "note:", note)
 	}
-	r.data, err = load(r.flags, s)
-	return err
+	if r.data, err = load(r.flags, s); err != nil {
+		return err
+	}
+	return r.loadPast(s)
 }
 
 // tryExternal refuses to write beside a model that keeps weights in other files:
@@ -140,7 +149,10 @@ func (r *run) look(ctx context.Context) error {
 	if err := r.checkReturned(); err != nil {
 		return err
 	}
-	return checkOverlap(r.data, r.overlap, r.stdout)
+	if err := r.checkLedger(); err != nil {
+		return err
+	}
+	return checkOverlap(r.data, r.overlap, dlfd.Kind(r.asked.scenario), r.stdout)
 }
 
 // train trains before anything else, if that is asked for.
@@ -176,7 +188,7 @@ func (r *run) finish(receipt *receipt) error {
 	if err := broken(receipt, r.model.Spec().Classes()); err != nil && !r.force {
 		return err
 	}
-	signed, err := r.attest(receipt, ended == nil)
+	signed, err := r.attest(receipt, ended)
 	if err != nil {
 		return err
 	}
@@ -186,6 +198,9 @@ func (r *run) finish(receipt *receipt) error {
 	fmt.Fprintf(r.stdout, "%s and %s are written\n", r.out, r.receipt)
 	if err := signed.write(r.out, r.asked.private, r.stdout); err != nil {
 		return fmt.Errorf("%s is written, and its receipt for others is not: %w", r.out, err)
+	}
+	if err := r.enter(); err != nil {
+		return fmt.Errorf("%s and its receipt are written, and the ledger is not: %w", r.out, err)
 	}
 	return ended
 }

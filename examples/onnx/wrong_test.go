@@ -153,8 +153,8 @@ func TestFewImages(t *testing.T) {
 		{[]string{"-holdout", ""}, "there is no unseen image to judge by"},
 	} {
 		code, stdout, stderr := do(t, arguments(dir, model, out, append(append(gentle, "-overwrite"), c.more...)...)...)
-		if code != exitForgot || !strings.Contains(stdout, c.want) || !strings.Contains(stdout, "are written") {
-			t.Errorf("%v: exit status %d, want 0 and %q in\n%s%s", c.more, code, c.want, stdout, stderr)
+		if code != exitCannotTell || !strings.Contains(stdout, c.want) || !strings.Contains(stdout, "are written") || !strings.Contains(stdout, "outcome in the receipt: cannot tell") {
+			t.Errorf("%v: exit status %d, want 4 and %q in\n%s%s", c.more, code, c.want, stdout, stderr)
 		}
 	}
 }
@@ -236,14 +236,19 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestBrokenModel looks at what becomes of a model that a method broke.
+// TestBrokenModel looks at what becomes of a model that a method broke: the method says so
+// itself, or the accuracy on retain does.
 func TestBrokenModel(t *testing.T) {
 	dir, model := trained(t)
 	out := filepath.Join(dir, "m2.onnx")
 	wild := []string{"-method", "finetune", "-epochs", "10", "-rate", "30"}
 	code, stdout, stderr := do(t, arguments(dir, model, out, wild...)...)
-	if _, err := os.Stat(out); err == nil || code != exitNotForgotten || !strings.Contains(stderr, "is broken and was not written") {
+	if _, err := os.Stat(out); err == nil || code != exitFailed || !strings.Contains(stderr, "the task is lost") {
 		t.Errorf("exit status %d, file %v\n%s%s", code, err, stdout, stderr)
+	}
+	r := &receipt{Before: &dlfd.Audited{RetainAccuracy: .9}, After: &dlfd.Audited{RetainAccuracy: .7}}
+	if err := broken(r, 2); !errors.Is(err, errNotForgotten) || !strings.Contains(err.Error(), "fell from 0.900 to 0.700") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -63,7 +63,7 @@ func load(r *receipt.Receipt, f *flags, dir string) (*data, error) {
 		sets[name] = p.set
 		d.parts = append(d.parts, p)
 	}
-	return d, d.divide(sets)
+	return d, d.divide(sets, &dlfd.Demand{Kind: r.Request.Scenario})
 }
 
 // reading is how images are read.
@@ -117,14 +117,14 @@ func numbers(text, separator string) ([]float64, error) {
 }
 
 // divide keeps apart what steers and what judges, as examples/onnx does.
-func (d *data) divide(sets map[string]*dataset.Set) error {
+func (d *data) divide(sets map[string]*dataset.Set, asked *dlfd.Demand) error {
 	retain, forget := sets[receipt.Retain], sets[receipt.Forget]
-	d.run = dlfd.Data{Retain: retain, Forget: forget}
+	d.run = dlfd.Data{Retain: retain, Forget: forget, Demand: asked}
 	first, second, err := feature.Halves(forget)
 	if err != nil {
 		return err
 	}
-	d.judge = dlfd.AuditData{Retain: retain, Forget: forget, Member: second}
+	d.judge = dlfd.AuditData{Retain: retain, Forget: forget, Member: second, Demand: asked}
 	holdout, test := sets[receipt.Holdout], sets[receipt.Test]
 	switch {
 	case test != nil:
@@ -138,5 +138,17 @@ func (d *data) divide(sets map[string]*dataset.Set) error {
 		}
 	}
 	d.judge.NonMember = d.judge.Test
-	return nil
+	if asked.Kind != dlfd.KindClass || d.judge.Test == nil {
+		return nil
+	}
+	gone := make(map[int]bool) // unseen images of the class must be forgotten too
+	for i := range forget.Len() {
+		gone[forget.Label(i)] = true
+	}
+	labels, err := feature.Labels(d.judge.Test)
+	if err != nil {
+		return err
+	}
+	d.judge.NonMember, _, err = feature.Partition(d.judge.Test, func(i int) bool { return gone[labels[i]] })
+	return err
 }

@@ -16,6 +16,8 @@ type flags struct {
 	secret, proof, inclusion   string
 	audit, replay, data, named string
 	classes                    string
+	ledger                     string
+	forgotten                  bool
 	chain                      texts
 	identity                   *regexp.Regexp
 	tolerance                  float64
@@ -29,6 +31,8 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.StringVar(&f.input, "input", "", "`file` of the model before")
 	fs.StringVar(&f.trace, "trace", "", "`file` of the run's trace")
 	fs.Var(&f.chain, "chain", "`file` of an earlier receipt; may be repeated, the oldest first")
+	fs.StringVar(&f.ledger, "ledger", "", "`file` of the ledger that has the request, with its key beside it as FILE.key")
+	fs.BoolVar(&f.forgotten, "forgotten", false, "ask too that the outcome is forgotten")
 	fs.StringVar(&f.secret, "secret", "", "`file` of the request's secret")
 	fs.StringVar(&f.proof, "proof", "", "`file` of a proof")
 	fs.StringVar(&f.inclusion, "inclusion", "", "`file` of the photo that it is for")

@@ -23,13 +23,15 @@ const usage = `Receipt checks a deletion receipt:
 
   go run ./examples/receipt verify [-key PUB.pem] [-model M2] [-input M1] [-trace FILE]
       [-chain OLDEST -chain ...] [-secret FILE] [-proof FILE -inclusion PHOTO]
-      [-audit DIR] [-replay M1 -data DIR] RECEIPT
+      [-audit DIR] [-replay M1 -data DIR] [-ledger FILE] [-forgotten] RECEIPT
   go run ./examples/receipt prove -secret FILE -inclusion PHOTO -proof FILE RECEIPT
   go run ./examples/receipt page [-key PUB.pem] RECEIPT
 
 DIR has the folders retain, forget, holdout and test that examples/onnx was given.
 
 Exit status: 0 all that was asked for is right; 1 something is not; 2 wrong arguments.
+With -forgotten, where all is right: 3 the outcome is not that the samples are
+forgotten; 4 the outcome is that it cannot be told.
 
 `
 
@@ -38,6 +40,8 @@ const (
 	exitRight = iota
 	exitWrong
 	exitArguments
+	exitNotForgotten
+	exitCannotTell
 )
 
 func main() {
@@ -71,7 +75,14 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "receipt:", strings.TrimPrefix(err.Error(), "receipt: "))
-		return exitWrong
 	}
-	return exitRight
+	switch {
+	case err == nil:
+		return exitRight
+	case errors.Is(err, errCannotTell):
+		return exitCannotTell
+	case errors.Is(err, errNotForgotten):
+		return exitNotForgotten
+	}
+	return exitWrong
 }

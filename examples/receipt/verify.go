@@ -45,6 +45,8 @@ func verify(ctx context.Context, f *flags, w io.Writer) error {
 		name, given string
 		check       func() error
 	}{
+		{"outcome and verdict", "always", o.CheckOutcome},
+		{"ledger", f.ledger, func() error { return checkLedger(o, f) }},
 		{"new model", f.model, func() error { return o.CheckModel(f.model) }},
 		{"model before", f.input, func() error { return o.CheckInput(f.input) }},
 		{"trace", f.trace, func() error { return checkTrace(o, f.trace) }},
@@ -66,7 +68,40 @@ func verify(ctx context.Context, f *flags, w io.Writer) error {
 		fmt.Fprintln(w, "right:", c.name)
 	}
 	fmt.Fprintf(w, "request %s: %s; verdict: %s\n", o.Request.ID, o.Request.Outcome, o.Audit.Verdict)
-	return nil
+	return outcome(o, f)
+}
+
+// The errors of a receipt that is right, and whose outcome is not that of -forgotten.
+var (
+	errNotForgotten = errors.New("the receipt is right, and does not say that the samples are forgotten")
+	errCannotTell   = errors.New("the receipt is right, and says that it cannot be told whether the samples are forgotten")
+)
+
+func outcome(o *receipt.Opened, f *flags) error {
+	switch {
+	case !f.forgotten || o.Request.Outcome == receipt.Forgotten:
+		return nil
+	case o.Request.Outcome == receipt.CannotTell:
+		return errCannotTell
+	}
+	return fmt.Errorf("%w: outcome %q", errNotForgotten, o.Request.Outcome)
+}
+
+// checkLedger reads the ledger and looks for the receipt.
+func checkLedger(o *receipt.Opened, f *flags) error {
+	k, err := receipt.ReadLedgerKey(f.ledger + ".key")
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(f.ledger)
+	if err != nil {
+		return err
+	}
+	l, err := receipt.ReadLedger(text, k)
+	if err != nil {
+		return err
+	}
+	return l.CheckReceipt(o)
 }
 
 // both is empty unless both texts are given.

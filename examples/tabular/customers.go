@@ -57,18 +57,26 @@ func (s settings) unseen(r dataset.Row) bool {
 	return h[0]&1 == 1
 }
 
-// audit prints a line of the audit.
+// audit prints a line of the audit; what was not judged is a dash, and a line says why.
 func audit(ctx context.Context, w io.Writer, when string, m feature.Model, request *dlfd.Request) error {
 	a, err := dlfd.Audit(ctx, m, request.AuditData, nil)
 	if err != nil {
 		return err
 	}
-	verdict := "not judged"
+	verdict, forget, attack := "not judged", "–", "–"
 	if a.Judgment != nil {
 		verdict = a.Judgment.Verdict.String()
 	}
-	attack := a.LossAttack
-	_, err = fmt.Fprintf(w, "%-6s accuracy %.2f on retain, %.2f on forget, %.2f on test; attack AUC %.2f (%.2f to %.2f): %s\n", when,
-		a.RetainAccuracy, a.ForgetAccuracy, a.TestAccuracy, attack.AUC, attack.AUCInterval.Lo, attack.AUCInterval.Hi, verdict)
-	return err
+	if a.Counts.Forget > 0 {
+		forget = fmt.Sprintf("%.2f", a.ForgetAccuracy)
+	}
+	if t := a.LossAttack; t.AUC > 0 || t.AUCInterval.Hi > 0 {
+		attack = fmt.Sprintf("%.2f (%.2f to %.2f)", t.AUC, t.AUCInterval.Lo, t.AUCInterval.Hi)
+	}
+	fmt.Fprintf(w, "%-6s accuracy %.2f on retain, %s on forget, %.2f on test; AUC of the loss attack %s: %s\n", when,
+		a.RetainAccuracy, forget, a.TestAccuracy, attack, verdict)
+	if a.Judgment == nil && len(a.NotJudged) > 0 {
+		fmt.Fprintf(w, "       %s\n", a.NotJudged[0])
+	}
+	return nil
 }

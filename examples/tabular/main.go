@@ -20,6 +20,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dlfd-go/unlearn/dlfd"
@@ -32,6 +33,8 @@ import (
 type settings struct {
 	data, label, identity string
 	ignore                []string
+	numeric, categorical  []string
+	missing               []string
 	column, value         string // of the rows that must go
 	epochs                int
 	seed                  uint64
@@ -44,6 +47,9 @@ func parse(args []string) (s settings, err error) {
 	f.StringVar(&s.identity, "identity", "", "column that says whose row it is, if there is one")
 	forget := f.String("forget", "request=delete", "rows to be forgotten: COLUMN=VALUE")
 	ignore := f.String("ignore", "", "columns that are left out, separated by commas; the one of -forget always is")
+	numeric := f.String("numeric", "", "columns that are numbers, separated by commas; with -categorical the columns that are used. If neither is given, all are, by what they hold")
+	categorical := f.String("categorical", "", "columns of categories, separated by commas")
+	missing := f.String("missing", "", "fields that stand for a missing value, separated by commas, such as NA,?; the empty field always does")
 	f.IntVar(&s.epochs, "epochs", 60, "epochs of the training")
 	f.Uint64Var(&s.seed, "seed", 1, "seed of everything that is drawn")
 	if err := f.Parse(args); err != nil {
@@ -58,7 +64,19 @@ func parse(args []string) (s settings, err error) {
 			s.ignore = append(s.ignore, name)
 		}
 	}
+	s.numeric, s.categorical = list(*numeric), list(*categorical)
+	if *missing != "" {
+		s.missing = append(list(*missing), "")
+	}
 	return s, nil
+}
+
+// list splits a text at commas; nil if it is empty.
+func list(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, ",")
 }
 
 // leaves reports whether a row must be forgotten.
@@ -68,6 +86,7 @@ func (s settings) leaves(r dataset.Row) bool { return r.Get(s.column) == s.value
 func (s settings) request(file string, w io.Writer) (*dlfd.Request, *dataset.Set, error) {
 	encoding, err := dataset.LearnEncoding(file, dataset.EncodingOptions{
 		Label: s.label, Identity: s.identity, Ignore: s.ignore,
+		Numeric: s.numeric, Categorical: s.categorical, Missing: s.missing,
 		Impute: dataset.ImputeMedian, Indicators: true,
 		Keep: func(r dataset.Row) bool { return !s.leaves(r) && !s.unseen(r) },
 	})
@@ -91,6 +110,9 @@ func (s settings) request(file string, w io.Writer) (*dlfd.Request, *dataset.Set
 	}
 	for _, c := range trained.Imputed() {
 		fmt.Fprintf(w, "%d values of %s are missing, and imputed\n", c.Rows, c.Column)
+	}
+	if !slices.Contains(leaves, true) {
+		return nil, nil, fmt.Errorf("no row of %s has %q in column %q: there is nothing to forget", file, s.value, s.column)
 	}
 	r, err := dlfd.NewRequest(trained, func(i int) bool { return leaves[i] }, unseen)
 	return r, trained, err

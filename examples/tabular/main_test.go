@@ -72,6 +72,25 @@ func TestOwnTable(t *testing.T) {
 	}
 }
 
+// One row cannot be halved: what was not judged has no figure, and says why.
+func TestNotJudged(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "one.csv")
+	var b strings.Builder
+	b.WriteString("who,a,b,y\n")
+	for i := range 90 {
+		b.WriteString("p" + strconv.Itoa(i) + "," + strconv.Itoa(i*7%31) + "," + strconv.Itoa(i%5) + "," + strconv.Itoa(i%2) + "\n")
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(b.String(), ",0,", ",NA,", 1)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	got := output(t, "-data", file, "-label", "y", "-forget", "who=p7", "-epochs", "2", "-numeric", "a", "-categorical", "b", "-missing", "NA")
+	for _, want := range []string{"– on forget", "loss attack –: not judged\n       ", "1 values of "} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -79,7 +98,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{[]string{"-forget", "churn"}, "COLUMN=VALUE"},
 		{[]string{"-forget", "plam=pro"}, `"plam"`},
-		{[]string{"-forget", "plan=none"}, "0 are to be forgotten"},
+		{[]string{"-forget", "plan=none"}, "nothing to forget"},
 		{[]string{"-label", "age2"}, `"age2"`},
 		{[]string{"-data", "no such file"}, "no such file"},
 	} {

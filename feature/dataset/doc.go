@@ -1,5 +1,5 @@
-// Package dataset reads labeled images, rows of tables and vectors into memory and
-// hands them out as a [feature.Dataset].
+// Package dataset reads labeled images, rows of tables and vectors and hands them out
+// as a [feature.Dataset], from memory or, images, from their files.
 //
 // [CSV] reads a metadata table and the images that it names, [Folder] a folder
 // with one subfolder a class, [IDX] the two files of MNIST and similar data sets, and
@@ -18,7 +18,8 @@
 // after that a Read cannot meet a missing file. Images are kept with 8 bits a
 // channel; n images of c×h×w take n·c·h·w bytes. Decoding runs on several
 // goroutines; the result and the errors do not depend on how many. Labels and
-// identities are known without pixels ([feature.Labels]).
+// identities are known without pixels ([feature.Labels]). Where images are more
+// than memory holds, see below.
 //
 // No file is skipped silently. One that cannot be read is an error, or with
 // ImageOptions.SkipUnreadable an entry of [Set.Skipped]; files that are no
@@ -29,6 +30,39 @@
 // Methods that forget persons need sets that share no person: [Split] divides a
 // set so that no identity is in two parts, [Overlap] finds the identities and the
 // images that are in two sets, and [NearDuplicates] finds images that look alike.
+//
+// # More images than memory
+//
+// With ImageOptions.OnDemand, [Folder] and [CSV] leave images in their files. The
+// samples are the same to the bit. Of a file, the header is read when the set is
+// made; the first image is decoded. A Read decodes what it is asked for on all
+// processors, and keeps pixels until there are CacheBytes of them; those stay, as
+// in a pass over more images than fit the last ones are those that are wanted last.
+// Training, unlearning and feature.Predict read the next batch while the model
+// computes on the one before: such a set is a [feature.AheadReader].
+//
+// An image that is broken behind its header is an error when it is read. A file
+// that is missing, or has another size, time or, once it has been decoded, another
+// content than before is an error that names it (ErrChanged), never another sample.
+//
+// With ImageOptions.Pack, all images are decoded once, into a file of n·c·h·w bytes
+// that later runs find. It is mapped into memory, and as much of it counts as
+// memory of the process as CacheBytes says; it replaces the cache. Broken images
+// are found when it is written. The index of a pack has a SHA-256, and so have the
+// pixels of each sample, which are compared when a program reads them first. A pack
+// that is damaged, or was written for other files, with other options, or by
+// another version of Go, whose decoders may give other pixels, is an error that
+// says so (ErrPack); it is never replaced: delete it. Files that were written again
+// with the same content fit. A pack appears when it is complete, and several
+// programs may write the same.
+//
+// What costs what, for n images: labels, identities and names of classes nothing;
+// to make the set n headers, or with a pack n looks at size and time of a file;
+// [ComputePixels] a pass over the set, or nothing where a pack is there and the set is
+// not normalized; [Overlap] and [NearDuplicates] a pass over each set; the first look
+// of an unlearning method a pass over each set. A pass decodes what is not in the
+// cache, and with a pack nothing. Rows of tables, vectors and IDX files are always in
+// memory.
 //
 // # Images
 //
@@ -61,4 +95,11 @@ var (
 	ErrEmpty    = errors.New("no samples")            // nothing there, or nothing left after filtering
 	ErrColumn   = errors.New("no such column")        // the text lists the columns that exist
 	ErrIdentity = errors.New("identity is not known") // a sample shows nobody known
+
+	// ErrChanged says that a file is missing or another than it was when the set
+	// was made, where the set reads on demand.
+	ErrChanged = errors.New("the file is not what it was when the set was made")
+	// ErrPack says that a pack is damaged, or was written for other files, with
+	// other options or by other decoders. The text says what to do.
+	ErrPack = errors.New("the pack cannot be used")
 )

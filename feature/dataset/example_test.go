@@ -156,3 +156,34 @@ func ExampleFolder() {
 	// 2.jpg - malformed data: the content is HTML, XML or SVG, not an image
 	// metadata.csv - ignored: neither the extension nor the content is that of an image
 }
+
+// Images that are more than memory holds: decoded once, into a pack, of which 64
+// MiB are in memory at most.
+func ExampleCSV_onDemand() {
+	dir, err := os.MkdirTemp("", "faces")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := writePack(dir); err != nil {
+		log.Fatal(err)
+	}
+	d, err := dataset.CSV(filepath.Join(dir, "metadata.csv"), &dataset.CSVOptions{
+		Path: "path", Label: "age", Identity: "person",
+		Image: dataset.ImageOptions{Pack: filepath.Join(dir, "faces.pack"), CacheBytes: 64 << 20},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer d.Close()
+	for b, err := range feature.Batches(d, 2, nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("samples", b.Index, "have labels", b.Labels)
+	}
+	// Output:
+	// samples [0 1] have labels [0 1]
+	// samples [2 3] have labels [0 1]
+	// samples [4] have labels [1]
+}

@@ -45,6 +45,9 @@ func IDX(images, labels string, o *IDXOptions) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opt.OnDemand {
+		return nil, fmt.Errorf("dataset: %s: %w: OnDemand and Pack are for files of single images", images, feature.ErrParameter)
+	}
 	dims, pix, err := readIDX(images, 3, opt.MaxBytes)
 	if err != nil {
 		return nil, err

@@ -49,9 +49,25 @@ type ImageOptions struct {
 	// it is zero, 65535 is used, which is the largest that JPEG has.
 	MaxSide int
 
-	// MaxBytes is the largest size of the whole set in memory. If it is zero,
-	// 1<<32 (4 GiB) is used.
+	// MaxBytes is the largest size of the whole set in memory, or with OnDemand of
+	// one image. If it is zero, 1<<32 (4 GiB) is used.
 	MaxBytes int64
+
+	// OnDemand leaves images in their files until they are asked for, so that
+	// memory is set by CacheBytes and not by the number of images; see the
+	// package's comment. [IDX] refuses it.
+	OnDemand bool
+
+	// CacheBytes is the most that a set read on demand keeps in memory: decoded
+	// pixels, n·c·h·w bytes for n images, or the pages of a pack. If it is zero,
+	// 1<<28 (256 MiB) is used. Without a pack, the garbage collector needs up to as
+	// much again (GOGC).
+	CacheBytes int64
+
+	// Pack is the path of a file with the decoded pixels, n·c·h·w bytes, which is
+	// written when it is not there and then used for every read. It implies
+	// OnDemand. If it is empty, there is none.
+	Pack string
 }
 
 // resolve returns o with its defaults filled in, or an error that says what is
@@ -65,6 +81,13 @@ func (o ImageOptions) resolve() (ImageOptions, error) {
 	}
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 1 << 32
+	}
+	o.OnDemand = o.OnDemand || o.Pack != ""
+	if o.CacheBytes < 0 || o.CacheBytes > 0 && !o.OnDemand {
+		return o, fmt.Errorf("dataset: %w: CacheBytes %d, want a positive number, or 0 for the default, with OnDemand or Pack", feature.ErrParameter, o.CacheBytes)
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 1 << 28
 	}
 	switch h, w := o.Size[0], o.Size[1]; {
 	case h < 0 || w < 0 || (h == 0) != (w == 0):

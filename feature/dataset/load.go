@@ -37,6 +37,9 @@ func (it item) reason(err error) error {
 // load reads all items below root into a Set, several at a time, each into its
 // place. The first that can be read decides what the options leave open.
 func load(root *os.Root, items []item, o ImageOptions) (*Set, error) {
+	if o.OnDemand {
+		return loadOnDemand(root, items, o)
+	}
 	errs := make([]error, len(items))
 	shape := o.firstShape(root, items, errs)
 	if shape == nil {
@@ -52,9 +55,14 @@ func load(root *os.Root, items []item, o ImageOptions) (*Set, error) {
 			errs[i] = o.readBelow(d.bytes[i*d.size:(i+1)*d.size], root, items[i].path, shape)
 		}
 	})
-	if err := d.keep(items, errs, o.SkipUnreadable); err != nil {
+	kept, err := d.keep(items, errs, o.SkipUnreadable)
+	if err != nil {
 		return nil, err
 	}
+	for n, i := range kept {
+		copy(d.bytes[n*d.size:], d.bytes[i*d.size:(i+1)*d.size])
+	}
+	d.bytes = slices.Clip(d.bytes[:len(kept)*d.size])
 	return d.Normalize(o.Pixels)
 }
 
@@ -106,32 +114,43 @@ func (o ImageOptions) readBelow(dst []uint8, root *os.Root, name string, shape [
 	return o.read(dst, f, size, shape)
 }
 
-// keep takes over the items that have been read. The others are an error, or are
-// listed as skipped if that is wanted and the file, not the options, is to blame.
-func (d *Set) keep(items []item, errs []error, skip bool) error {
+// keep takes over the items that have been read, and returns their positions. The
+// others are an error, or are listed as skipped if that is wanted and the file, not
+// the options, is to blame. The items that are kept move to the front.
+func (d *Set) keep(items []item, errs []error, skip bool) ([]int, error) {
+	kept, skipped, err := choose(items, errs, skip)
+	if err != nil {
+		return nil, err
+	}
+	d.skipped = skipped
+	for n, i := range kept {
+		items[n] = items[i]
+	}
+	d.describe(items[:len(kept)])
+	return kept, nil
+}
+
+// choose returns the positions of the items that have been read, and those that
+// are skipped.
+func choose(items []item, errs []error, skip bool) (kept []int, skipped []Skipped, err error) {
 	var failed []error
-	n := 0
 	for i, it := range items {
 		switch {
 		case errs[i] == nil:
-			copy(d.bytes[n*d.size:], d.bytes[i*d.size:(i+1)*d.size])
-			items[n] = it
-			n++
+			kept = append(kept, i)
 		case skip && unreadable(errs[i]):
-			d.skipped = append(d.skipped, Skipped{it.name, it.reason(errs[i])})
+			skipped = append(skipped, Skipped{it.name, it.reason(errs[i])})
 		default:
 			failed = append(failed, it.wrap(errs[i]))
 		}
 	}
 	if len(failed) > 0 {
-		return firstErrors(failed)
+		return nil, nil, firstErrors(failed)
 	}
-	if n == 0 {
-		return noneReadable(items, errs)
+	if len(kept) == 0 {
+		return nil, nil, noneReadable(items, errs)
 	}
-	d.bytes = slices.Clip(d.bytes[:n*d.size])
-	d.describe(items[:n])
-	return nil
+	return kept, skipped, nil
 }
 
 // unreadable tells an error about a file from one about the options, such as two

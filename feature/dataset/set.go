@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,21 +9,24 @@ import (
 	"github.com/dlfd-go/unlearn/feature"
 )
 
-// Set is a fixed list of labeled samples in memory. It implements
-// feature.Dataset, feature.Identified, feature.Labeled, feature.ClassNamed and
-// feature.Normalized, and may be read by several goroutines at once.
+// Set is a fixed list of labeled samples, in memory or, with ImageOptions.OnDemand,
+// in their files. It implements feature.Dataset, feature.Identified,
+// feature.Labeled, feature.ClassNamed and feature.Normalized, and may be read by
+// several goroutines at once.
 type Set struct {
 	shape  []int
 	size   int       // of one sample
 	bytes  []uint8   // n×size pixels in units of 1/255, or nil
 	floats []float32 // n×size pixels, or nil
 	cells  *cells    // rows of a table, or nil
+	source source    // pixels that are not in memory, or nil
 
 	labels     []int
-	count      int      // of classes
-	classes    []string // their names, or nil: they have none
-	identities []string // nil: none is known
-	paths      []string // nil: no files
+	count      int              // of classes
+	classes    []string         // their names, or nil: they have none
+	targets    []feature.Target // of several labels a sample, whose combinations are the classes; or nil
+	identities []string         // nil: none is known
+	paths      []string         // nil: no files
 	imputed    []Imputed
 	skipped    []Skipped
 
@@ -43,6 +47,10 @@ type Samples struct {
 	// Classes names the classes. If it is nil, there are as many as the largest
 	// label asks for, and they have no names.
 	Classes []string
+
+	// Targets, where not nil, says that a sample has several labels. Labels then has
+	// their combinations, see feature.CombineLabels, and Classes is nil.
+	Targets []feature.Target
 
 	// Identities says whom each row shows. Nil, or an empty entry: unknown.
 	Identities []string
@@ -78,7 +86,7 @@ func Memory(s Samples) (*Set, error) {
 	if err := d.checkLists(s.X.Rows()); err != nil {
 		return nil, err
 	}
-	if err := d.checkLabels(s.Classes); err != nil {
+	if err := d.checkLabels(s.Classes, s.Targets); err != nil {
 		return nil, err
 	}
 	return d.Normalize(s.Pixels)
@@ -100,12 +108,17 @@ func (d *Set) checkLists(n int) error {
 
 // checkLabels names the classes, or without names counts as many as the largest
 // label asks for, and returns an error unless the labels fit.
-func (d *Set) checkLabels(classes []string) error {
+func (d *Set) checkLabels(classes []string, targets []feature.Target) error {
 	if err := checkClasses(classes); err != nil {
 		return err
 	}
 	d.name(classes)
-	if classes == nil {
+	if targets != nil {
+		if err := checkTargets(classes, targets); err != nil {
+			return err
+		}
+		d.setTargets(targets)
+	} else if classes == nil {
 		d.count = max(slices.Max(d.labels)+1, 0)
 	}
 	for i, l := range d.labels {
@@ -154,7 +167,7 @@ func (d *Set) Normalize(p feature.Pixels) (*Set, error) {
 	s := *d
 	s.pixels = feature.Pixels{Mean: slices.Clone(p.Mean), Std: slices.Clone(p.Std)}
 	s.lut = nil
-	if d.bytes != nil {
+	if d.bytes != nil || d.source != nil {
 		s.lut = lookup(s.pixels, s.channels())
 	}
 	return &s, nil
@@ -187,9 +200,12 @@ func (d *Set) Classes() int { return d.count }
 // nil if they were never named. For display use ClassName.
 func (d *Set) ClassNames() []string { return slices.Clone(d.classes) }
 
-// ClassName returns what to call a class in a text: its name, or its number if it
+// ClassName returns what to call a class, or a combination of labels, in a text: its name, or its number if it
 // has none.
 func (d *Set) ClassName(label int) string {
+	if d.targets != nil && label >= 0 && label < d.count {
+		return d.combinationName(label)
+	}
 	if label >= 0 && label < len(d.classes) {
 		return d.classes[label]
 	}
@@ -227,6 +243,9 @@ func (d *Set) Read(index []int, x []float32, labels []int) error {
 	if err := feature.CheckRead(d, index, x, labels); err != nil {
 		return featureError{err}
 	}
+	if d.source != nil {
+		return d.fetch(context.Background(), index, x, labels)
+	}
 	for i, k := range index {
 		labels[i] = d.labels[k]
 		d.row(x[i*d.size:(i+1)*d.size], k)
@@ -241,17 +260,25 @@ func (d *Set) row(dst []float32, k int) {
 		normalize(dst, dst, d.pixels, 0)
 		return
 	}
+	if d.bytes != nil {
+		d.image(dst, d.bytes[k*d.size:(k+1)*d.size])
+		return
+	}
 	plane := d.size / d.channels()
 	for c := range d.channels() {
 		lo := k*d.size + c*plane
-		to := dst[c*plane : (c+1)*plane]
-		if d.bytes != nil {
-			for i, b := range d.bytes[lo : lo+plane] {
-				to[i] = d.lut[c][b]
-			}
-			continue
+		normalize(dst[c*plane:(c+1)*plane], d.floats[lo:lo+plane], d.pixels, c)
+	}
+}
+
+// image writes the normalized pixels of a sample into dst.
+func (d *Set) image(dst []float32, pix []uint8) {
+	plane := d.size / d.channels()
+	for c := range d.channels() {
+		to, values := dst[c*plane:(c+1)*plane], &d.lut[c]
+		for i, b := range pix[c*plane : (c+1)*plane] {
+			to[i] = values[b]
 		}
-		normalize(to, d.floats[lo:lo+plane], d.pixels, c)
 	}
 }
 

@@ -16,19 +16,13 @@ import (
 //
 // Sums are in float64, image by image, merged by the update of Chan, Golub and
 // LeVeque (1979), which is stable where a mean is large beside the deviation.
-// The cost is one pass over d.
+// The cost is one pass over d, or none for a Set that has a pack and is not
+// normalized: the pack knows.
 func ComputePixels(d feature.Dataset) (feature.Pixels, error) {
 	if d.Len() == 0 || feature.Size(d.Shape()) == 0 {
 		return feature.Pixels{}, fmt.Errorf("dataset: %w: pixels of %d samples of shape %v", ErrEmpty, d.Len(), d.Shape())
 	}
-	m := make([]moments, channels(d.Shape()))
-	err := eachPixels(d, func(_ int, x []float64) error {
-		plane := len(x) / len(m)
-		for c := range m {
-			m[c].merge(momentsOf(x[c*plane : (c+1)*plane]))
-		}
-		return nil
-	})
+	m, err := momentsOfSet(d)
 	if err != nil {
 		return feature.Pixels{}, err
 	}
@@ -41,6 +35,24 @@ func ComputePixels(d feature.Dataset) (feature.Pixels, error) {
 		return p, featureError{err}
 	}
 	return p, nil
+}
+
+// momentsOfSet returns the moments of each channel.
+func momentsOfSet(d feature.Dataset) ([]moments, error) {
+	if s, ok := d.(*Set); ok && s.pixels.Mean == nil && s.pixels.Std == nil {
+		if p, ok := s.source.(*packed); ok {
+			return p.moments, nil
+		}
+	}
+	m := make([]moments, channels(d.Shape()))
+	err := eachPixels(d, func(_ int, x []float64) error {
+		plane := len(x) / len(m)
+		for c := range m {
+			m[c].merge(momentsOf(x[c*plane : (c+1)*plane]))
+		}
+		return nil
+	})
+	return m, err
 }
 
 // moments are the count, the mean, the sum of squares about the mean, and the

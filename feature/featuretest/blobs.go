@@ -15,6 +15,9 @@ type Blobs struct {
 	Persons  []string // the identity of each sample
 	NClasses int
 	Scale    feature.Pixels
+	// Multi, where not nil, makes the dataset a feature.MultiLabeled: a class is then
+	// a combination of the classes of these targets, whose number is NClasses.
+	Multi []feature.Target
 }
 
 // NewBlobs returns n samples of dim coordinates in the given number of classes,
@@ -71,3 +74,17 @@ func (b *Blobs) Read(index []int, x []float32, labels []int) error {
 	}
 	return nil
 }
+
+// As implements the look-through of feature.As.
+func (b *Blobs) As(target any) bool {
+	m, ok := target.(*feature.MultiLabeled)
+	if ok {
+		*m = targets(b.Multi)
+	}
+	return ok && b.Multi != nil
+}
+
+type targets []feature.Target
+
+// Targets implements feature.MultiLabeled.
+func (t targets) Targets() []feature.Target { return t }

@@ -1,6 +1,7 @@
 package featuretest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -37,6 +38,7 @@ func datasetLaws(d feature.Dataset) []law {
 		{"labels and identities", (*datasetSuite).claims},
 		{"class names and pixels", (*datasetSuite).names},
 		{"concurrent reads", (*datasetSuite).concurrent},
+		{"reading ahead", (*datasetSuite).ahead},
 		{"subset and concat", (*datasetSuite).compose},
 	} {
 		laws = append(laws, law{l.name, func() error {
@@ -254,6 +256,15 @@ func (s *datasetSuite) names() error {
 			return errors.New("two calls of ClassNames differ")
 		}
 	}
+	if m, ok := feature.As[feature.MultiLabeled](s.d); ok {
+		n, err := feature.Combinations(m.Targets())
+		if err != nil {
+			return err
+		}
+		if len(m.Targets()) < 2 || n != s.d.Classes() {
+			return fmt.Errorf("%d targets with %d combinations of classes for %d classes", len(m.Targets()), n, s.d.Classes())
+		}
+	}
 	shape := s.d.Shape()
 	if p, ok := feature.As[feature.Normalized](s.d); ok && len(shape) > 0 {
 		if err := p.Pixels().Check(shape[0]); err != nil {
@@ -281,6 +292,33 @@ func (s *datasetSuite) concurrent() error {
 		}
 		return nil
 	})
+}
+
+// ahead checks that ReadAhead, where d offers it, gives what Read gives, refuses
+// what Read refuses, and does not read where ctx is done.
+func (s *datasetSuite) ahead() error {
+	a, ok := feature.As[feature.AheadReader](s.d)
+	if !ok {
+		return nil
+	}
+	size := feature.Size(s.d.Shape())
+	err := onGoroutines(func() error {
+		got := reading{make([]float32, len(s.x)), make([]int, len(s.labels))}
+		got.soil()
+		if err := a.ReadAhead(context.Background(), slices.Clone(s.index), got.x, got.labels); err != nil {
+			return err
+		}
+		return s.same("ReadAhead", got)
+	})
+	if err != nil || s.d.Len() == 0 {
+		return err
+	}
+	if err := a.ReadAhead(context.Background(), []int{s.d.Len()}, make([]float32, size), make([]int, 1)); err == nil {
+		return fmt.Errorf("ReadAhead: no error for sample %d of %d", s.d.Len(), s.d.Len())
+	}
+	done, cancel := context.WithCancel(context.Background())
+	cancel()
+	return want("ReadAhead where ctx is done", a.ReadAhead(done, s.index, make([]float32, len(s.x)), make([]int, len(s.labels))), context.Canceled)
 }
 
 // compose checks that the subset of all samples, and the concatenation of two
@@ -320,6 +358,8 @@ func (s *datasetSuite) equal(what string, w feature.Dataset) error {
 	for i, pair := range [][2]bool{
 		{offers[feature.Identified](s.d), offers[feature.Identified](w)}, {offers[feature.Labeled](s.d), offers[feature.Labeled](w)},
 		{offers[feature.ClassNamed](s.d), offers[feature.ClassNamed](w)}, {offers[feature.Normalized](s.d), offers[feature.Normalized](w)},
+		{offers[feature.MultiLabeled](s.d), offers[feature.MultiLabeled](w)},
+		{offers[feature.AheadReader](s.d), offers[feature.AheadReader](w)},
 	} {
 		if pair[0] != pair[1] {
 			return fmt.Errorf("%s: %s is offered by the set: %t, by the wrapper: %t", what, datasetOptions[i], pair[0], pair[1])
@@ -336,4 +376,4 @@ func (s *datasetSuite) equal(what string, w feature.Dataset) error {
 	return nil
 }
 
-var datasetOptions = [...]string{"Identified", "Labeled", "ClassNamed", "Normalized"}
+var datasetOptions = [...]string{"Identified", "Labeled", "ClassNamed", "Normalized", "MultiLabeled", "AheadReader"}

@@ -23,6 +23,9 @@ func checkSpec(m feature.Model) error {
 	if err := checkTaps(spec); err != nil {
 		return err
 	}
+	if err := spec.Heads.Check(spec.Outputs()); err != nil {
+		return err
+	}
 	params := map[string]bool{}
 	for _, p := range spec.Params {
 		switch {

@@ -19,6 +19,7 @@ type MLP struct {
 	In, Hidden, Out int
 	P               [4][]float32 // W₁ (hidden×in), b₁, W₂ (out×hidden), b₂
 	Shape           []int        // of an input, with In numbers; nil: one axis
+	Heads           feature.Heads
 
 	// FailAfter, where positive, makes the Grad call of that number (the first is
 	// 1) and all later ones return ErrBroken. NaNAfter makes them give gradients
@@ -50,7 +51,7 @@ func NewMLP(in, hidden, out int, seed uint64) *MLP {
 // Spec implements feature.Model.
 func (m *MLP) Spec() feature.Spec {
 	return feature.Spec{
-		Input: m.inputShape(), Logits: "logits", Features: "hidden",
+		Input: m.inputShape(), Logits: "logits", Heads: m.Heads, Features: "hidden",
 		Taps: []feature.Tap{{Name: "hidden", Shape: []int{m.Hidden}}, {Name: "logits", Shape: []int{m.Out}}},
 		Params: []feature.Param{
 			{Name: "w1", Shape: []int{m.Hidden, m.In}, Trainable: true},
@@ -204,7 +205,7 @@ func (m *MLP) copyParam(i int, v []float32, set bool) error {
 
 // Clone implements feature.Cloner. The copy has counted nothing and does not fail.
 func (m *MLP) Clone() (feature.Trainable, error) {
-	c := &MLP{In: m.In, Hidden: m.Hidden, Out: m.Out, Shape: m.Shape}
+	c := &MLP{In: m.In, Hidden: m.Hidden, Out: m.Out, Shape: m.Shape, Heads: m.Heads}
 	for i := range m.P {
 		c.P[i] = slices.Clone(m.P[i])
 	}

@@ -128,7 +128,7 @@ func (s *normSuite) logits(m feature.Model) ([]float32, error) {
 	}
 	var all []float32
 	for lo := 0; lo+rows <= s.data.Len(); lo += rows {
-		out := feature.NewTensor(rows, m.Spec().Classes())
+		out := feature.NewTensor(rows, m.Spec().Outputs())
 		if err := m.Forward(context.Background(), s.data.x.Slice(lo, lo+rows), []string{m.Spec().Logits}, []feature.Tensor{out}); err != nil {
 			return nil, err
 		}

@@ -25,6 +25,7 @@ type Builder struct {
 	taps   []tap
 	params []param
 	names  map[string]bool
+	heads  feature.Heads
 	err    error
 }
 
@@ -185,6 +186,26 @@ func (b *Builder) Tap(name string, x Value) Value {
 	return x
 }
 
+// Divide says that the logits divide into heads, where a sample has several labels. Build
+// checks that the heads are as wide as the logits.
+func (b *Builder) Divide(heads feature.Heads) { b.heads = slices.Clone(heads) }
+
+// divide returns the number of outputs of a configuration.
+func (b *Builder) divide(classes int, heads feature.Heads) int {
+	width := 0
+	for _, h := range heads {
+		width += h.Width
+	}
+	if len(heads) == 0 {
+		return classes
+	}
+	if classes != 0 && classes != width && b.err == nil {
+		b.err = fmt.Errorf("%d classes, and heads of %d outputs", classes, width)
+	}
+	b.Divide(heads)
+	return width
+}
+
 // ErrArchitecture is wrapped by errors about layers that do not fit.
 var ErrArchitecture = errors.New("no such network")
 
@@ -219,11 +240,14 @@ func (b *Builder) finish(logits Value) (*Network, error) {
 	if b.err == nil && len(b.g.Shape(b.values[logits])) != 1 {
 		b.err = fmt.Errorf("logits have shape %v, want one axis", b.g.Shape(b.values[logits]))
 	}
+	if b.err == nil {
+		b.err = b.heads.Check(b.g.Size(b.values[logits]))
+	}
 	if b.err != nil {
 		return nil, fmt.Errorf("nn: %w: %w", ErrArchitecture, b.err)
 	}
 	slices.SortStableFunc(b.taps, func(x, y tap) int { return int(x.Value - y.Value) })
-	spec := feature.Spec{Input: b.input, Logits: logitsTap, Features: featuresTap}
+	spec := feature.Spec{Input: b.input, Logits: logitsTap, Heads: b.heads, Features: featuresTap}
 	var values []graph.Value
 	for _, t := range b.taps {
 		v := b.values[t.Value]
@@ -234,7 +258,7 @@ func (b *Builder) finish(logits Value) (*Network, error) {
 		spec.Params = append(spec.Params, p.Param)
 	}
 	run := exec.New(exec.Config{Package: "nn", Graph: b.g, Spec: spec, Taps: values})
-	return &Network{run, architecture{b.input, b.layers, saved, logits}}, nil
+	return &Network{run, architecture{b.input, b.layers, saved, logits, b.heads}}, nil
 }
 
 // features returns the input of the last linear layer that leads to logits.

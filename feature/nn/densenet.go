@@ -1,11 +1,18 @@
 package nn
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/dlfd-go/unlearn/feature"
+)
 
 // DenseNet121Config describes DenseNet121 in torchvision's layout.
 type DenseNet121Config struct {
 	Input   []int // channels×height×width
 	Classes int   // outputs
+	// Heads divide the outputs, where a sample has several labels; see feature.Heads.
+	// Classes is then their number, or zero.
+	Heads feature.Heads
 	// Hidden and Dropout make a head of more than one linear layer, as in
 	// ResNet18Config.
 	Hidden  []int
@@ -40,7 +47,7 @@ func DenseNet121(c DenseNet121Config) (*Network, error) {
 	}
 	x = b.ReLU(b.BatchNorm("features.norm5", x))
 	x = b.Tap("pool", b.Flatten(b.GlobalAveragePool(x)))
-	return b.Build(head(b, "classifier", x, c.Hidden, c.Dropout, c.Classes))
+	return b.Build(head(b, "classifier", x, c.Hidden, c.Dropout, b.divide(c.Classes, c.Heads)))
 }
 
 // denseGrowth is the number of channels that a layer adds.

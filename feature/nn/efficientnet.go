@@ -1,11 +1,18 @@
 package nn
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/dlfd-go/unlearn/feature"
+)
 
 // EfficientNetB0Config describes EfficientNet-B0 in torchvision's layout.
 type EfficientNetB0Config struct {
 	Input   []int // channels×height×width
 	Classes int   // outputs
+	// Heads divide the outputs, where a sample has several labels; see feature.Heads.
+	// Classes is then their number, or zero.
+	Heads feature.Heads
 	// Hidden and Dropout make a head of more than one linear layer, as in
 	// ResNet18Config. torchvision has no hidden layer and a Dropout of .2.
 	Hidden  []int
@@ -48,7 +55,7 @@ func EfficientNetB0(c EfficientNetB0Config) (*Network, error) {
 	if len(c.Hidden) == 0 {
 		name = "classifier.1"
 	}
-	return b.Build(head(b, name, x, c.Hidden, c.Dropout, c.Classes))
+	return b.Build(head(b, name, x, c.Hidden, c.Dropout, b.divide(c.Classes, c.Heads)))
 }
 
 // convNormSiLU adds a convolution (name.0), batch norm (name.1) and SiLU.

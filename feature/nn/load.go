@@ -188,6 +188,7 @@ func rebuild(raw json.RawMessage) (*Network, error) {
 // replay calls the builder as the architecture says.
 func replay(arch architecture) (*Network, error) {
 	b := NewBuilder(0, arch.Input...)
+	b.Divide(arch.Heads)
 	work, pooled := 0, 0.0
 	for _, l := range arch.Layers {
 		if l.Stride > maxStride {

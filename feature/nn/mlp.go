@@ -2,12 +2,17 @@ package nn
 
 import (
 	"fmt"
+
+	"github.com/dlfd-go/unlearn/feature"
 )
 
 // MLPConfig describes a multi-layer perceptron.
 type MLPConfig struct {
-	Input   []int   // shape of a sample, flattened first
-	Classes int     // outputs
+	Input   []int // shape of a sample, flattened first
+	Classes int   // outputs
+	// Heads divide the outputs, where a sample has several labels; see feature.Heads.
+	// Classes is then their number, or zero.
+	Heads   feature.Heads
 	Hidden  []int   // sizes of the hidden layers. If it is nil, 128, 64 is used.
 	Dropout float64 // rate after every hidden layer, in [0, 1)
 	Seed    uint64  // of the initial parameters
@@ -31,7 +36,7 @@ func MLP(c MLPConfig) (*Network, error) {
 			x = b.Dropout(x, c.Dropout)
 		}
 	}
-	return b.Build(b.Linear(fmt.Sprintf("fc%d", len(hidden)+1), x, c.Classes))
+	return b.Build(b.Linear(fmt.Sprintf("fc%d", len(hidden)+1), x, b.divide(c.Classes, c.Heads)))
 }
 
 // head adds linear layers with rectifiers and dropout between pooled features

@@ -24,10 +24,11 @@ type executor = exec.Model
 
 // architecture is what a file keeps beside the weights.
 type architecture struct {
-	Input  []int   `json:"input"`
-	Layers []layer `json:"layers"`
-	Taps   []tap   `json:"taps"`
-	Logits Value   `json:"logits"`
+	Input  []int         `json:"input"`
+	Layers []layer       `json:"layers"`
+	Taps   []tap         `json:"taps"`
+	Logits Value         `json:"logits"`
+	Heads  feature.Heads `json:"heads,omitempty"`
 }
 
 var (

@@ -21,7 +21,10 @@ const (
 // SaveONNX writes the network as an ONNX model of operator set 17, which other
 // runtimes load: one input, "input", with a symbolic batch axis, one output,
 // "logits", and parameters under their names. Batch norm and dropout are written
-// as in evaluation. Package feature/onnx reads it back as a model that can be trained.
+// as in evaluation. A network with heads has an output for each instead, with its name, or
+// "head 0" and so on: probabilities of the classes for a softmax, and of class 1 for a
+// sigmoid. Package feature/onnx reads it back as a model that can be trained, with the
+// names of these outputs as its Options.Heads.
 // The file appears under its name only once it is complete and on disk.
 func (n *Network) SaveONNX(path string) error {
 	if err := atomicfile.Write(path, n.WriteONNX); err != nil {
@@ -43,7 +46,7 @@ func (n *Network) WriteONNX(w io.Writer) error {
 		e.graph = append(e.graph, onnxfile.Initializer(onnxfile.Tensor(p.Name, onnxfile.Float, p.Shape, raw))...)
 	}
 	e.graph = append(e.graph, onnxfile.Input("input", append([]int{-1}, n.Spec().Input...)...)...)
-	e.graph = append(e.graph, onnxfile.Output(n.Spec().Logits, -1, n.Spec().Classes())...)
+	e.outputs()
 	if len(e.graph) > math.MaxInt32-1024 {
 		return fmt.Errorf("nn: %w: a model of %d bytes", feature.ErrShape, len(e.graph))
 	}
@@ -60,6 +63,8 @@ type exporter struct {
 	graph []byte
 	names map[Value]string
 	count int // of names made up
+
+	written []string // outputs of heads
 }
 
 // nameValues names tapped values after their first taps, logits after theirs.
@@ -78,6 +83,47 @@ func (e *exporter) nameValues() {
 	}
 }
 
+// outputs writes the logits as the output, or what the heads make of them.
+func (e *exporter) outputs() {
+	spec := e.net.Spec()
+	if len(spec.Heads) == 0 {
+		e.graph = append(e.graph, onnxfile.Output(spec.Logits, -1, spec.Outputs())...)
+		return
+	}
+	at := 0
+	axes := e.integers(1)
+	for k, h := range spec.Heads {
+		name := h.Name
+		for name == "" || e.taken(name) {
+			name = fmt.Sprintf("head %d", k)
+			k += len(spec.Heads)
+		}
+		z := e.inner("Slice", []string{spec.Logits, e.integers(at), e.integers(at + h.Width), axes})
+		if at += h.Width; h.Kind == feature.SigmoidHead {
+			e.node("Sigmoid", name, []string{z})
+		} else {
+			e.node("Softmax", name, []string{z}, onnxfile.IntAttr("axis", 1))
+		}
+		e.graph = append(e.graph, onnxfile.Output(name, -1, h.Width)...)
+		e.written = append(e.written, name)
+	}
+}
+
+// taken reports whether something has a name already.
+func (e *exporter) taken(name string) bool {
+	for _, n := range e.names {
+		if n == name {
+			return true
+		}
+	}
+	return e.isParam(name) || slices.Contains(e.written, name)
+}
+
+// integers writes a list of one integer as a constant and returns its name.
+func (e *exporter) integers(v int) string {
+	return e.constant(onnxfile.Tensor("", onnxfile.Int64, []int{1}, onnxfile.Raw(onnxfile.Ints([]int{v}))))
+}
+
 func (e *exporter) isParam(name string) bool {
 	return slices.ContainsFunc(e.net.Spec().Params, func(p feature.Param) bool { return p.Name == name })
 }
@@ -87,7 +133,9 @@ func (e *exporter) fresh() string {
 	for {
 		e.count++
 		name := fmt.Sprintf("value.%d", e.count)
-		taken := slices.ContainsFunc(e.net.Spec().Taps, func(t feature.Tap) bool { return t.Name == name })
+		spec := e.net.Spec()
+		taken := slices.ContainsFunc(spec.Taps, func(t feature.Tap) bool { return t.Name == name }) ||
+			slices.ContainsFunc(spec.Heads, func(h feature.Head) bool { return h.Name == name })
 		if !taken && !e.isParam(name) {
 			return name
 		}

@@ -1,14 +1,21 @@
 package nn
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/dlfd-go/unlearn/feature"
+)
 
 // ResNetConfig describes a small residual network for images of some 16 to 64
 // pixels (He, Zhang, Ren, Sun, "Deep residual learning", CVPR 2016, section
 // 4.2). With one input channel, the defaults make 151,088 parameters plus 65
 // per class, and features of 64 numbers.
 type ResNetConfig struct {
-	Input   []int   // channels×height×width
-	Classes int     // outputs
+	Input   []int // channels×height×width
+	Classes int   // outputs
+	// Heads divide the outputs, where a sample has several labels; see feature.Heads.
+	// Classes is then their number, or zero.
+	Heads   feature.Heads
 	Widths  []int   // channels by stage. If it is nil, 16, 32, 64 is used.
 	Blocks  []int   // residual blocks by stage. If it is nil, it is 1 for all stages but the last, which has 2.
 	Stem    int     // stride of the first convolution. If it is zero, 1 is used.
@@ -58,7 +65,7 @@ func ResNet(c ResNetConfig) (*Network, error) {
 		}
 	}
 	x = b.Tap("pool", b.Flatten(b.GlobalAveragePool(x)))
-	return b.Build(head(b, "fc", x, c.Hidden, c.Dropout, c.Classes))
+	return b.Build(head(b, "fc", x, c.Hidden, c.Dropout, b.divide(c.Classes, c.Heads)))
 }
 
 // basicBlock adds two 3×3 convolutions and a shortcut, which is a 1×1
@@ -79,6 +86,9 @@ func basicBlock(b *Builder, name string, x Value, in, out, stride int) Value {
 type ResNet18Config struct {
 	Input   []int // channels×height×width
 	Classes int   // outputs
+	// Heads divide the outputs, where a sample has several labels; see feature.Heads.
+	// Classes is then their number, or zero.
+	Heads feature.Heads
 	// CIFAR replaces the 7×7 stride-2 convolution and the max-pooling of the
 	// stem by one 3×3 convolution.
 	CIFAR bool
@@ -115,5 +125,5 @@ func ResNet18(c ResNet18Config) (*Network, error) {
 		}
 	}
 	x = b.Tap("pool", b.Flatten(b.GlobalAveragePool(x)))
-	return b.Build(head(b, "fc", x, c.Hidden, c.Dropout, c.Classes))
+	return b.Build(head(b, "fc", x, c.Hidden, c.Dropout, b.divide(c.Classes, c.Heads)))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
 
@@ -15,6 +16,8 @@ type builder struct {
 	folder  string // of the file, for external data
 	skimmed bool   // large tensors have no values: see Check
 	g       *graph.Graph
+	logits  []string // tensors that have the logits, of one head or of several
+	heads   feature.Heads
 	needed  []bool // by node
 
 	values  map[string]value

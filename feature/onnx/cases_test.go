@@ -27,7 +27,7 @@ var caseFiles = map[string]caseFile{
 	"softmax_identity":       {text: "Softmax", train: 4},
 	"argmax_first":           {text: `"probs"`, train: -1},
 	"sigmoid_binary":         {text: "0 and z", train: -1},
-	"multilabel_sigmoid":     {kind: ErrUnsupported, text: "multi-label"},
+	"multilabel_sigmoid":     {text: "multi-label", train: -1},
 	"external_data":          {train: -1},
 	"dynamic_hw":             {opt: &Options{Input: []int{3, 16, 16}}, train: -1},
 	"sk_mlp_noscaler":        {text: `"probabilities" was taken`, train: 4},

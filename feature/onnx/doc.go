@@ -21,8 +21,10 @@
 // the way goes back over Identity, Cast, Reshape, Flatten, Squeeze, Clip and Log to
 // a Softmax, a LogSoftmax or the operators that spell one out: the logits are its
 // input. Before an ArgMax or a TopK they are found likewise. A sigmoid of one
-// number z has the logits 0 and z. A sigmoid of several numbers (multi-label), and
-// probabilities that were averaged or cut, are refused with the reason.
+// number z has the logits 0 and z. A sigmoid of several numbers makes a head of each
+// (multi-label); Options.MultiLabel says the same of logits without one, and
+// Options.Heads takes several outputs, one a label. Probabilities that were averaged or
+// cut are refused with the reason.
 //
 // # Parameters
 //

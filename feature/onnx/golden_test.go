@@ -81,7 +81,7 @@ func load(t testing.TB, path string) *Model {
 // logits returns the logits of x.
 func logits(t testing.TB, m feature.Model, x feature.Tensor) feature.Tensor {
 	t.Helper()
-	y := feature.NewTensor(x.Rows(), m.Spec().Classes())
+	y := feature.NewTensor(x.Rows(), m.Spec().Outputs())
 	if err := m.Forward(context.Background(), x, []string{m.Spec().Logits}, []feature.Tensor{y}); err != nil {
 		t.Fatal(err)
 	}

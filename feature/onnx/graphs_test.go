@@ -89,7 +89,7 @@ func exercise(m *Model, data []byte) error {
 			x.Data[i] = float32(i % m.words)
 		}
 	}
-	y := feature.NewTensor(3, s.Classes())
+	y := feature.NewTensor(3, s.Outputs())
 	taps := []string{s.Logits}
 	if err := m.Forward(ctx, x, taps, []feature.Tensor{y}); err != nil {
 		return fmt.Errorf("forward: %w", err)
@@ -119,7 +119,7 @@ func exercise(m *Model, data []byte) error {
 // alone.
 func sameAlone(m *Model, x, y feature.Tensor) error {
 	last := feature.Tensor{Shape: append([]int{1}, x.Shape[1:]...), Data: x.Row(2)}
-	alone := feature.NewTensor(1, m.Spec().Classes())
+	alone := feature.NewTensor(1, m.Spec().Outputs())
 	if err := m.Forward(context.Background(), last, []string{m.Spec().Logits}, []feature.Tensor{alone}); err != nil {
 		return fmt.Errorf("forward of one sample: %w", err)
 	}
@@ -189,7 +189,7 @@ func dump(t *testing.T, data []byte, input []int, seed uint64) {
 		t.Fatal(err)
 	}
 	x := tensorOf(append([]int{2}, input...))
-	y := feature.NewTensor(2, m.Spec().Classes())
+	y := feature.NewTensor(2, m.Spec().Outputs())
 	if err := m.Forward(t.Context(), x, []string{m.Spec().Logits}, []feature.Tensor{y}); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/dlfd-go/unlearn/feature"
 )
 
 // The names of outputs say little about what they hold, and a wrong choice does not
@@ -22,6 +24,7 @@ type head struct {
 	undone *node // what makes probabilities of the logits, or nil
 	output string
 	notes  []string
+	parts  feature.Heads // where it is one of several
 }
 
 type headKind int

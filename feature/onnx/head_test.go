@@ -76,7 +76,6 @@ func TestRefusedHeads(t *testing.T) {
 		says   []string
 		head   [][]byte
 	}{
-		"multi-label":      {"y", []string{"multi-label", `"l"`, "Options.Logits"}, [][]byte{nodeOf("Sigmoid", "y", "l")}},
 		"average":          {"y", []string{"cannot be turned back", `"m"`}, [][]byte{softmax, axisOne("Softmax", "q", "m"), nodeOf("Mean", "y", "p", "q")}},
 		"temperature":      {"y", []string{"cannot be turned back"}, [][]byte{softmax, rawFloats("h", nil, 2), nodeOf("Mul", "y", "p", "h")}},
 		"part":             {"y", []string{"cannot be turned back"}, [][]byte{softmax, rawInts("i", 1, 2), opOf("Gather", "y", []string{"p", "i"}, intAttr("axis", 1))}},

@@ -142,11 +142,13 @@ func (f *file) input() (valueInfo, error) {
 	return found[0], nil
 }
 
-// ancestors marks the nodes that a tensor depends on.
-func (f *file) ancestors(name string) []bool {
+// ancestors marks the nodes that tensors depend on.
+func (f *file) ancestors(names ...string) []bool {
 	needed := make([]bool, len(f.graph.nodes))
-	if at, ok := f.producers[name]; ok {
-		needed[at] = true
+	for _, name := range names {
+		if at, ok := f.producers[name]; ok {
+			needed[at] = true
+		}
 	}
 	for i := len(needed) - 1; i >= 0; i-- {
 		if !needed[i] {

@@ -21,6 +21,15 @@ type Options struct {
 	// softmax, a sigmoid of one number, or an ArgMax on the way there is undone: see
 	// the package page. The choice is in Notes.
 	Logits string
+	// Heads names the outputs, or tensors or nodes, that answer one question each, in
+	// the order of the labels of a sample, where a model has several: its logits are
+	// then those of all of them, one after the other, and Spec().Heads divides them. What
+	// comes after the logits of each is undone as for Logits, which must be empty.
+	Heads []string
+	// MultiLabel says that logits which end in neither a softmax nor a sigmoid are
+	// labels by themselves, with a sigmoid each, as a training by binary cross-entropy
+	// with logits leaves them. By default they are classes of one softmax.
+	MultiLabel bool
 	// Features names the tensor or the node that Spec().Features refers to. If it
 	// is empty, the first input of the last Gemm or MatMul before the logits is
 	// used, or the logits where there is none.
@@ -95,7 +104,10 @@ func resolved(opt *Options) (Options, error) {
 	if m := min(o.MaxBytes, o.MaxWork, int64(o.MaxKernel), o.MaxKept, int64(o.MaxTables), o.MaxMemory); m < 1 {
 		return o, fmt.Errorf("onnx: a limit of Options is %d, want 1 or more, or 0 for the default", m)
 	}
-	o.Input, o.Freeze, o.Train = slices.Clone(o.Input), slices.Clone(o.Freeze), slices.Clone(o.Train)
+	if len(o.Heads) > 0 && o.Logits != "" {
+		return o, fmt.Errorf("onnx: Options.Logits is %q and Options.Heads %q, want one of them", o.Logits, o.Heads)
+	}
+	o.Input, o.Freeze, o.Train, o.Heads = slices.Clone(o.Input), slices.Clone(o.Freeze), slices.Clone(o.Train), slices.Clone(o.Heads)
 	return o, nil
 }
 
@@ -181,13 +193,11 @@ func newBuilder(f *file, opt Options, folder string) *builder {
 
 // build makes the graph that the logits need.
 func (b *builder) build() (*feature.Spec, error) {
-	h, err := b.f.findHead(b.opt.Logits)
+	heads, err := b.findHeads()
 	if err != nil {
 		return nil, err
 	}
-	b.opt.Logits = h.logits
-	b.notes = append(b.notes, h.notes...)
-	b.needed = b.f.ancestors(b.opt.Logits)
+	b.needed = b.f.ancestors(b.logits...)
 	if err := b.f.checkOperators(b.needed); err != nil {
 		return nil, err
 	}
@@ -197,13 +207,13 @@ func (b *builder) build() (*feature.Spec, error) {
 	if err := b.nodes(); err != nil {
 		return nil, err
 	}
-	if err := b.finishHead(h); err != nil {
+	if err := b.finishHeads(heads); err != nil {
 		return nil, err
 	}
 	if err := b.chooseTrained(); err != nil {
 		return nil, err
 	}
-	spec := &feature.Spec{Input: b.opt.Input}
+	spec := &feature.Spec{Input: b.opt.Input, Heads: b.heads}
 	for _, t := range b.taps {
 		spec.Taps = append(spec.Taps, feature.Tap{Name: t.name, Shape: slices.Clone(t.view)})
 	}
@@ -212,7 +222,13 @@ func (b *builder) build() (*feature.Spec, error) {
 			spec.Params = append(spec.Params, feature.Param{Name: w.name, Shape: slices.Clone(w.t.dims), Trainable: w.trainable})
 		}
 	}
-	return spec, b.nameTaps(spec)
+	if err := b.nameTaps(spec); err != nil {
+		return nil, err
+	}
+	if err := spec.Heads.Check(spec.Outputs()); err != nil {
+		return nil, fmt.Errorf("onnx: %w: %w", ErrUnsupported, err)
+	}
+	return spec, nil
 }
 
 // model wraps what was built.

@@ -170,7 +170,7 @@ func TestNormsOfExports(t *testing.T) {
 func alike(t *testing.T, what string, m, n feature.Model, x feature.Tensor) {
 	t.Helper()
 	logits := func(m feature.Model) []float32 {
-		out := feature.NewTensor(x.Rows(), m.Spec().Classes())
+		out := feature.NewTensor(x.Rows(), m.Spec().Outputs())
 		if err := m.Forward(t.Context(), x, []string{m.Spec().Logits}, []feature.Tensor{out}); err != nil {
 			t.Fatal(err)
 		}

@@ -92,7 +92,7 @@ func (b *builder) asksReaders(name string) bool {
 			return false
 		}
 	}
-	return len(readers) > 0 && name != b.opt.Logits
+	return len(readers) > 0 && !slices.Contains(b.logits, name)
 }
 
 // buildWhere chooses by a constant condition, or by a mask.

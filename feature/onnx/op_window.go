@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dlfd-go/unlearn/internal/graph"
 )
@@ -308,7 +309,9 @@ func (b *builder) pool(n *node, op func(w window, ceil bool) graph.Op) ([]value,
 }
 
 // isRead tells whether some node or the model's output needs a name.
-func (b *builder) isRead(name string) bool { return b.readsTensor(name) || name == b.opt.Logits }
+func (b *builder) isRead(name string) bool {
+	return b.readsTensor(name) || slices.Contains(b.logits, name)
+}
 
 // buildGlobalPool pools all positions. They are axes of any number, so the maximum is a
 // reduction.

@@ -22,6 +22,9 @@ const MaxBatch = 1 << 20
 // sample is joined to the batch before it, as one value has no variance. A
 // dataset of one sample, or a BatchSize of 1, leaves only such batches: they run
 // in evaluation mode, with the statistics that the model has, which do not move.
+//
+// Of data that reads ahead (feature.AheadReader), the next batch of an epoch is read
+// during a step.
 type Descent struct {
 	Epochs    int // passes over the data; at least 1
 	BatchSize int // from 1 to MaxBatch
@@ -41,6 +44,9 @@ type Descent struct {
 	// Seed returns the seed of a step's dropout masks. If it is nil, zero is.
 	Seed func(step int) uint64
 
+	// Start, where not nil, is called once, before the first step. It may call
+	// Step.Resume.
+	Start func(s *Step) error
 	// Before, where not nil, is asked before each step; false ends the descent.
 	Before func() bool
 	// Gradient accumulates what a step moves along, by methods of Step, and may
@@ -69,20 +75,25 @@ type Step struct {
 	// Losses has the cross-entropy of each sample that CrossEntropy was last given.
 	Losses []float64
 
-	logits []string
+	logits  []string
+	heads   feature.Heads
+	within  int   // steps taken of the epoch
+	resumed bool  // the epoch was begun before Resume
+	visited []int // positions that the epoch passes over, nil for all
 }
 
 // CrossEntropy adds the gradient of weight times the mean cross-entropy of a
-// batch, in a mode, and returns the cross-entropy itself. One that is not finite
+// batch, in a mode, and returns the cross-entropy itself. Of a model with several
+// heads it is the mean over the heads; see feature.Heads. One that is not finite
 // gives an error wrapping ErrDiverged.
 func (s *Step) CrossEntropy(ctx context.Context, mode feature.Mode, x feature.Tensor, labels []int, weight float64) (float64, error) {
 	var loss float64
 	err := s.Accumulate(ctx, mode, x, s.logits, func(val, cot []feature.Tensor) error {
-		if _, err := feature.CrossEntropy(val[0], cot[0], labels, weight); err != nil {
+		if _, err := s.heads.CrossEntropy(val[0], cot[0], labels, weight); err != nil {
 			return err
 		}
 		s.Losses = slices.Grow(s.Losses[:0], len(labels))[:len(labels)]
-		if err := feature.CrossEntropies(s.Losses, val[0], labels); err != nil {
+		if err := s.heads.CrossEntropies(s.Losses, val[0], labels); err != nil {
 			return err
 		}
 		for _, v := range s.Losses {
@@ -106,7 +117,7 @@ func (s *Step) ModeFor(b feature.Batch) feature.Mode {
 
 // Run descends on d. The error of a step says its number. After an error m holds
 // the parameters of the last whole step. Errors: ErrParameter, ErrEmpty,
-// ErrDiverged, and those of the model, the data and the functions.
+// ErrDiverged, feature.ErrHeads for labels that do not fit the heads, and those of the model, the data and the functions.
 func (d Descent) Run(ctx context.Context, m feature.Trainable, data feature.Dataset) error {
 	if d.Epochs < 1 || d.BatchSize < 1 || d.BatchSize > MaxBatch || d.Optimizer == nil {
 		return fmt.Errorf("train: %w: Epochs %d, BatchSize %d (at most %d), Optimizer %v", ErrParameter, d.Epochs, d.BatchSize, MaxBatch, d.Optimizer)
@@ -115,16 +126,24 @@ func (d Descent) Run(ctx context.Context, m feature.Trainable, data feature.Data
 		return fmt.Errorf("train: %w: there is nothing to train on", feature.ErrEmpty)
 	}
 	spec := m.Spec()
+	if err := feature.CheckHeads(spec, data); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
 	stepper, err := NewStepper(m, d.Optimizer, d.Train)
 	if err != nil {
 		return err
 	}
-	s := &Step{Stepper: stepper, logits: []string{spec.Logits}, PerEpoch: BatchCount(spec, data, d.BatchSize)}
+	s := &Step{Stepper: stepper, logits: []string{spec.Logits}, heads: spec.Heads, PerEpoch: BatchCount(spec, data, d.BatchSize)}
 	if d.Epochs > math.MaxInt/s.PerEpoch {
 		return fmt.Errorf("train: %w: %d epochs of %d steps", ErrParameter, d.Epochs, s.PerEpoch)
 	}
 	s.Of = d.Epochs * s.PerEpoch
-	for s.Epoch = 0; s.Number < s.Of; s.Epoch++ {
+	if d.Start != nil {
+		if err := d.Start(s); err != nil {
+			return err
+		}
+	}
+	for ; s.Number < s.Of; s.Epoch++ {
 		more, err := d.epoch(ctx, s, data)
 		if err != nil || !more {
 			return err
@@ -139,44 +158,45 @@ func (d Descent) epoch(ctx context.Context, s *Step, data feature.Dataset) (bool
 	if d.Order != nil {
 		order = d.Order(s.Epoch)
 	}
-	data, positions, err := d.visited(s.Epoch, data)
+	data, err := d.visit(s, data)
 	if err != nil {
 		return false, err
 	}
-	for b, err := range Batches(s.Model.Spec(), data, d.BatchSize, order) {
+	for b, err := range BatchesFrom(ctx, s.Model.Spec(), data, d.BatchSize, order, s.within) {
 		if err != nil {
 			return false, err
 		}
 		if s.Number == s.Of || d.Before != nil && !d.Before() {
 			return false, nil
 		}
-		if positions != nil {
-			b.Index = translate(b.Index, positions)
+		if s.visited != nil {
+			b.Index = translate(b.Index, s.visited)
 		}
 		s.Batch, s.Loss = b, 0
 		if err := d.step(ctx, s); err != nil {
 			return false, fmt.Errorf("step %d: %w", s.Number, err)
 		}
 		s.Number++
+		s.within++
 	}
+	s.within = 0
 	return true, nil
 }
 
-// visited returns the samples of an epoch and, where they are not all, their
-// positions.
-func (d Descent) visited(epoch int, data feature.Dataset) (feature.Dataset, []int, error) {
-	if d.Visit == nil {
-		return data, nil, nil
+// visit returns the samples of an epoch, and sets s.visited.
+func (d Descent) visit(s *Step, data feature.Dataset) (feature.Dataset, error) {
+	if s.resumed {
+		s.resumed = false
+	} else if s.visited = nil; d.Visit != nil {
+		s.visited = d.Visit(s.Epoch)
 	}
-	positions := d.Visit(epoch)
-	if positions == nil {
-		return data, nil, nil
+	if s.visited == nil {
+		return data, nil
 	}
-	if len(positions) == 0 {
-		return nil, nil, fmt.Errorf("%w: epoch %d visits no sample", feature.ErrEmpty, epoch)
+	if len(s.visited) == 0 {
+		return nil, fmt.Errorf("%w: epoch %d visits no sample", feature.ErrEmpty, s.Epoch)
 	}
-	part, err := feature.Subset(data, positions)
-	return part, positions, err
+	return feature.Subset(data, s.visited)
 }
 
 // translate returns the positions of the samples index of a subset.
@@ -215,6 +235,11 @@ func (d Descent) step(ctx context.Context, s *Step) error {
 // Descent.
 func Batches(s feature.Spec, d feature.Dataset, size int, src rand.Source) iter.Seq2[feature.Batch, error] {
 	return feature.BatchesOf(d, size, least(s, size), src)
+}
+
+// BatchesContext is Batches as feature.BatchesContext reads them.
+func BatchesContext(ctx context.Context, s feature.Spec, d feature.Dataset, size int, src rand.Source) iter.Seq2[feature.Batch, error] {
+	return feature.BatchesContext(ctx, d, size, least(s, size), src)
 }
 
 // BatchCount returns the number of Batches, 0 for an empty dataset or nil.

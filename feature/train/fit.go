@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/checkpoint"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
@@ -39,6 +40,9 @@ type Options struct {
 	Train func(feature.Param) bool
 	// Observer, where not nil, is called after every step.
 	Observer func(Progress)
+	// Checkpoint says where the state of the training is written. By default it is
+	// not.
+	Checkpoint Checkpoint
 }
 
 // Progress is the state of a training after a step.
@@ -52,32 +56,58 @@ type Progress struct {
 // mode. It returns the mean loss of each epoch. Batches are those of [Descent].
 //
 // An error, among them ctx's and those wrapping ErrDiverged and ErrEmpty, ends
-// the training; m then holds the parameters of the last whole step.
+// the training; m then holds the parameters of the last whole step. Where there is a
+// checkpoint, its file stays, and the same call on a model with the weights that m had at
+// first goes on from it; an error wraps ErrCheckpoint if the file cannot be used.
 func Fit(ctx context.Context, m feature.Trainable, d feature.Dataset, opt *Options) ([]float64, error) {
-	o, err := opt.resolve()
+	descent, err := opt.Descent()
 	if err != nil {
 		return nil, err
 	}
-	var history []float64
-	var sum float64
-	done := 0
-	err = Descent{
+	f := &fit{}
+	if opt != nil {
+		f.Options = *opt
+	}
+	descent.Start = func(s *Step) error { return f.start(s, d, descent) }
+	descent.After = func(s *Step) error { return f.after(s, d.Len()) }
+	err = descent.Run(ctx, m, d)
+	if err == nil && f.file != nil {
+		err = f.file.Done()
+	}
+	return f.history, err
+}
+
+// Descent returns what Fit runs, but for what it does after a step.
+func (opt *Options) Descent() (Descent, error) {
+	o, err := opt.resolve()
+	return Descent{
 		Epochs: o.Epochs, BatchSize: o.BatchSize, Optimizer: o.Optimizer, Schedule: o.Schedule, Train: o.Train,
 		Order: func(epoch int) rand.Source { return rng.Stream(o.Seed, "train order", epoch) },
 		Seed:  func(step int) uint64 { return rng.Seed(o.Seed, "train dropout", step) },
-		After: func(s *Step) error {
-			sum += s.Loss * float64(len(s.Batch.Labels))
-			if done += len(s.Batch.Labels); done == d.Len() {
-				history = append(history, sum/float64(done))
-				sum, done = 0, 0
-			}
-			if o.Observer != nil {
-				o.Observer(Progress{Epoch: s.Epoch, Step: s.Number, Steps: s.Of, Loss: s.Loss})
-			}
-			return nil
-		},
-	}.Run(ctx, m, d)
-	return history, err
+	}, err
+}
+
+// fit is one Fit.
+type fit struct {
+	Options
+	history []float64
+	sum     float64 // of the losses of the epoch so far
+	done    int     // samples of the epoch so far
+	file    *checkpoint.Run
+	place   []byte // Step.State, while it is written or read
+	weights feature.Weights
+}
+
+func (f *fit) after(s *Step, n int) error {
+	f.sum += s.Loss * float64(len(s.Batch.Labels))
+	if f.done += len(s.Batch.Labels); f.done == n {
+		f.history = append(f.history, f.sum/float64(f.done))
+		f.sum, f.done = 0, 0
+	}
+	if f.Observer != nil {
+		f.Observer(Progress{Epoch: s.Epoch, Step: s.Number, Steps: s.Of, Loss: s.Loss})
+	}
+	return f.save(s)
 }
 
 func (opt *Options) resolve() (Options, error) {

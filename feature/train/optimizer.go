@@ -9,15 +9,17 @@ import (
 	"math"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/internal/checkpoint"
 	"github.com/dlfd-go/unlearn/internal/kernel"
 	"github.com/dlfd-go/unlearn/internal/par"
 )
 
-// Errors that this package wraps; they are those of package feature.
+// Errors that this package wraps; all but ErrCheckpoint are those of package feature.
 var (
-	ErrParameter = feature.ErrParameter // a setting is out of range
-	ErrEmpty     = feature.ErrEmpty     // a dataset is empty
-	ErrDiverged  = feature.ErrDiverged  // a loss or gradient is not finite; the parameters are those before the step
+	ErrParameter  = feature.ErrParameter // a setting is out of range
+	ErrEmpty      = feature.ErrEmpty     // a dataset is empty
+	ErrDiverged   = feature.ErrDiverged  // a loss or gradient is not finite; the parameters are those before the step
+	ErrCheckpoint = checkpoint.Err       // a checkpoint is damaged, of another version or of another run; the error says which
 )
 
 // Optimizer is a rule that changes parameters along gradients. It is settings
@@ -31,7 +33,10 @@ type Optimizer interface {
 }
 
 // OptimizerState is what an Optimizer keeps between the steps of one run, such as
-// momentum.
+// momentum. One that is also an encoding.BinaryMarshaler and BinaryUnmarshaler can go on
+// from a checkpoint: after UnmarshalBinary, a state that was just started moves
+// parameters as the one that was marshaled would, to the bit. Those of SGD and Adam
+// are.
 type OptimizerState interface {
 	// Step changes parameter i of m along dp[i], for every i where dp[i] is not
 	// nil. m has the Spec that Start was given. scale multiplies the learning

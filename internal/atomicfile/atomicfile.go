@@ -54,10 +54,10 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, f.Close())
 	}
-	if err = rename(f.Name(), target); err != nil {
+	if err = move(f, target); err != nil {
 		return err
 	}
 	// The new content is in place; if the folder cannot be synced, only its
@@ -131,8 +131,7 @@ func create(target string, old fs.FileInfo) (*os.File, error) {
 		if lock(f) && stillThere(f) {
 			return f, nil
 		}
-		f.Close() // another process took it for a leftover before it was locked
-		os.Remove(name)
+		f.Close() // another process took it for a leftover before it was locked, and removes it
 	}
 }
 

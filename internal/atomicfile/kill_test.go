@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -140,6 +141,28 @@ func TestFileTooLarge(t *testing.T) {
 	}
 	if o := others(t, path); len(o) > 0 {
 		t.Errorf("%q were left", o)
+	}
+}
+
+// TestWritersTogether writes to one file from several goroutines, which take what
+// the others are about to rename for leftovers if they can lock it.
+func TestWritersTogether(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 40 {
+				if err := Write(path, func(w io.Writer) error { _, err := io.WriteString(w, "whole"); return err }); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("left are %v (%v)", entries, err)
 	}
 }
 

@@ -20,6 +20,14 @@ func removeAbandoned(name string) {
 	}
 }
 
+// move closes f and renames it, in this order: Windows renames no open file.
+func move(f *os.File, to string) error {
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return rename(f.Name(), to)
+}
+
 // hardLinks is 1: the count is not at hand here.
 func hardLinks(fs.FileInfo) int { return 1 }
 

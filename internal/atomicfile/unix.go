@@ -3,6 +3,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"syscall"
@@ -22,12 +23,17 @@ func removeAbandoned(name string) {
 		return
 	}
 	defer f.Close()
-	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+	// In between it may have been renamed, and the name used for another.
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil && stillThere(f) {
 		os.Remove(name)
 	}
 }
 
-func rename(from, to string) error { return os.Rename(from, to) }
+// move renames f and closes it, in this order: closed, it has no lock, and another
+// process could remove it as a leftover.
+func move(f *os.File, to string) error {
+	return errors.Join(os.Rename(f.Name(), to), f.Close())
+}
 
 // hardLinks returns how many names a file has.
 func hardLinks(info fs.FileInfo) int {

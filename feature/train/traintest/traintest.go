@@ -4,6 +4,7 @@
 package traintest
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"math"
@@ -22,6 +23,7 @@ var laws = []struct {
 	{"fresh state", fresh}, {"runs apart", apart}, {"scale 0", scaleZero}, {"scale", badScale},
 	{"nil gradients", nilGradients}, {"steps by parameter", lateParameter},
 	{"arguments", arguments}, {"wrong lengths", wrongLengths}, {"descends", descends},
+	{"goes on from its bytes", resumes},
 }
 
 // Run checks o, whose settings must be in range, on a small model; one subtest a
@@ -287,4 +289,42 @@ func descends(o train.Optimizer) error {
 		return fmt.Errorf("½‖w − 1‖² is %v after 100 steps and was %v", after, before)
 	}
 	return nil
+}
+
+// resumes checks that a state which writes itself goes on to the same bits where another
+// reads what it wrote.
+func resumes(o train.Optimizer) error {
+	alone, err := start(o)
+	if err != nil {
+		return err
+	}
+	from, ok := alone.state.(encoding.BinaryMarshaler)
+	if !ok {
+		return nil
+	}
+	if err := alone.steps(3); err != nil {
+		return err
+	}
+	bytes, err := from.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	other, err := start(o)
+	if err != nil {
+		return err
+	}
+	to, ok := other.state.(encoding.BinaryUnmarshaler)
+	if !ok {
+		return fmt.Errorf("the state, a %T, is an encoding.BinaryMarshaler and no BinaryUnmarshaler", other.state)
+	}
+	if err := to.UnmarshalBinary(bytes); err != nil {
+		return err
+	}
+	for i, p := range alone.m.P {
+		copy(other.m.P[i], p)
+	}
+	if err := errors.Join(alone.steps(3), other.steps(3)); err != nil {
+		return err
+	}
+	return sameWeights("a run alone, and one that went on from its bytes", alone.weights(), other.weights())
 }

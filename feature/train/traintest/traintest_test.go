@@ -1,6 +1,7 @@
 package traintest_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,6 +53,15 @@ func (s *state) check(m feature.Trainable, dp [][]float32, scale float64) error 
 		return feature.ErrShape
 	}
 	return nil
+}
+
+func (s *state) MarshalBinary() ([]byte, error) { return json.Marshal(s.v) }
+
+func (s *state) UnmarshalBinary(b []byte) error {
+	if s.fault == "goes on from its bytes: forgets them" {
+		return nil
+	}
+	return json.Unmarshal(b, &s.v)
 }
 
 func (s *state) Step(m feature.Trainable, dp [][]float32, scale float64) error {
@@ -113,7 +123,7 @@ func TestRejectsFaults(t *testing.T) {
 	for _, fault := range []string{
 		"fresh state: settings hold the state", "runs apart: settings hold the state", "scale: takes any", "wrong lengths: ignored",
 		"wrong lengths: panics", "arguments: keeps the gradients", "arguments: writes the gradients", "nil gradients: decays all",
-		"descends: ascends", "steps by parameter: one counter", "scale 0: decays",
+		"descends: ascends", "steps by parameter: one counter", "scale 0: decays", "goes on from its bytes: forgets them",
 	} {
 		law, what, _ := strings.Cut(fault, ": ")
 		o := inertia{fault: fault, shared: global}
