@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -218,8 +219,50 @@ func checkFolder(t *testing.T, s *trial, out string) {
 	}
 }
 
+// killSome kills three processes of the program that write into a folder, at random
+// moments, until the test is done.
+func killSome(t *testing.T, s *trial, out string) {
+	stop := make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for killed := 0; killed < 3; {
+			select {
+			case <-stop:
+				t.Logf("%d processes were killed", killed)
+				return
+			case <-time.After(time.Duration(rand.IntN(500)) * time.Millisecond):
+			}
+			if p := anyProcess(s.program, out); p != nil && p.Kill() == nil {
+				killed++
+			}
+		}
+		t.Log("3 processes were killed")
+	})
+	t.Cleanup(func() { close(stop); wait.Wait() })
+}
+
+// anyProcess returns a process that does a share of a stage, by the program and an argument;
+// nil where there is none.
+func anyProcess(program, argument string) *os.Process {
+	all, _ := filepath.Glob("/proc/[0-9]*") // no error: the pattern is valid
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, dir := range all {
+		line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+		args := strings.Split(string(line), "\x00")
+		if err != nil || args[0] != program || !slices.Contains(args, argument) || !slices.Contains(args, "-stage") {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil {
+			p, _ := os.FindProcess(pid) // no error on Unix
+			return p
+		}
+	}
+	return nil
+}
+
 func TestXargs(t *testing.T) {
 	s, out := try(t), filepath.Join(t.TempDir(), "out")
+	killSome(t, s, out)
 	cmd := exec.Command(folder+"xargs.sh", slices.Concat(s.data(), more, []string{"-out", out})...)
 	cmd.Env = append(os.Environ(), "COMPARE="+s.program, "TASKS=4")
 	text, err := cmd.CombinedOutput()
@@ -237,6 +280,7 @@ func TestSlurm(t *testing.T) {
 		}
 	}
 	s, out := try(t), filepath.Join(t.TempDir(), "out")
+	killSome(t, s, out)
 	recipes, err := filepath.Abs(folder)
 	if err != nil {
 		t.Fatal(err)

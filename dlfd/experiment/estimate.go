@@ -49,8 +49,8 @@ func (p *Plan) sort(j Job) sort { return sort{j.task, j.Kind, j.method, p.deep(j
 // of the samples of each set, about a sixteenth but some hundreds where there are as
 // many, and one epoch in the place of all of Recipe.Epochs. Its time is multiplied accordingly.
 // Work that does not grow with the samples is counted too high by that, and work
-// that grows faster too low: times are a guide, to a factor of about two. They are those
-// of this machine, with one job at a time.
+// that grows faster too low: times are a guide, to a factor of two or three. They are
+// those of this machine at its present load, with one job at a time.
 //
 // now tells the time; use time.Now. A folder of dirs may be empty or missing. Errors are
 // those of Run, and wrap ErrForeign for results of another experiment.
@@ -258,7 +258,6 @@ func (p *problem) samples() int { return p.Train.Len() + p.Unseen.Len() + p.judg
 // scale sets the times of whole jobs.
 func (e *estimate) scale(task int, small *problem, times map[sort][]time.Duration, failures map[sort]string, wanted map[sort]bool) {
 	q := e.problems[task]
-	others := e.others(task, small, times)
 	for s := range wanted {
 		if len(times[s]) == 0 {
 			continue
@@ -271,21 +270,26 @@ func (e *estimate) scale(task int, small *problem, times map[sort][]time.Duratio
 			continue
 		}
 		if s.kind == JudgeBand || s.kind == JudgeOriginal || s.kind == JudgeMethod {
-			one += others
+			one += e.others(task, small, s, times)
 		}
 		c.Wall = multiplied(one, float64(q.samples())/float64(small.samples()))
 	}
 }
 
 // others is the time that an audit spends on the retrained models that the piece lacks:
-// each takes as much as the audit of the band takes above that of one model by itself,
-// divided by the references of the former, an original and two retrained models.
-func (e *estimate) others(task int, small *problem, times map[sort][]time.Duration) time.Duration {
+// each takes a third of what an audit with three references takes above that of one model
+// by itself. For methods, whose jobs do more than an audit, that is the audit of the band.
+func (e *estimate) others(task int, small *problem, s sort, times map[sort][]time.Duration) time.Duration {
 	lacking := e.retrained(task) - max(3, len(small.Retrained))
+	s.method = 0
+	if s.kind == JudgeMethod {
+		s.kind = JudgeBand
+	}
 	for _, deep := range []bool{true, false} {
-		alone, band := times[sort{task, JudgeRetrained, 0, deep}], times[sort{task, JudgeBand, 0, deep}]
-		if len(alone) > 0 && len(band) > 0 {
-			return time.Duration(max(lacking, 0)) * max(meanTime(band)-meanTime(alone), 0) / 3
+		s.deep = deep
+		alone, with := times[sort{task, JudgeRetrained, 0, deep}], times[s]
+		if len(alone) > 0 && len(with) > 0 {
+			return time.Duration(max(lacking, 0)) * max(meanTime(with)-meanTime(alone), 0) / 3
 		}
 	}
 	return 0

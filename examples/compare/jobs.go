@@ -65,7 +65,7 @@ func (f *flags) printPlan(ctx context.Context, w io.Writer, plan *experiment.Pla
 	}
 	_, err = fmt.Fprintf(w, "\n%d jobs, %d of them done; %.2f hours are left, and all files have %.1f MB.\n"+
 		"Hours are those of one process on this machine that does one job at a time; n machines like it need an n-th.\n"+
-		"Times from a piece are an estimate, good to a factor of about two: a share of the samples was run, and the time multiplied.\n",
+		"Times from a piece are an estimate, good to a factor of two or three: a share of the samples was run, and the time multiplied.\n",
 		sum.Jobs, sum.Done, left.Hours(), megabytes(sum.Bytes))
 	return err
 }
