@@ -75,7 +75,7 @@ type Recall struct {
 
 // Samples makes the samples. Cost: for each batch and step a forward and backward pass,
 // and where there are running statistics two forward passes and one backward pass more.
-// Errors: ErrParameter, feature.ErrNoTap, feature.ErrNotFinite for a loss that is not
+// Errors: ErrParameter, feature.ErrNoTap, feature.ErrHeads for a model with several heads, feature.ErrNotFinite for a loss that is not
 // finite, ctx's and those of the model.
 func (r Recall) Samples(ctx context.Context, m feature.Differentiable) (*Recalled, error) {
 	c, err := r.resolve(m.Spec())
@@ -113,6 +113,9 @@ func (r Recall) resolve(spec feature.Spec) (*recall, error) {
 		if v != Off && (!(v > 0) || math.IsInf(v, 0)) {
 			return nil, fmt.Errorf("%w: Statistics %v, Variation %v, Norm %v", ErrParameter, r.Statistics, r.Variation, r.Norm)
 		}
+	}
+	if err := feature.CheckOneHead(spec); err != nil {
+		return nil, err
 	}
 	if n := spec.Batch; n != 0 {
 		return nil, fmt.Errorf("%w: the model takes batches of %d samples only", feature.ErrShape, n)

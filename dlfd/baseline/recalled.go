@@ -7,13 +7,15 @@ import (
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/feature/train"
 	"github.com/dlfd-go/unlearn/internal/rng"
 	"github.com/dlfd-go/unlearn/synth"
 )
 
 // RetainFree runs another method where the retain set is gone: in its place come
 // samples that the model recalls, those of synth.Recall. A Retain in the data is not
-// read. The result's ledger includes the passes of the recall, and a note says how many
+// read. Layers are in evaluation mode throughout: running statistics of batch norm are all
+// that is left of the real data, and those of recalled samples are others. The result's ledger includes the passes of the recall, and a note says how many
 // samples there were and how well they fit the model.
 type RetainFree struct {
 	// Of is the method. It is required.
@@ -38,7 +40,7 @@ func (r RetainFree) Name() string { return nameOf(r.Of) + " on recalled samples"
 // Needs implements dlfd.Needer.
 func (r RetainFree) Needs() dlfd.Needs {
 	needs := dlfd.NeedsOf(r.Of)
-	needs.Retain, needs.Forget = false, true
+	needs.Retain, needs.Forget, needs.Heads = false, true, false
 	return needs
 }
 
@@ -64,6 +66,9 @@ func (r RetainFree) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.
 		return nil, fmt.Errorf("%s: %w: the recall takes %d passes, and the budget is %d", r.Name(), dlfd.ErrParameter, used.Forward+used.Backward, opt.Budget.Passes)
 	}
 	o.RetrainEpochs = math.MaxInt32 // a training on recalled samples is no measure
+	if train.HasStatistics(m.Spec()) {
+		m = still{m}
+	}
 	res, err := decorate(ctx, r, m, data, o)
 	if err != nil {
 		return nil, err
@@ -72,6 +77,10 @@ func (r RetainFree) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.
 	res.Notes = append(res.Notes, fmt.Sprintf("In the place of a retain set stood %d samples that the model recalled: their mean loss was %.4g, and the mismatch of statistics %.4g.", recalled.Len(), recalled.Loss, recalled.Statistics))
 	return res, nil
 }
+
+// still is a model whose layers are always in evaluation mode: it offers no
+// feature.ModeGrader, and so statistics do not move.
+type still struct{ feature.Trainable }
 
 // recall makes the samples.
 func (r RetainFree) recall(ctx context.Context, m feature.Trainable, forget feature.Dataset, seed uint64) (*synth.Recalled, error) {
