@@ -3,12 +3,16 @@ package dlfd_test
 import (
 	"errors"
 	"math"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/featuretest"
+	"github.com/dlfd-go/unlearn/feature/nn"
+	"github.com/dlfd-go/unlearn/feature/onnx"
 	"github.com/dlfd-go/unlearn/feature/train"
 )
 
@@ -125,4 +129,58 @@ func checkAccuracy(t *testing.T, m *featuretest.MLP, d *featuretest.Blobs, k int
 
 func errorOf[T any](_ T, err error) error { return err }
 
-func second[T any](_ T, err error) error { return err }
+// A multi-label classifier in an ONNX file goes in and out: it is read with the heads
+// that its outputs say, unlearned, written, and read again as what it is in memory.
+func TestHeadsThroughONNX(t *testing.T) {
+	blobs := func(n int, seed uint64) *featuretest.Blobs {
+		b := featuretest.NewBlobs(n, 16, 8, 2, 7, seed)
+		b.Multi = []feature.Target{{Name: "smile", Classes: 2}, {Name: "glasses", Classes: 2}, {Name: "left", Classes: 2}}
+		return b
+	}
+	data := dlfd.Data{Retain: blobs(96, 1), Forget: blobs(48, 2), Holdout: blobs(48, 3)}
+	names := []string{"smile", "glasses", "left"}
+	net, err := nn.MLP(nn.MLPConfig{Input: []int{16}, Heads: feature.Sigmoids(3, names...), Hidden: []int{32}, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := feature.Concat(data.Retain, data.Forget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.Fit(t.Context(), net, all, &train.Options{Epochs: 40}); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	path, out := filepath.Join(dir, "in.onnx"), filepath.Join(dir, "out.onnx")
+	if err := net.SaveONNX(path); err != nil {
+		t.Fatal(err)
+	}
+	load := func(path string) *onnx.Model {
+		m, err := onnx.Load(path, &onnx.Options{Heads: names})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := m.Spec().Heads; !slices.Equal(h, net.Spec().Heads) {
+			t.Fatalf("%s: heads %+v", path, h)
+		}
+		return m
+	}
+	m := load(path)
+	res, err := dlfd.Align{Always: true}.Unlearn(t.Context(), m, data, nil)
+	if err != nil || len(res.Scores[0].Heads) != 3 {
+		t.Fatalf("%v: %+v", err, res)
+	}
+	if err := m.Save(out); err != nil {
+		t.Fatal(err)
+	}
+	logits := func(m feature.Model) []float32 {
+		z, _, err := feature.Predict(t.Context(), m, data.Holdout, []string{m.Spec().Logits}, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return z[0].Data
+	}
+	if want := logits(m); !slices.Equal(logits(load(out)), want) || slices.Equal(logits(load(path)), want) {
+		t.Error("the file does not have the weights of the unlearned model")
+	}
+}

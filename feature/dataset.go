@@ -104,18 +104,19 @@ func CheckClasses(a, b Dataset) error {
 		if s[i].Name != t[i].Name || s[i].Classes != t[i].Classes {
 			return fmt.Errorf("feature: %w: label %d is %q with %d classes in one set and %q with %d in the other", ErrHeads, i, s[i].Name, s[i].Classes, t[i].Name, t[i].Classes)
 		}
-		if err := checkNames(s[i].ClassNames, t[i].ClassNames); err != nil {
-			return fmt.Errorf("label %d (%q): %w", i, s[i].Name, err)
+		if err := checkNames(fmt.Sprintf("label %d (%q), ", i, s[i].Name), s[i].ClassNames, t[i].ClassNames); err != nil {
+			return err
 		}
 	}
-	return checkNames(ClassNamesOf(a), ClassNamesOf(b))
+	return checkNames("", ClassNamesOf(a), ClassNamesOf(b))
 }
 
-// checkNames compares the names of classes, as far as both lists go.
-func checkNames(x, y []string) error {
+// checkNames compares the names of classes, as far as both lists go. An error names what
+// they belong to.
+func checkNames(of string, x, y []string) error {
 	for i := range min(len(x), len(y)) {
 		if x[i] != y[i] {
-			return fmt.Errorf("feature: %w: class %d is %q in one set and %q in the other", ErrClasses, i, x[i], y[i])
+			return fmt.Errorf("feature: %w: %sclass %d is %q in one set and %q in the other", ErrClasses, of, i, x[i], y[i])
 		}
 	}
 	return nil

@@ -107,9 +107,9 @@ func (h Heads) targets() []Target {
 
 // Target is one of several questions that a dataset answers for each sample.
 type Target struct {
-	Name       string   // it may be empty
-	Classes    int      // labels are in [0, Classes)
-	ClassNames []string // one for each class, or nil
+	Name       string   `json:"name,omitempty"`        // it may be empty
+	Classes    int      `json:"classes"`               // labels are in [0, Classes)
+	ClassNames []string `json:"class_names,omitempty"` // one for each class, or nil
 }
 
 // MultiLabeled is implemented by datasets with several labels a sample, one for

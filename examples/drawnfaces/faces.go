@@ -103,13 +103,22 @@ type Splits struct{ Retain, Forget, Test, Unseen *dataset.Set }
 
 // Draw draws the set. Every split has as many images of each expression, which is
 // the label. Equal crowds give equal images on one architecture.
-func Draw(c Crowd) (p Splits, err error) {
+func Draw(c Crowd) (Splits, error) {
+	return c.splits(func(*dataset.Samples, []answers) error { return nil })
+}
+
+// splits draws the splits, whose labels relabel may change.
+func (c Crowd) splits(relabel func(s *dataset.Samples, all []answers) error) (p Splits, err error) {
 	first := 0
 	for _, split := range []struct {
 		set *(*dataset.Set)
 		n   int
 	}{{&p.Retain, c.Retain}, {&p.Forget, c.Forget}, {&p.Test, c.Test}, {&p.Unseen, c.Unseen}} {
-		if *split.set, err = dataset.Memory(drawPersons(c.Seed, first, split.n, c.Images)); err != nil {
+		s, all := drawPersons(c.Seed, first, split.n, c.Images)
+		if err := relabel(&s, all); err != nil {
+			return p, err
+		}
+		if *split.set, err = dataset.Memory(s); err != nil {
 			return p, err
 		}
 		first += split.n
@@ -119,12 +128,13 @@ func Draw(c Crowd) (p Splits, err error) {
 
 // drawPersons draws n persons from number first on, each on a goroutine of its
 // own: what a face looks like depends on its numbers alone.
-func drawPersons(seed uint64, first, n, images int) dataset.Samples {
+func drawPersons(seed uint64, first, n, images int) (dataset.Samples, []answers) {
 	per := images * len(expressions)
 	s := dataset.Samples{
 		X: feature.NewTensor(n*per, 1, Side, Side), Labels: make([]int, n*per),
 		Classes: expressions, Identities: make([]string, n*per),
 	}
+	all := make([]answers, n*per)
 	var wait sync.WaitGroup
 	for k := range n {
 		wait.Go(func() {
@@ -133,10 +143,12 @@ func drawPersons(seed uint64, first, n, images int) dataset.Samples {
 				i := k*per + j
 				s.Labels[i], s.Identities[i] = j%len(expressions), fmt.Sprintf("person%03d", first+k)
 				r := stream(seed, "image", first+k, j)
-				shoot(p, newScene(r, expression(s.Labels[i])), r, s.X.Row(i))
+				c := newScene(r, expression(s.Labels[i]))
+				all[i] = answers{expression(s.Labels[i]), p.glasses, c.roll}
+				shoot(p, c, r, s.X.Row(i))
 			}
 		})
 	}
 	wait.Wait()
-	return s
+	return s, all
 }

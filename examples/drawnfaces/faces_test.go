@@ -148,3 +148,33 @@ func corners(img []float64, lo, hi int) (sum float64) {
 	}
 	return sum
 }
+
+// Several labels are those of the same images.
+func TestDrawLabels(t *testing.T) {
+	p, err := DrawLabels(mini(), "expression", "glasses", "tilt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := drawn(t, mini())
+	if a, b := pixelHash(t, p), pixelHash(t, plain); a != b {
+		t.Errorf("pixels are %s, those with one label %s", a, b)
+	}
+	tilts := make(map[int]int)
+	for i := range p.Retain.Len() {
+		v := feature.SplitLabel(feature.TargetsOf(p.Retain), p.Retain.Label(i))
+		if v[0] != plain.Retain.Label(i) {
+			t.Errorf("image %d has expression %d, want %d", i, v[0], plain.Retain.Label(i))
+		}
+		first := i - i%(len(expressions)*mini().Images)
+		if w := feature.SplitLabel(feature.TargetsOf(p.Retain), p.Retain.Label(first)); w[1] != v[1] {
+			t.Errorf("images %d and %d show one person with and without glasses", first, i)
+		}
+		tilts[v[2]]++
+	}
+	if n := p.Retain.Len(); tilts[0] < n/5 || tilts[1] < n/5 || tilts[2] < n/5 {
+		t.Errorf("heads are tilted left, not at all and right in %v of %d images", tilts, n)
+	}
+	if _, err := DrawLabels(mini(), "expression", "beard"); err == nil {
+		t.Error("a label that no face has")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/dlfd-go/unlearn/dlfd"
@@ -21,7 +22,7 @@ import (
 // go into result.json.
 type settings struct {
 	Pack   string            `json:"pack,omitempty"`  // name of the folder; empty: drawn faces
-	Label  string            `json:"label,omitempty"` // column of the pack
+	Label  string            `json:"label,omitempty"` // columns of the pack, or labels of drawn faces; empty: the expression
 	Drawn  *drawnfaces.Crowd `json:"drawn,omitempty"` // the drawn faces; nil with a pack
 	Seed   uint64            `json:"seed"`
 	Seeds  int               `json:"seeds"`
@@ -44,8 +45,8 @@ func defaults() settings {
 // apply puts in what the flags say.
 func (s settings) apply(f flags) settings {
 	s.Seed, s.Seeds, s.Epochs = f.seed, f.seeds, f.epochs
-	if f.data != "" {
-		s.Pack, s.Label, s.Drawn = filepath.Base(f.data), f.label, nil
+	if s.Label = f.label; f.data != "" {
+		s.Pack, s.Drawn = filepath.Base(f.data), nil
 	}
 	if s.Epochs == 0 {
 		s.Epochs = 16
@@ -56,15 +57,17 @@ func (s settings) apply(f flags) settings {
 	return s
 }
 
-// methods are the ways of forgetting that are compared.
-func methods() []dlfd.Unlearner {
-	return []dlfd.Unlearner{
+// methods are the ways of forgetting that are compared, those that can work on several
+// labels where there are several.
+func methods(several bool) []dlfd.Unlearner {
+	all := []dlfd.Unlearner{
 		released.Method{},
 		dlfd.DLFD{},
 		dlfd.Recommended(),
 		baseline.FineTune{},
 		baseline.NegGradPlus{},
 	}
+	return slices.DeleteFunc(all, func(u dlfd.Unlearner) bool { return several && !dlfd.NeedsOf(u).Heads })
 }
 
 // divergedStop is the reason for stopping of a method that diverged and left the
@@ -74,8 +77,9 @@ const divergedStop = "diverged"
 // outcome is one model of one seed and its judgment.
 type outcome struct {
 	Method string        `json:"method"`
-	Audit  *dlfd.Audited `json:"audit"`
-	Gap    metrics.Gap   `json:"retrain_gap"`
+	Audit  *dlfd.Audited `json:"audit"`       // of several labels the means
+	Gap    metrics.Gap   `json:"retrain_gap"` // of several labels the mean
+	Labels []judged      `json:"labels,omitempty"`
 	Ledger dlfd.Ledger   `json:"ledger"` // without the time, which is in timing.json
 	Stop   string        `json:"stop"`
 	Best   int           `json:"best_step"`
@@ -143,7 +147,7 @@ func (t *trial) run(ctx context.Context) (seedRun, error) {
 		}
 		run.Models = append(run.Models, o)
 	}
-	for _, u := range methods() {
+	for _, u := range methods(t.heads() != nil) {
 		o, err := t.apply(ctx, dlfd.NameOf(u), u, run.Models[originalRow].model, t.request, t.seed)
 		if err != nil {
 			return run, err
@@ -154,7 +158,14 @@ func (t *trial) run(ctx context.Context) (seedRun, error) {
 }
 
 // compare sets the gaps to the retrained model.
-func (r *seedRun) compare() (err error) {
+func (r *seedRun) compare() error {
+	if r.labelNames() != nil {
+		return r.compareLabels()
+	}
+	return r.compareOne()
+}
+
+func (r *seedRun) compareOne() (err error) {
 	retrained := r.Models[retrainedRow].Audit.Scores()
 	for i := range r.Models {
 		o := &r.Models[i]
@@ -167,7 +178,7 @@ func (r *seedRun) compare() (err error) {
 
 func (t *trial) network(seed uint64) (*nn.Network, error) {
 	return nn.ResNet(nn.ResNetConfig{
-		Input: t.retain.Shape(), Classes: t.retain.Classes(), Widths: t.Widths, Stem: t.Stem, Seed: seed,
+		Input: t.retain.Shape(), Classes: t.classes(), Heads: t.heads(), Widths: t.Widths, Stem: t.Stem, Seed: seed,
 	})
 }
 
@@ -212,6 +223,5 @@ func (t *trial) apply(ctx context.Context, name string, u dlfd.Unlearner, from *
 	default:
 		return o, err
 	}
-	o.Audit, err = dlfd.Audit(ctx, o.model, t.judge, &dlfd.AuditOptions{Seed: t.seed})
-	return o, err
+	return o, t.audit(ctx, &o)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 )
 
 const usage = `Faces trains a classifier on faces (retain and forget), makes copies of it
@@ -13,10 +14,14 @@ forget the persons of forget by several methods, and audits each of them.
 
   go run ./examples/faces
   go run ./examples/faces -data DIR -label COLUMN [-seeds N]
+  go run ./examples/faces [-data DIR] -label COLUMN,COLUMN,...
 
 DIR holds metadata.csv with the columns path, identity, split (retain, forget,
 test, unseen; by persons), holdout (only rows with 0 are used) and labels.
-Without -data, faces are drawn and the label is their expression.
+Without -data, faces are drawn and the label is their expression. Several columns
+are several labels an image, and a head of the network for each: of drawn faces,
+two or more of expression, tilt, smile, glasses and left. Then there is a table
+for each label, and one with the means.
 
 `
 
@@ -56,7 +61,7 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs := flag.NewFlagSet("faces", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // errors and usage are told by the caller
 	fs.StringVar(&f.data, "data", "", "`folder` with metadata.csv; empty: draw faces")
-	fs.StringVar(&f.label, "label", "", "`column` of metadata.csv to learn")
+	fs.StringVar(&f.label, "label", "", "`column` of metadata.csv to learn; several, with commas between them, are several labels an image")
 	fs.IntVar(&f.seeds, "seeds", 1, "number of seeds, from -seed on")
 	fs.Uint64Var(&f.seed, "seed", 1, "first seed, of training and unlearning; the data stay the same")
 	fs.IntVar(&f.epochs, "epochs", 0, "`epochs` of the original and of the retrained model; 0: 16 for drawn faces, 30 for a pack")
@@ -88,8 +93,8 @@ func (f flags) check(rest []string) error {
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("unexpected argument %q", rest[0])
-	case f.data == "" && f.label != "":
-		return fmt.Errorf("-label %s needs -data", f.label)
+	case f.data == "" && f.label != "" && !strings.Contains(f.label, ","):
+		return fmt.Errorf("-label %s needs -data; drawn faces have their expression as the one label", f.label)
 	case f.data != "" && f.label == "":
 		return fmt.Errorf("-data %s needs -label, a column of its metadata.csv", f.data)
 	case f.seeds < 1 || f.seeds > 100:

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,8 +80,8 @@ func TestSameBytesAtAnyGOMAXPROCS(t *testing.T) {
 		if first == nil {
 			first = sums
 		}
-		if len(sums) != len(first) || len(sums) != 2+methodRows+len(methods()) {
-			t.Errorf("GOMAXPROCS %d: %d files, want %d", procs, len(sums), 2+methodRows+len(methods()))
+		if len(sums) != len(first) || len(sums) != 2+methodRows+len(methods(false)) {
+			t.Errorf("GOMAXPROCS %d: %d files, want %d", procs, len(sums), 2+methodRows+len(methods(false)))
 		}
 		for name, sum := range sums {
 			if sum != first[name] {
@@ -106,7 +107,7 @@ func TestSeedsTableAndFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(res.Runs) != 2 || res.Runs[1].Seed != 8 || len(res.Runs[0].Models) != methodRows+len(methods()) {
+	if len(res.Runs) != 2 || res.Runs[1].Seed != 8 || len(res.Runs[0].Models) != methodRows+len(methods(false)) {
 		t.Fatalf("result.json has %d runs: %+v", len(res.Runs), res.Runs)
 	}
 	p, err := load(flags{}, tiny())
@@ -332,5 +333,31 @@ func TestPack(t *testing.T) {
 	var errs bytes.Buffer
 	if code := command(context.Background(), []string{"-data", dir, "-label", "mood", "-out", out}, io.Discard, &errs); code != 1 || !strings.Contains(errs.String(), `"mood"`) {
 		t.Errorf("unknown column: code %d, %s", code, errs.String())
+	}
+}
+
+// Three labels have a table each, with one for the means, and the saved model has their
+// heads.
+func TestSeveralLabels(t *testing.T) {
+	dir := t.TempDir()
+	text := runTiny(t, flags{seeds: 1, seed: 7, epochs: 1, out: dir, label: "expression,glasses,tilt"})
+	for _, want := range []string{"glasses (no, yes); tilt (left, none, right)", "seed 7, label expression\n", "seed 7, label tilt\n", "seed 7, mean over the labels\n", "Align"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the output lacks %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "released") {
+		t.Error("the released code works on one label")
+	}
+	m, err := nn.Load(filepath.Join(dir, modelFile("Align", 7)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := feature.Heads{{Name: "expression", Width: 4}, {Name: "glasses", Kind: feature.SigmoidHead, Width: 1}, {Name: "tilt", Width: 3}}
+	if got := m.Spec().Heads; !slices.Equal(got, want) {
+		t.Errorf("heads %+v, want %+v", got, want)
+	}
+	if _, err := run(context.Background(), flags{seeds: 1, out: dir, label: "glasses,beard"}, tiny(), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), `"beard"`) {
+		t.Error(err)
 	}
 }

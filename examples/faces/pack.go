@@ -30,7 +30,7 @@ type pack struct {
 // load reads the pack that the flags ask for, or draws the faces.
 func load(f flags, set settings) (*pack, error) {
 	if f.data == "" {
-		d, err := drawnfaces.Draw(*set.Drawn)
+		d, err := draw(*set.Drawn, f.label)
 		if err != nil {
 			return nil, err
 		}
@@ -43,15 +43,27 @@ func load(f flags, set settings) (*pack, error) {
 	return newPack(p)
 }
 
+// draw draws faces with the expression as the label, or with several labels.
+func draw(c drawnfaces.Crowd, label string) (drawnfaces.Splits, error) {
+	if label == "" {
+		return drawnfaces.Draw(c)
+	}
+	return drawnfaces.DrawLabels(c, strings.Split(label, ",")...)
+}
+
 // readFaces reads the four splits of a folder with metadata.csv.
 func readFaces(dir, label string) (p parts, err error) {
+	var targets []string
+	if strings.Contains(label, ",") {
+		targets, label = strings.Split(label, ","), ""
+	}
 	for _, split := range []struct {
 		set  *(*dataset.Set)
 		name string
 	}{{&p.retain, "retain"}, {&p.forget, "forget"}, {&p.test, "test"}, {&p.unseen, "unseen"}} {
 		*split.set, err = dataset.CSV(filepath.Join(dir, "metadata.csv"), &dataset.CSVOptions{
 			Image: dataset.ImageOptions{Size: [2]int{side, side}, Channels: 1},
-			Path:  "path", Identity: "identity", Label: label,
+			Path:  "path", Identity: "identity", Label: label, Targets: targets,
 			Where: map[string][]string{"split": {split.name}, "holdout": {"0"}},
 		})
 		if err != nil {
@@ -99,8 +111,7 @@ func (k *pack) String() string {
 		}
 		fmt.Fprintf(&b, "%s %d (%d persons)", s.Split, s.Samples, s.Persons)
 	}
-	fmt.Fprintf(&b, "\nclasses: %s", strings.Join(k.retain.ClassNames(), ", "))
-	return b.String()
+	return b.String() + "\n" + k.describe()
 }
 
 // size is how much there is of a split.

@@ -15,11 +15,12 @@ import (
 
 // result is the content of result.json. Equal seeds give equal bytes.
 type result struct {
-	Settings settings       `json:"settings"`
-	Classes  []string       `json:"classes"`
-	Splits   []size         `json:"splits"`
-	Pixels   feature.Pixels `json:"normalized_by"`
-	Runs     []seedRun      `json:"runs"`
+	Settings settings         `json:"settings"`
+	Classes  []string         `json:"classes,omitempty"` // of one label
+	Labels   []feature.Target `json:"labels,omitempty"`  // of several
+	Splits   []size           `json:"splits"`
+	Pixels   feature.Pixels   `json:"normalized_by"`
+	Runs     []seedRun        `json:"runs"`
 }
 
 // timing is the content of timing.json, in seconds.
@@ -61,7 +62,7 @@ func store(dir string, p *pack, set settings, runs []seedRun, total time.Duratio
 	if err := replaceJSON(filepath.Join(dir, "timing.json"), spent(runs, total)); err != nil {
 		return err
 	}
-	return replaceJSON(filepath.Join(dir, "result.json"), result{set, p.retain.ClassNames(), p.sizes(), p.retain.Pixels(), runs})
+	return replaceJSON(filepath.Join(dir, "result.json"), result{set, p.retain.ClassNames(), feature.TargetsOf(p.retain), p.sizes(), p.retain.Pixels(), runs})
 }
 
 func spent(runs []seedRun, total time.Duration) timing {

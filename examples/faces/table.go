@@ -58,9 +58,22 @@ func newTable(w io.Writer, cols []column, last string) *tabwriter.Writer {
 	return t
 }
 
-// printSeed writes the table of one seed.
+// printSeed writes the table of one seed, for each label where there are several.
 func printSeed(w io.Writer, r seedRun) error {
-	fmt.Fprintf(w, "\nseed %d\n", r.Seed)
+	for k, name := range r.labelNames() {
+		if err := printRun(w, fmt.Sprintf("seed %d, label %s", r.Seed, name), r.label(k)); err != nil {
+			return err
+		}
+	}
+	title := fmt.Sprintf("seed %d", r.Seed)
+	if r.labelNames() != nil {
+		title += ", mean over the labels"
+	}
+	return printRun(w, title, r)
+}
+
+func printRun(w io.Writer, title string, r seedRun) error {
+	fmt.Fprintf(w, "\n%s\n", title)
 	cols := columnsOfTable()
 	t := newTable(w, cols, "stop")
 	for _, o := range r.Models {
@@ -109,7 +122,24 @@ func printMeans(w io.Writer, runs []seedRun) error {
 	if len(runs) < 2 {
 		return nil
 	}
-	fmt.Fprintf(w, "\nmean ± standard deviation over %d seeds\n", len(runs))
+	for k, name := range runs[0].labelNames() {
+		var of []seedRun
+		for _, r := range runs {
+			of = append(of, r.label(k))
+		}
+		if err := printMeansOf(w, "label "+name+", ", of); err != nil {
+			return err
+		}
+	}
+	of := ""
+	if runs[0].labelNames() != nil {
+		of = "mean over the labels, "
+	}
+	return printMeansOf(w, of, runs)
+}
+
+func printMeansOf(w io.Writer, of string, runs []seedRun) error {
+	fmt.Fprintf(w, "\n%smean ± standard deviation over %d seeds\n", of, len(runs))
 	cols := slices.DeleteFunc(columnsOfTable(), func(c column) bool { return c.mean == "" })
 	for i := range cols { // neither intervals nor floors are averaged
 		cols[i].title = cols[i].mean

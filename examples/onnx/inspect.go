@@ -29,7 +29,11 @@ func inspect(f *flags, w io.Writer) error {
 			trainable += feature.Size(p.Shape)
 		}
 	}
-	fmt.Fprintf(w, "input     %v\nlogits    %q, %d classes\nfeatures  %q\n", s.Input, s.Logits, s.Classes(), s.Features)
+	logits := fmt.Sprintf("%d classes", s.Classes())
+	if len(s.Heads) > 0 {
+		logits = fmt.Sprintf("%d labels, each with a sigmoid", len(s.Heads))
+	}
+	fmt.Fprintf(w, "input     %v\nlogits    %q, %s\nfeatures  %q\n", s.Input, s.Logits, logits, s.Features)
 	fmt.Fprintf(w, "operators")
 	for _, op := range m.Operators() {
 		fmt.Fprintf(w, " %s %d", op.Name, op.Count)

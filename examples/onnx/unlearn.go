@@ -84,6 +84,9 @@ func (r *run) open() (err error) {
 		return err
 	}
 	s := r.model.Spec()
+	if n := len(s.Heads); n > 0 {
+		return fmt.Errorf("%s: each of the %d numbers of %q is a label by itself (a sigmoid, multi-label), and a folder gives an image one label; -logits %q takes them as classes of one softmax", r.flags.model, n, s.Logits, s.Logits)
+	}
 	if s.Classes() < 2 {
 		return fmt.Errorf("%s: %q is one number, and a classifier has one for each of two classes or more; -logits names another tensor", r.flags.model, s.Logits)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // CSVOptions says what the columns of a metadata table mean. One of Path and
-// NameFunc and one of Label and LabelFunc must be set.
+// NameFunc and one of Label, LabelFunc and Targets must be set.
 //
 // The functions see the rows one after another. LabelFunc is asked for all rows
 // of the table unless Classes is given, the others for the rows that are kept.
@@ -45,6 +45,14 @@ type CSVOptions struct {
 	// decimals, such as 7.0, lose them; two other spellings of one number, such
 	// as 7 and 07, are an error.
 	Classes []string
+
+	// Targets are the columns of several labels a sample, two or more; the Set then
+	// offers feature.MultiLabeled, in this order. A row that is kept must have a label
+	// in each of them.
+	Targets []string
+	// TargetClasses names the classes of targets, by column, as Classes does. Those
+	// of a column that it does not have are the different labels in the whole table.
+	TargetClasses map[string][]string
 
 	// Identity is the column that says whom an image shows. If it is empty and
 	// IdentityFunc is nil, identities are unknown; else none may be empty.
@@ -118,7 +126,7 @@ func CSV(file string, o *CSVOptions) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.name(p.classes)
+	p.describe(d)
 	return d, nil
 }
 
@@ -179,7 +187,7 @@ func newPlan(t *table, o *CSVOptions) (*plan, error) {
 	if p.keep, err = t.filter(o.Where, o.Keep); err != nil {
 		return nil, err
 	}
-	if err := p.nameClasses(t, o.Classes); err != nil {
+	if err := p.nameClasses(t, o.Classes, o.TargetClasses); err != nil {
 		return nil, err
 	}
 	return p, t.unknown
@@ -191,13 +199,21 @@ type subjects struct {
 	classes         []string
 	number          classNumbers
 	persons         spellings
+
+	columns []labelColumn // of several labels a sample, in the place of label; else nil
+	targets []feature.Target
 }
 
 // subjects finds the columns.
 func (t *table) subjects(o *CSVOptions) (s subjects, err error) {
 	s.persons = spellings{}
-	if s.label, err = t.field("Label", o.Label, o.LabelFunc); err != nil {
+	if s.columns, err = t.targetColumns(o); err != nil {
 		return s, err
+	}
+	if s.columns == nil {
+		if s.label, err = t.field("Label", o.Label, o.LabelFunc); err != nil {
+			return s, err
+		}
 	}
 	if o.Identity != "" || o.IdentityFunc != nil {
 		s.identity, err = t.field("Identity", o.Identity, o.IdentityFunc)
@@ -206,7 +222,11 @@ func (t *table) subjects(o *CSVOptions) (s subjects, err error) {
 }
 
 // nameClasses takes over the names of the classes, or those in the table.
-func (s *subjects) nameClasses(t *table, classes []string) (err error) {
+func (s *subjects) nameClasses(t *table, classes []string, ofTargets map[string][]string) (err error) {
+	if s.columns != nil {
+		s.targets, err = nameTargets(t, s.columns, ofTargets)
+		return err
+	}
 	if s.classes = slices.Clone(classes); classes == nil {
 		if s.classes, err = t.distinct("the label", s.label); err != nil {
 			return err
@@ -218,10 +238,8 @@ func (s *subjects) nameClasses(t *table, classes []string) (err error) {
 
 // of returns what a row shows.
 func (s *subjects) of(r Row) (label int, identity string, err error) {
-	name := plainInteger(s.label(r))
-	label, known := s.number.find(name)
-	if !known {
-		return 0, "", fmt.Errorf("%w: %q is not one of the classes %q", feature.ErrLabel, name, few(slices.Clone(s.classes)))
+	if label, err = s.class(r); err != nil {
+		return 0, "", err
 	}
 	if s.identity == nil {
 		return label, "", nil
@@ -233,6 +251,19 @@ func (s *subjects) of(r Row) (label int, identity string, err error) {
 		return 0, "", fmt.Errorf("the identity: %w", err)
 	}
 	return label, identity, nil
+}
+
+// class returns the class of a row, or the combination of its labels.
+func (s *subjects) class(r Row) (int, error) {
+	if s.columns != nil {
+		return s.combination(r)
+	}
+	name := plainInteger(s.label(r))
+	label, known := s.number.find(name)
+	if !known {
+		return 0, fmt.Errorf("%w: %q is not one of the classes %q", feature.ErrLabel, name, few(slices.Clone(s.classes)))
+	}
+	return label, nil
 }
 
 // field returns f if there is one, else a function that gets the column.

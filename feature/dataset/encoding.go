@@ -34,6 +34,8 @@ type Encoding struct {
 	// the order of their numbers. Both are empty for vectors.
 	Label   string   `json:"label,omitempty"`
 	Classes []string `json:"classes,omitempty"`
+	// Targets are the columns of several labels a sample, in the place of Label.
+	Targets []feature.Target `json:"targets,omitempty"`
 	// Identity is the column that says whose row it is. If it is empty, identities
 	// are unknown.
 	Identity string `json:"identity,omitempty"`
@@ -172,7 +174,15 @@ func (e *Encoding) check() error {
 	if err := checkClasses(e.Classes); err != nil {
 		return bare(err)
 	}
+	if e.Targets != nil {
+		if err := checkTargets(e.Classes, e.Targets); err != nil {
+			return bare(err)
+		}
+	}
 	seen := map[string]bool{e.Label: e.Label != "", e.Identity: e.Identity != ""}
+	for _, t := range e.Targets {
+		seen[t.Name] = true
+	}
 	for i := range e.Columns {
 		c := &e.Columns[i]
 		err := c.check()

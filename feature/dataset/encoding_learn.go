@@ -28,7 +28,7 @@ const (
 	ImputeMostFrequent
 )
 
-// EncodingOptions says what the columns of a table mean. Label must be set.
+// EncodingOptions says what the columns of a table mean. Label or Targets must be set.
 type EncodingOptions struct {
 	Table TableOptions
 
@@ -39,9 +39,12 @@ type EncodingOptions struct {
 	// Classes names the classes, in the order of their numbers. If it is nil, they
 	// are the different labels of the whole table, as in CSVOptions.
 	Classes []string
+	// Targets and TargetClasses are those of CSVOptions, for several labels a sample.
+	Targets       []string
+	TargetClasses map[string][]string
 
 	// Numeric and Categorical name the columns that are encoded. If both are nil, all
-	// columns but Label, Identity and those in Ignore are: as numbers where all
+	// columns but Label, Targets, Identity and those in Ignore are: as numbers where all
 	// fields that are not missing are numbers, and as categories where none is. A
 	// column with both is an error.
 	Numeric, Categorical []string
@@ -98,14 +101,14 @@ func learn(t *table, o EncodingOptions) (_ *Encoding, err error) {
 	if l.keep, err = t.filter(o.Where, o.Keep); err != nil {
 		return nil, err
 	}
-	s, err := l.e.subjects(t)
+	s, err := l.e.subjects(t, CSVOptions{Label: o.Label, Identity: o.Identity, Classes: o.Classes, Targets: o.Targets, TargetClasses: o.TargetClasses})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.nameClasses(t, o.Classes); err != nil {
+	if err := s.nameClasses(t, o.Classes, o.TargetClasses); err != nil {
 		return nil, err
 	}
-	l.e.Classes = s.classes
+	l.e.Classes, l.e.Targets = s.classes, s.targets
 	if err := l.columns(); err != nil {
 		return nil, err
 	}
@@ -153,6 +156,9 @@ func (l *learner) columns() error {
 // kinds returns which columns are encoded, and whether as numbers.
 func (l *learner) kinds() (map[string]bool, error) {
 	numeric, used := map[string]bool{}, map[string]bool{l.Label: true, l.Identity: true}
+	for _, name := range l.Targets {
+		used[name] = true
+	}
 	for _, list := range [][]string{l.Ignore, l.Numeric, l.Categorical} {
 		for _, name := range list {
 			if _, err := l.t.column(name); err != nil {
@@ -329,14 +335,16 @@ func (e *Encoding) present(field string) string {
 
 // subjects finds the columns of the label and the identity, where what stands for
 // a missing value is empty.
-func (e *Encoding) subjects(t *table) (subjects, error) {
-	o := CSVOptions{Label: e.Label, Identity: e.Identity}
+func (e *Encoding) subjects(t *table, o CSVOptions) (subjects, error) {
 	s, err := t.subjects(&o)
 	if err != nil {
 		return s, err
 	}
 	label, identity := s.label, s.identity
 	s.label = func(r Row) string { return e.present(label(r)) }
+	for i, c := range s.columns {
+		s.columns[i].field = func(r Row) string { return e.present(c.field(r)) }
+	}
 	if identity != nil {
 		s.identity = func(r Row) string { return e.present(identity(r)) }
 	}

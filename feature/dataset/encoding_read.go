@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -39,7 +40,7 @@ func (e *Encoding) Read(file string, o *RowOptions) (*Set, error) {
 	if err := e.check(); err != nil {
 		return nil, fmt.Errorf("dataset: %w", err)
 	}
-	if e.Label == "" {
+	if e.Label == "" && e.Targets == nil {
 		return nil, fmt.Errorf("dataset: %s: %w: the encoding is one of vectors; use Apply", file, ErrFormat)
 	}
 	if o == nil {
@@ -88,10 +89,14 @@ type rowReader struct {
 func (e *Encoding) newReader(t *table) (*rowReader, error) {
 	r := &rowReader{Encoding: e, t: t, missed: make([]int, len(e.Columns))}
 	var err error
-	if r.subjects, err = e.subjects(t); err != nil {
+	o := CSVOptions{Label: e.Label, Identity: e.Identity, TargetClasses: map[string][]string{}}
+	for _, k := range e.Targets {
+		o.Targets, o.TargetClasses[k.Name] = append(o.Targets, k.Name), k.ClassNames
+	}
+	if r.subjects, err = e.subjects(t, o); err != nil {
 		return nil, err
 	}
-	if err := r.subjects.nameClasses(t, e.Classes); err != nil {
+	if err := r.subjects.nameClasses(t, e.Classes, o.TargetClasses); err != nil {
 		return nil, err
 	}
 	for _, c := range e.Columns {
@@ -103,7 +108,7 @@ func (e *Encoding) newReader(t *table) (*rowReader, error) {
 		r.find = append(r.find, newClassNumbers(c.Categories))
 	}
 	r.d = &Set{shape: []int{e.Len()}, size: e.Len(), cells: newCells(e, t.file)}
-	r.d.name(e.Classes)
+	r.subjects.describe(r.d)
 	return r, nil
 }
 
@@ -111,7 +116,7 @@ func (e *Encoding) newReader(t *table) (*rowReader, error) {
 func (r *rowReader) add(i int) (errs []error) {
 	label, identity, err := r.subjects.of(r.t.row(i))
 	if err != nil {
-		errs = append(errs, fmt.Errorf("dataset: %s: column %q: %w", r.t.where(i), columnOf(err, r.Label, r.Identity), err))
+		errs = append(errs, fmt.Errorf("dataset: %s: column %q: %w", r.t.where(i), columnOf(err, cmp.Or(r.Label, targetNames(r.Targets)), r.Identity), err))
 	}
 	c := r.d.cells
 	for k := range r.Columns {
@@ -235,7 +240,7 @@ func (e *Encoding) Apply(d feature.Dataset) (*Set, error) {
 	if err := e.check(); err != nil {
 		return nil, fmt.Errorf("dataset: %w", err)
 	}
-	if n := feature.Size(d.Shape()); n != len(e.Columns) || e.Label != "" {
+	if n := feature.Size(d.Shape()); n != len(e.Columns) || e.Label != "" || e.Targets != nil {
 		return nil, fmt.Errorf("dataset: %w: samples of %d elements, an encoding of %d columns with label %q", feature.ErrShape, n, len(e.Columns), e.Label)
 	}
 	b, err := feature.ReadAll(d)

@@ -249,11 +249,16 @@ func (d aheadSet) ReadAhead(ctx context.Context, index []int, x []float32, label
 }
 
 // As implements the look-through of feature.As: a Set that is read on demand is
-// also a feature.AheadReader.
+// also a feature.AheadReader, and one with several labels a sample a
+// feature.MultiLabeled.
 func (d *Set) As(target any) bool {
-	if t, ok := target.(*feature.AheadReader); ok && d.source != nil {
+	switch t := target.(type) {
+	case *feature.AheadReader:
 		*t = aheadSet{d}
-		return true
+		return d.source != nil
+	case *feature.MultiLabeled:
+		*t = targetList(d.targets)
+		return d.targets != nil
 	}
 	return false
 }

@@ -22,10 +22,11 @@ type Set struct {
 	source source    // pixels that are not in memory, or nil
 
 	labels     []int
-	count      int      // of classes
-	classes    []string // their names, or nil: they have none
-	identities []string // nil: none is known
-	paths      []string // nil: no files
+	count      int              // of classes
+	classes    []string         // their names, or nil: they have none
+	targets    []feature.Target // of several labels a sample, whose combinations are the classes; or nil
+	identities []string         // nil: none is known
+	paths      []string         // nil: no files
 	imputed    []Imputed
 	skipped    []Skipped
 
@@ -46,6 +47,10 @@ type Samples struct {
 	// Classes names the classes. If it is nil, there are as many as the largest
 	// label asks for, and they have no names.
 	Classes []string
+
+	// Targets, where not nil, says that a sample has several labels. Labels then has
+	// their combinations, see feature.CombineLabels, and Classes is nil.
+	Targets []feature.Target
 
 	// Identities says whom each row shows. Nil, or an empty entry: unknown.
 	Identities []string
@@ -81,7 +86,7 @@ func Memory(s Samples) (*Set, error) {
 	if err := d.checkLists(s.X.Rows()); err != nil {
 		return nil, err
 	}
-	if err := d.checkLabels(s.Classes); err != nil {
+	if err := d.checkLabels(s.Classes, s.Targets); err != nil {
 		return nil, err
 	}
 	return d.Normalize(s.Pixels)
@@ -103,12 +108,17 @@ func (d *Set) checkLists(n int) error {
 
 // checkLabels names the classes, or without names counts as many as the largest
 // label asks for, and returns an error unless the labels fit.
-func (d *Set) checkLabels(classes []string) error {
+func (d *Set) checkLabels(classes []string, targets []feature.Target) error {
 	if err := checkClasses(classes); err != nil {
 		return err
 	}
 	d.name(classes)
-	if classes == nil {
+	if targets != nil {
+		if err := checkTargets(classes, targets); err != nil {
+			return err
+		}
+		d.setTargets(targets)
+	} else if classes == nil {
 		d.count = max(slices.Max(d.labels)+1, 0)
 	}
 	for i, l := range d.labels {
@@ -190,9 +200,12 @@ func (d *Set) Classes() int { return d.count }
 // nil if they were never named. For display use ClassName.
 func (d *Set) ClassNames() []string { return slices.Clone(d.classes) }
 
-// ClassName returns what to call a class in a text: its name, or its number if it
+// ClassName returns what to call a class, or a combination of labels, in a text: its name, or its number if it
 // has none.
 func (d *Set) ClassName(label int) string {
+	if d.targets != nil && label >= 0 && label < d.count {
+		return d.combinationName(label)
+	}
 	if label >= 0 && label < len(d.classes) {
 		return d.classes[label]
 	}

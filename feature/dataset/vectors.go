@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,10 @@ type VectorOptions struct {
 	// may be empty.
 	Table           TableOptions
 	Label, Identity string
+	// Targets and TargetClasses are those of the table, as in CSVOptions, for several
+	// labels a sample.
+	Targets       []string
+	TargetClasses map[string][]string
 
 	// Classes names the classes. If it is nil, those of a table are its different
 	// labels; those of an array have no names and are as many as the largest label
@@ -68,6 +73,9 @@ func (o VectorOptions) label(s *Samples) error {
 		return err
 	}
 	n := 0
+	if isArray && o.Targets != nil {
+		return fmt.Errorf("dataset: %s: %w: Targets %q are columns of a table, and this is an array", o.Labels, feature.ErrParameter, o.Targets)
+	}
 	if isArray {
 		n, err = s.labelArray(o.Labels)
 	} else {
@@ -123,19 +131,19 @@ func (s *Samples) labelTable(o VectorOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	who, err := t.subjects(&CSVOptions{Label: o.Label, Identity: o.Identity})
+	who, err := t.subjects(&CSVOptions{Label: o.Label, Identity: o.Identity, Targets: o.Targets, TargetClasses: o.TargetClasses, Classes: o.Classes})
 	if err != nil {
 		return 0, err
 	}
-	if err := who.nameClasses(t, o.Classes); err != nil {
+	if err := who.nameClasses(t, o.Classes, o.TargetClasses); err != nil {
 		return 0, err
 	}
-	s.Classes = who.classes
+	s.Classes, s.Targets = who.classes, who.targets
 	var errs []error
 	for i := range t.rows {
 		label, identity, err := who.of(t.row(i))
 		if err != nil {
-			errs = append(errs, fmt.Errorf("dataset: %s: column %q: %w", t.where(i), columnOf(err, o.Label, o.Identity), err))
+			errs = append(errs, fmt.Errorf("dataset: %s: column %q: %w", t.where(i), columnOf(err, cmp.Or(o.Label, strings.Join(o.Targets, ", ")), o.Identity), err))
 		}
 		s.Labels = append(s.Labels, label)
 		if o.Identity != "" {
@@ -198,7 +206,7 @@ func Embed(ctx context.Context, m feature.Model, tap string, d feature.Dataset, 
 
 // beside returns a Set of other values with what else is known of d.
 func beside(d feature.Dataset, x feature.Tensor, labels []int) (*Set, error) {
-	s := Samples{X: x, Labels: labels}
+	s := Samples{X: x, Labels: labels, Targets: feature.TargetsOf(d)}
 	if c, ok := feature.As[feature.ClassNamed](d); ok {
 		s.Classes = c.ClassNames()
 	}

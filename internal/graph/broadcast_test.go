@@ -161,3 +161,30 @@ func TestBroadcastSpecialValues(t *testing.T) {
 		}
 	}
 }
+
+// Sums over one axis or several, by rows, by columns, more of them than fit on the
+// stack, and by neither, are those of the definition.
+func TestReduceValues(t *testing.T) {
+	for _, shape := range [][]int{{3, 2, 4}, {2, 3, 700}, {1, 5, 1}} {
+		for _, axes := range [][]int{{0}, {1}, {2}, {0, 1}, {1, 2}, {0, 2}, {0, 1, 2}} {
+			n := newNet(t, 2, shape...)
+			op, err := NewReduce(ReduceMean, shape, axes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			y := n.apply(op, n.apply(Scale(1, 0), n.g.Input()))
+			x := uniform(n.src, 2*size(shape))
+			want := make([]float64, 2*n.g.Size(y))
+			for i, v := range x {
+				s, rest := i/size(shape), i%size(shape)
+				want[n.at(y, s, rest, shape)] += float64(v) / float64(len(op.group))
+			}
+			for i, got := range n.forward(mode{}, x, n.params) {
+				if math.Abs(float64(got)-want[i]) > 1e-6 {
+					t.Fatalf("%v over %v: element %d is %v, want %v", shape, axes, i, got, want[i])
+				}
+			}
+			n.check(mode{}, x)
+		}
+	}
+}

@@ -206,9 +206,7 @@ func (Mul) Forward(c *Call) {
 		return
 	}
 	if n := channelwise(c); n > 0 {
-		for i, s := range b {
-			kernel.Scale32(plane(y, i, n), s, plane(a, i, n))
-		}
+		kernel.ScaleRows(y, a, b, n)
 		return
 	}
 	c.Prepared.(*runs).forward(c, mulKernel)
@@ -244,17 +242,20 @@ func channelwise(c *Call) int {
 
 // mulChannels is Mul's VJP where n elements share one number of input 1.
 func mulChannels(c *Call, n int) {
-	for i, s := range c.In[1] {
-		dy := plane(c.DOut, i, n)
-		if db := c.DIn[1]; db != nil { // first: input 0 may be in the place of DOut
-			d := float32(kernel.Dot32(dy, plane(c.In[0], i, n)))
-			if !c.Fresh[1] {
-				d += db[i]
-			}
-			db[i] = d
-		}
-		if c.DIn[0] != nil {
-			addScaled(c.Fresh[0], plane(c.DIn[0], i, n), dy, s)
+	var dots [64]float32
+	for lo := 0; lo < len(c.In[1]) && c.DIn[1] != nil; lo += len(dots) { // first: input 0 may be in the place of DOut
+		db := c.DIn[1][lo:min(lo+len(dots), len(c.In[1]))]
+		sums := dots[:len(db)]
+		kernel.DotRows(sums, c.DOut[lo*n:], c.In[0][lo*n:], n)
+		accumulate(c.Fresh[1], db, sums)
+	}
+	switch {
+	case c.DIn[0] == nil:
+	case c.Fresh[0]:
+		kernel.ScaleRows(c.DIn[0], c.DOut, c.In[1], n)
+	default:
+		for i, s := range c.In[1] {
+			kernel.Axpy32(s, plane(c.DOut, i, n), plane(c.DIn[0], i, n))
 		}
 	}
 }

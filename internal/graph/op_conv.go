@@ -202,8 +202,14 @@ func (p *convPlan) biasGrad(c *Call) {
 		return
 	}
 	n := p.oh * p.ow
-	for i := range c.N * p.m {
-		c.DIn[2][i%p.m] += float32(kernel.Sum32(c.DOut[i*n : (i+1)*n]))
+	var room [64]float32
+	for s := range c.N {
+		for lo := 0; lo < p.m; lo += len(room) {
+			db := c.DIn[2][lo:min(lo+len(room), p.m)]
+			sums := room[:len(db)]
+			kernel.SumRows(sums, c.DOut[(s*p.m+lo)*n:], n, 1)
+			kernel.Add32(db, db, sums)
+		}
 	}
 }
 

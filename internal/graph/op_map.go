@@ -160,7 +160,15 @@ func Cos() Map { return mapIn(math.Cos, func(x float64) float64 { return -math.S
 // Clip returns x limited to [lo, hi], with the derivative 0 at and beyond the
 // limits, as ReLU has. Like ONNX's, it gives hi where lo > hi.
 func Clip(lo, hi float64) Map {
-	op := mapIn(func(x float64) float64 { return min(hi, max(lo, x)) }, func(x float64) float64 {
+	op := mapIn(func(x float64) float64 {
+		if x < lo {
+			x = lo
+		}
+		if x > hi {
+			x = hi
+		}
+		return x
+	}, func(x float64) float64 {
 		if x > lo && x < hi {
 			return 1
 		}

@@ -154,3 +154,8 @@ func (op Take) index() []int32 {
 func (op Take) identity() bool {
 	return len(op.runs) == 1 && op.runs[0].in == 0 && op.runs[0].step == 1 && size(op.in) == size(op.out)
 }
+
+// fills tells whether some elements are the fill value.
+func (op Take) fills() bool {
+	return slices.ContainsFunc(op.runs, func(r takeRun) bool { return r.in < 0 })
+}

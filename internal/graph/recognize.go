@@ -65,7 +65,10 @@ func (f *fuser) count() {
 // strip returns the value that v is a copy of: reshaped, by dropout that drops nothing,
 // or by slices and padding that change nothing.
 func (f *fuser) strip(v Value) Value {
-	for f.values[v].kind == nodeValue {
+	for range longest {
+		if f.values[v].kind != nodeValue {
+			break
+		}
 		nd := f.nodes[f.values[v].index]
 		switch op := nd.op.(type) {
 		case Reshape:
@@ -84,6 +87,10 @@ func (f *fuser) strip(v Value) Value {
 	}
 	return v
 }
+
+// longest bounds the links of a chain that a step follows, so that a plan takes a time
+// in proportion to the nodes, whatever these are.
+const longest = 16
 
 // producer returns the node that computes v, reshapes left out, or nil.
 func (f *fuser) producer(v Value) *node {
@@ -113,7 +120,7 @@ type scaled struct {
 // chain returns v itself and what it is a scaled form of, link by link.
 func (f *fuser) chain(v Value) []scaled {
 	list := []scaled{{f.strip(v), 1, 0}}
-	for {
+	for len(list) < longest {
 		last := list[len(list)-1]
 		nd, op, ok := f.mapOf(last.v, scaleForm)
 		if !ok {
@@ -121,6 +128,7 @@ func (f *fuser) chain(v Value) []scaled {
 		}
 		list = append(list, scaled{f.strip(nd.in[0]), last.a * op.form.a, last.a*op.form.b + last.b})
 	}
+	return list
 }
 
 // closeTo tells whether a constant of a file is the given one, rounded to float32
@@ -204,7 +212,7 @@ func (f *fuser) centered(v Value) (x Value, n int, ok bool) {
 func (f *fuser) deviation(v Value, p float64, x Value) (epsilon float64, ok bool) {
 	for p != 1 {
 		nd, op, ok := f.mapOf(v, powerForm)
-		if !ok || op.form.a == 0 {
+		if !ok || op.form.a == 0 || op.form.a == 1 {
 			return 0, false
 		}
 		p /= op.form.a

@@ -12,6 +12,9 @@ func (f *fuser) fuseAttention(nd *node) {
 		return
 	}
 	shape := f.Shape(nd.in[0])
+	if f.Size(nd.in[0]) > mostPlaces || f.Size(nd.out) > mostPlaces {
+		return
+	}
 	rows, keys := shape[len(shape)-2], shape[len(shape)-1]
 	if op, ok := soft.op.(Softmax); !ok || last(f.Shape(soft.out)) != keys || op.Axis != -1 && op.Axis != len(f.Shape(soft.out))-1 {
 		return
@@ -36,7 +39,7 @@ func (f *fuser) fuseAttention(nd *node) {
 
 // addends takes off v what is added to it in rows of scores, and returns the rest.
 func (f *fuser) addends(op *attention, v Value) (rest Value, added []Value) {
-	for {
+	for len(added) < longest {
 		nd := f.producer(v)
 		if nd == nil {
 			return v, added
@@ -58,6 +61,7 @@ func (f *fuser) addends(op *attention, v Value) (rest Value, added []Value) {
 		op.added, added = append(op.added, a), append(added, m)
 		v = x
 	}
+	return v, added
 }
 
 // set finds where the rows are that a value of the given shape adds to those of out.
@@ -96,7 +100,7 @@ func (f *fuser) attend(nd, prod *node, op attention, scale float64, added []Valu
 		v          Value
 		rows, cols int
 	}{{&op.q, prod.in[0], op.rows, op.width}, {&op.k, prod.in[1], op.width, op.keys}, {&op.v, nd.in[1], op.keys, op.depth}} {
-		if f.values[m.v].kind == paramValue || f.Size(m.v) != op.heads*m.rows*m.cols {
+		if f.values[m.v].kind == paramValue || f.Size(m.v) != op.heads*m.rows*m.cols || f.Size(m.v) > mostPlaces {
 			return
 		}
 		base, factor, ok := f.place(m.to, m.v, m.rows, m.cols)
@@ -146,25 +150,27 @@ func counting(n int) []int32 {
 func (f *fuser) origin(v Value) (base Value, table []int32, factor float64) {
 	base, factor = f.strip(v), 1
 	var moves []Take
-	for nd := f.producer(base); nd != nil; nd = f.producer(base) {
-		switch op := nd.op.(type) {
-		case Take:
-			if f.values[nd.in[0]].kind == paramValue || slices.ContainsFunc(op.runs, func(r takeRun) bool { return r.in < 0 }) {
-				return base, moved(moves, f.Size(base)), factor
-			}
-			moves = append(moves, op)
-		case Map:
-			if op.form.kind != scaleForm || op.form.b != 0 {
-				return base, moved(moves, f.Size(base)), factor
-			}
-			factor *= op.form.a
-		default:
-			return base, moved(moves, f.Size(base)), factor
+	for range longest {
+		nd := f.producer(base)
+		if nd == nil || f.values[nd.in[0]].kind == paramValue {
+			break
+		}
+		take, isTake := nd.op.(Take)
+		scale, isMap := nd.op.(Map)
+		if isTake && !take.fills() && f.Size(nd.in[0]) <= mostPlaces {
+			moves = append(moves, take)
+		} else if isMap && scale.form.kind == scaleForm && scale.form.b == 0 {
+			factor *= scale.form.a
+		} else {
+			break
 		}
 		base = f.strip(nd.in[0])
 	}
 	return base, moved(moves, f.Size(base)), factor
 }
+
+// mostPlaces bounds the elements of a value whose places are looked at one by one.
+const mostPlaces = 1 << 22
 
 // moved returns the places of the elements after moves, the last of which is done
 // first, on n elements.

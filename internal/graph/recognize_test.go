@@ -323,3 +323,30 @@ func TestTapsInsideChains(t *testing.T) {
 		}
 	}
 }
+
+// NaN and infinities come out where the chain would let them come out.
+func TestRecognizedSpecialValues(t *testing.T) {
+	inf := float32(math.Inf(1))
+	for _, s := range slices.Concat(norms, gates, attentions) {
+		for _, bad := range []float32{float32(math.NaN()), inf, -inf} {
+			shape := []int{6, 8}
+			if slices.ContainsFunc(attentions, func(a spelling) bool { return a.name == s.name }) {
+				shape = []int{7, 12}
+			}
+			n := newNet(t, 9, shape...)
+			s.build(n, n.apply(Scale(1, 0), n.g.Input()))
+			x := uniform(n.src, 3*size(shape))
+			x[size(shape)+2*shape[1]+3] = bad
+			fused, plain := n.both(3)
+			cot := uniform(n.src, 3*n.g.Size(n.out))
+			y, _ := n.runOnce(fused, x, cot)
+			want, _ := n.runOnce(plain, x, cot)
+			for i, v := range y {
+				w := want[i]
+				if same := v == w || v != v && w != w || math.Abs(float64(v-w)) < 1e-4; !same {
+					t.Fatalf("%s of %v: element %d is %v, without recognition %v", s.name, bad, i, v, w)
+				}
+			}
+		}
+	}
+}

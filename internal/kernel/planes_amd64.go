@@ -18,3 +18,18 @@ func normalizeRowsF32(rows int, n int, x *float32, table *float32, dst *float32,
 //
 //go:noescape
 func normalizeEachF32(n int, low float32, high float32, x *float32, mean *float32, a *float32, b *float32, dst *float32)
+
+// scaleRowsF32 stores rows of n elements times a number of a each in dst.
+//
+//go:noescape
+func scaleRowsF32(rows int, n int, x *float32, a *float32, dst *float32)
+
+// sumRowsF32 stores the sum of each of rows of n elements, divided by divisor, in dst; sums are float64.
+//
+//go:noescape
+func sumRowsF32(rows int, n int, x *float32, dst *float32, divisor float64)
+
+// dotRowsF32 stores the product of rows of n elements of x and y, divided by divisor, in dst; sums are float64.
+//
+//go:noescape
+func dotRowsF32(rows int, n int, x *float32, y *float32, dst *float32, divisor float64)

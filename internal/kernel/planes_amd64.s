@@ -233,3 +233,185 @@ last:
 done:
 	VZEROUPPER
 	RET
+
+// func scaleRowsF32(rows int, n int, x *float32, a *float32, dst *float32)
+// Requires: AVX
+TEXT ·scaleRowsF32(SB), NOSPLIT, $0-40
+	MOVQ    x+16(FP), AX
+	MOVQ    dst+32(FP), CX
+	MOVQ    a+24(FP), DX
+	MOVQ    rows+0(FP), BX
+	MOVQ    n+8(FP), SI
+	MOVQ    SI, DI
+	ANDQ    $+7, DI
+	LEAQ    maskfloat32<>+64(SB), R8
+	MOVQ    DI, R9
+	NEGQ    R9
+	VMOVDQU (R8)(R9*4), Y1
+	SUBQ    DI, SI
+
+row:
+	TESTQ        BX, BX
+	JLE          done
+	VBROADCASTSS (DX), Y0
+	XORQ         R8, R8
+
+eight:
+	CMPQ    R8, SI
+	JGE     last
+	VMOVUPS (AX)(R8*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, (CX)(R8*4)
+	ADDQ    $+8, R8
+	JMP     eight
+
+last:
+	TESTQ      DI, DI
+	JLE        end
+	VMASKMOVPS (AX)(R8*4), Y1, Y2
+	VMULPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y1, (CX)(R8*4)
+
+end:
+	MOVQ n+8(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, AX
+	ADDQ R8, CX
+	ADDQ $+4, DX
+	DECQ BX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func sumRowsF32(rows int, n int, x *float32, dst *float32, divisor float64)
+// Requires: AVX
+TEXT ·sumRowsF32(SB), NOSPLIT, $0-40
+	MOVQ         rows+0(FP), AX
+	MOVQ         dst+24(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSD divisor+32(FP), Y0
+
+row:
+	TESTQ  AX, AX
+	JLE    done
+	MOVQ   n+8(FP), BX
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+
+eight:
+	CMPQ         BX, $+8
+	JLT          last
+	VMOVUPS      (DX), Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y4, Y2, Y2
+	ADDQ         $+32, DX
+	SUBQ         $+8, BX
+	JMP          eight
+
+last:
+	TESTQ        BX, BX
+	JLE          end
+	LEAQ         maskfloat32<>+64(SB), SI
+	MOVQ         BX, DI
+	NEGQ         DI
+	VMOVDQU      (SI)(DI*4), Y3
+	VMASKMOVPS   (DX), Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y4, Y2, Y2
+	LEAQ         (DX)(BX*4), DX
+
+end:
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VDIVSD       X0, X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VMOVSS       X1, (CX)
+	ADDQ         $+4, CX
+	DECQ         AX
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func dotRowsF32(rows int, n int, x *float32, y *float32, dst *float32, divisor float64)
+// Requires: AVX, FMA3
+TEXT ·dotRowsF32(SB), NOSPLIT, $0-48
+	MOVQ         rows+0(FP), AX
+	MOVQ         dst+32(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         y+24(FP), BX
+	VBROADCASTSD divisor+40(FP), Y0
+
+row:
+	TESTQ  AX, AX
+	JLE    done
+	MOVQ   n+8(FP), SI
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+
+eight:
+	CMPQ         SI, $+8
+	JLT          last
+	VMOVUPS      (DX), Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VMOVUPS      (BX), Y5
+	VEXTRACTF128 $0x01, Y5, X6
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X6, Y6
+	VFMADD231PD  Y3, Y5, Y1
+	VFMADD231PD  Y4, Y6, Y2
+	ADDQ         $+32, DX
+	ADDQ         $+32, BX
+	SUBQ         $+8, SI
+	JMP          eight
+
+last:
+	TESTQ        SI, SI
+	JLE          end
+	LEAQ         maskfloat32<>+64(SB), DI
+	MOVQ         SI, R8
+	NEGQ         R8
+	VMOVDQU      (DI)(R8*4), Y3
+	VMASKMOVPS   (DX), Y3, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X5, Y5
+	VMASKMOVPS   (BX), Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X6
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X6, Y6
+	VFMADD231PD  Y4, Y3, Y1
+	VFMADD231PD  Y5, Y6, Y2
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (BX)(SI*4), BX
+
+end:
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VDIVSD       X0, X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VMOVSS       X1, (CX)
+	ADDQ         $+4, CX
+	DECQ         AX
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET

@@ -4,6 +4,8 @@
 
 package kernel
 
+func dotRowsF32(rows, n int, x, y, dst *float32, divisor float64) { panic(noAssembly) }
+
 func limitRowsF32(rows, n int, x *float32, ld int, bias *float32, low, high float32) {
 	panic(noAssembly)
 }
@@ -11,3 +13,7 @@ func limitRowsF32(rows, n int, x *float32, ld int, bias *float32, low, high floa
 func normalizeEachF32(n int, low, high float32, x, mean, a, b, dst *float32) { panic(noAssembly) }
 
 func normalizeRowsF32(rows, n int, x, table, dst *float32, low, high float32) { panic(noAssembly) }
+
+func scaleRowsF32(rows, n int, x, a, dst *float32) { panic(noAssembly) }
+
+func sumRowsF32(rows, n int, x, dst *float32, divisor float64) { panic(noAssembly) }

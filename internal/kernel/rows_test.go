@@ -107,6 +107,38 @@ func TestRowsWithNumbers(t *testing.T) {
 	})
 }
 
+func TestRowsFold(t *testing.T) {
+	eachKernel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(59, 60))
+		for n := 1; n < 67; n++ {
+			rows := r.IntN(5)
+			x, y, a := floats(r, rows*n), floats(r, rows*n), floats(r, rows)
+			scaled, wholeScaled := guarded[float32](rows*n, 3)
+			sums, wholeSums := guarded[float32](rows, 3)
+			dots, wholeDots := guarded[float32](rows, 3)
+			ScaleRows(scaled, x, a, n)
+			SumRows(sums, x, n, 3)
+			DotRows(dots, x, y, n)
+			for i := range rows {
+				sum, dot := 0.0, 0.0
+				for j := i * n; j < (i+1)*n; j++ {
+					sum += float64(x[j])
+					dot += float64(x[j]) * float64(y[j])
+					if scaled[j] != a[i]*x[j] {
+						t.Fatalf("ScaleRows, %d×%d: element %d is %v, want %v", rows, n, j, scaled[j], a[i]*x[j])
+					}
+				}
+				if !near(float64(sums[i]), sum/3, 1e-6) || !near(float64(dots[i]), dot, 1e-6) {
+					t.Fatalf("%d×%d: row %d has sum %v and product %v, want %v and %v", rows, n, i, sums[i], dots[i], sum/3, dot)
+				}
+			}
+			checkGuards(t, "ScaleRows", wholeScaled, 3, rows*n)
+			checkGuards(t, "SumRows", wholeSums, 3, rows)
+			checkGuards(t, "DotRows", wholeDots, 3, rows)
+		}
+	})
+}
+
 func TestSpread(t *testing.T) {
 	if !useAsm {
 		t.Skip("no assembly")

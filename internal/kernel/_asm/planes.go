@@ -12,6 +12,9 @@ func planes() {
 	limitRows()
 	normalizeRows()
 	normalizeEach()
+	scaleRows()
+	foldRows("sumRows", "x, dst *T, divisor float64", []string{"x"}, "stores the sum of each of rows of n elements, divided by divisor, in dst; sums are float64.")
+	foldRows("dotRows", "x, y, dst *T, divisor float64", []string{"x", "y"}, "stores the product of rows of n elements of x and y, divided by divisor, in dst; sums are float64.")
 }
 
 // limitRows writes the epilogue of products.
@@ -70,6 +73,81 @@ func normalizeEach() {
 		return in[:1]
 	}
 	l.emit()
+	finish()
+}
+
+// scaleRows writes the product of planes and a number each.
+func scaleRows() {
+	fn(f32, "scaleRows", "rows, n int, x, a, dst *T", "", "stores rows of n elements times a number of a each in dst.")
+	x, dst, a, b := Load(Param("x"), GP64()), Load(Param("dst"), GP64()), Load(Param("a"), GP64()), YMM()
+	eachRow(x, dst, func() { VBROADCASTSS(Mem{Base: a}, b) }, func(v vec) { VMULPS(b, v, v) }, func() {
+		size := Load(Param("n"), GP64())
+		SHLQ(U8(2), size)
+		ADDQ(size, x)
+		ADDQ(size, dst)
+		ADDQ(I32(4), a)
+	})
+}
+
+// foldRows writes a sum over rows of the product of the inputs.
+func foldRows(name, params string, inputs []string, doc string) {
+	fn(f32, name, "rows, n int, "+params, "", doc)
+	rows, dst := Load(Param("rows"), GP64()), Load(Param("dst"), GP64())
+	var in []reg.Register
+	for _, p := range inputs {
+		in = append(in, Load(Param(p), GP64()))
+	}
+	divisor := scalar(f64, "divisor")
+	Label("row")
+	TESTQ(rows, rows)
+	JLE(LabelRef("done"))
+	n, acc := Load(Param("n"), GP64()), cleared(f64, 2)
+	add := func(load func(p reg.Register, v vec)) {
+		var halves [2][]vec
+		for _, p := range in {
+			v, high := YMM(), XMM()
+			load(p, v)
+			VEXTRACTF128(Imm(1), v, high)
+			for i, half := range []reg.Register{v.AsX(), high} {
+				wide := YMM()
+				VCVTPS2PD(half, wide)
+				halves[i] = append(halves[i], wide)
+			}
+		}
+		for i, h := range halves {
+			if len(h) == 1 {
+				VADDPD(h[0], acc[i], acc[i])
+			} else {
+				VFMADD231PD(h[0], h[1], acc[i])
+			}
+		}
+	}
+	Label("eight")
+	CMPQ(n, I32(8))
+	JLT(LabelRef("last"))
+	add(func(p reg.Register, v vec) { VMOVUPS(Mem{Base: p}, v) })
+	for _, p := range in {
+		ADDQ(I32(32), p)
+	}
+	SUBQ(I32(8), n)
+	JMP(LabelRef("eight"))
+	Label("last")
+	TESTQ(n, n)
+	JLE(LabelRef("end"))
+	mask := tailMask(f32, n)
+	add(func(p reg.Register, v vec) { VMASKMOVPS(Mem{Base: p}, mask, v) })
+	for _, p := range in {
+		LEAQ(Mem{Base: p, Index: n, Scale: 4}, p)
+	}
+	Label("end")
+	total := sum(f64, acc)
+	VDIVSD(divisor.AsX(), total, total)
+	VCVTSD2SS(total, total, total)
+	VMOVSS(total, Mem{Base: dst})
+	ADDQ(I32(4), dst)
+	DECQ(rows)
+	JMP(LabelRef("row"))
+	Label("done")
 	finish()
 }
 
