@@ -31,10 +31,9 @@ import (
 // samples are further from those that it was trained on.
 //
 // The samples stand in for a training set that is gone, as the Retain of an unlearning
-// request. They are as good as the model's memory of it, which includes what is to be
-// forgotten, and carry no more than class by class: a method that is run on them does
-// more harm than on real ones. Measured in package dlfd/baseline, on a convolutional
-// network: see there, RetainFree.
+// request; baseline.RetainFree in package dlfd does that, and says what it costs. They are
+// as good as the model's memory of the set, which includes what is to be forgotten, and a
+// method that is run on them does more harm than on real ones.
 //
 // References: Yin et al., Dreaming to Distill, CVPR 2020, arXiv 1912.08795, equations 1
 // to 5; for models that recall samples of their own, Ji et al., Automatic Recall Machines,
