@@ -50,7 +50,9 @@ type Data struct {
 // been in its training set. Laws: after any error, cancellation included, and
 // after a panic of the model, of a dataset or of the observer, m holds the weights
 // that it came with; equal arguments give equal bits at any GOMAXPROCS; a nil opt
-// means the defaults; a wrapper of m or of a dataset changes no bit. An Unlearner
+// means the defaults; a wrapper of m or of a dataset changes no bit; where
+// Options.Checkpoint is set, a run that was stopped goes on to the same bits and the
+// same result, or the option is refused with an error wrapping ErrParameter. An Unlearner
 // is read-only configuration and may be used for many requests.
 type Unlearner interface {
 	Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error)

@@ -1,6 +1,7 @@
 package dlfd
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/dlfd-go/unlearn/feature"
@@ -52,6 +53,7 @@ func (s *Session) open(old feature.Weights) error {
 		{Name: "seed", Value: fmt.Sprint(o.Seed)},
 		{Name: "batch size", Value: fmt.Sprint(s.BatchSize)},
 		{Name: "budget", Value: checkpoint.Describe(o.Budget)},
+		{Name: "demand", Value: fmt.Sprintf("SHA-256 %x", sha256.Sum256([]byte(checkpoint.Describe(s.Data.Demand))))}, // it may name persons
 		{Name: "retain set", Value: s.digests["retain"]},
 		{Name: "forget set", Value: s.digests["forget"]},
 		{Name: "holdout set", Value: s.digests["holdout"]},

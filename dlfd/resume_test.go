@@ -367,8 +367,8 @@ func TestChild(t *testing.T) {
 	}
 }
 
-// A process that is killed at random moments, ten times or until it is done, ends in
-// the weights of one that was left alone.
+// A process that is killed at random moments behind a checkpoint, ten times or until it
+// is done, ends in the weights of one that was left alone.
 func TestKilled(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, name := range []string{"Align", "DLFD"} {
@@ -378,22 +378,15 @@ func TestKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := filepath.Join(t.TempDir(), "run")
-		killed, found := 0, 0
+		killed := 0
 		for !exists(path + ".end") {
-			patience := time.Duration(20+r.IntN(80)) * time.Millisecond
-			if killed >= 10 {
-				patience = time.Minute
-			}
-			if !runChild(t, name+":"+path, patience) {
-				continue
-			}
-			if killed++; exists(path) {
-				found++
+			if runChild(t, name, path, killed < 10, time.Duration(r.IntN(20))*time.Millisecond) {
+				killed++
 			}
 		}
-		t.Logf("%s: killed %d times, %d of them with a checkpoint", name, killed, found)
-		if found == 0 {
-			t.Errorf("%s: no kill came behind a checkpoint: the test shows nothing", name)
+		t.Logf("%s: killed %d times", name, killed)
+		if killed == 0 {
+			t.Errorf("%s: the process was never killed: the test shows nothing", name)
 		}
 		if got, err := os.ReadFile(path + ".end"); err != nil || string(got) != fmt.Sprint(weights(t, m)) {
 			t.Errorf("%s: other weights, %v", name, err)
@@ -401,29 +394,42 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// runChild runs TestChild in a process of its own, and kills that when the time is up.
-func runChild(t *testing.T, env string, patience time.Duration) (killed bool) {
+// runChild runs TestChild in a process of its own. It kills that some time after it has
+// written a checkpoint, if it is to.
+func runChild(t *testing.T, name, path string, kill bool, after time.Duration) (killed bool) {
 	t.Helper()
+	before := written(path)
 	c := exec.Command(os.Args[0], "-test.run=^TestChild$")
-	c.Env = append(os.Environ(), childEnv+"="+env)
+	c.Env = append(os.Environ(), childEnv+"="+name+":"+path)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Fatal(err)
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return false
+		case <-time.After(time.Millisecond):
 		}
-		return false
-	case <-time.After(patience):
-		if err := c.Process.Kill(); err != nil {
-			t.Fatal(err)
+		if kill && written(path).After(before) {
+			time.Sleep(after)
+			_ = c.Process.Kill() // it may have ended meanwhile
+			return <-ended != nil
 		}
-		<-ended // the error says that it was killed
-		return true
 	}
+}
+
+// written returns when a file was written, the zero time where there is none.
+func written(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 func exists(path string) bool {

@@ -31,10 +31,9 @@ import (
 // samples are further from those that it was trained on.
 //
 // The samples stand in for a training set that is gone, as the Retain of an unlearning
-// request. They are as good as the model's memory of it, which includes what is to be
-// forgotten, and carry no more than class by class: a method that is run on them does
-// more harm than on real ones. Measured in package dlfd/baseline, on a convolutional
-// network: see there, RetainFree.
+// request; baseline.RetainFree in package dlfd does that, and says what it costs. They are
+// as good as the model's memory of the set, which includes what is to be forgotten, and a
+// method that is run on them does more harm than on real ones.
 //
 // References: Yin et al., Dreaming to Distill, CVPR 2020, arXiv 1912.08795, equations 1
 // to 5; for models that recall samples of their own, Ji et al., Automatic Recall Machines,
@@ -75,7 +74,7 @@ type Recall struct {
 
 // Samples makes the samples. Cost: for each batch and step a forward and backward pass,
 // and where there are running statistics two forward passes and one backward pass more.
-// Errors: ErrParameter, feature.ErrNoTap, feature.ErrNotFinite for a loss that is not
+// Errors: ErrParameter, feature.ErrNoTap, feature.ErrHeads for a model with several heads, feature.ErrNotFinite for a loss that is not
 // finite, ctx's and those of the model.
 func (r Recall) Samples(ctx context.Context, m feature.Differentiable) (*Recalled, error) {
 	c, err := r.resolve(m.Spec())
@@ -113,6 +112,9 @@ func (r Recall) resolve(spec feature.Spec) (*recall, error) {
 		if v != Off && (!(v > 0) || math.IsInf(v, 0)) {
 			return nil, fmt.Errorf("%w: Statistics %v, Variation %v, Norm %v", ErrParameter, r.Statistics, r.Variation, r.Norm)
 		}
+	}
+	if err := feature.CheckOneHead(spec); err != nil {
+		return nil, err
 	}
 	if n := spec.Batch; n != 0 {
 		return nil, fmt.Errorf("%w: the model takes batches of %d samples only", feature.ErrShape, n)

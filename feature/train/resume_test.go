@@ -245,8 +245,8 @@ func TestChild(t *testing.T) {
 	}
 }
 
-// A process that is killed at random moments, ten times or until it is done, ends in
-// the bits of one that was left alone.
+// A process that is killed at random moments behind a checkpoint, ten times or until it
+// is done, ends in the bits of one that was left alone.
 func TestKilled(t *testing.T) {
 	want, err := fit(t, train.Options{}, -1)
 	if err != nil {
@@ -254,41 +254,57 @@ func TestKilled(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "run")
 	r := rand.New(rand.NewPCG(3, 4))
-	killed, found := 0, 0
+	killed := 0
 	for len(readFile(path+".end")) == 0 {
-		c := exec.Command(os.Args[0], "-test.run=^TestChild$")
-		c.Env = append(os.Environ(), childEnv+"="+path)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
+		if runChild(t, path, killed < 10, time.Duration(r.IntN(20))*time.Millisecond) {
+			killed++
 		}
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait() }()
-		patience := time.Duration(20+r.IntN(60)) * time.Millisecond
-		if killed >= 10 {
-			patience = time.Minute
-		}
+	}
+	t.Logf("killed %d times", killed)
+	if killed == 0 {
+		t.Error("the process was never killed: the test shows nothing")
+	}
+	if got := string(readFile(path + ".end")); got != want {
+		t.Error("other weights or losses")
+	}
+}
+
+// runChild runs TestChild in a process of its own. It kills that some time after it has
+// written a checkpoint, if it is to.
+func runChild(t *testing.T, path string, kill bool, after time.Duration) (killed bool) {
+	t.Helper()
+	before := written(path)
+	c := exec.Command(os.Args[0], "-test.run=^TestChild$")
+	c.Env = append(os.Environ(), childEnv+"="+path)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	for {
 		select {
 		case err := <-ended:
 			if err != nil {
 				t.Fatal(err)
 			}
-		case <-time.After(patience):
-			if err := c.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-ended // the error says that it was killed
-			if killed++; len(readFile(path)) > 0 {
-				found++
-			}
+			return false
+		case <-time.After(time.Millisecond):
+		}
+		if kill && written(path).After(before) {
+			time.Sleep(after)
+			_ = c.Process.Kill() // it may have ended meanwhile
+			return <-ended != nil
 		}
 	}
-	t.Logf("killed %d times, %d of them with a checkpoint", killed, found)
-	if found == 0 {
-		t.Error("no kill came behind a checkpoint: the test shows nothing")
+}
+
+// written returns when a file was written, the zero time where there is none.
+func written(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
 	}
-	if got := string(readFile(path + ".end")); got != want {
-		t.Error("other weights or losses")
-	}
+	return info.ModTime()
 }
 
 // readFile returns nothing where there is no file.
