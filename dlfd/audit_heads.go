@@ -72,6 +72,9 @@ func auditHead(ctx context.Context, m feature.Model, data AuditData, opt *AuditO
 			name = t[k].Name
 		}
 	}
+	if err := data.Demand.checkLabels(data.Forget); err != nil {
+		return nil, name, err
+	}
 	data, err := oneLabel(spec, data, k)
 	if err != nil {
 		return nil, name, err

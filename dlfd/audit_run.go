@@ -64,6 +64,9 @@ func newAudit(m feature.Model, data AuditData, opt *AuditOptions) (*audit, error
 		if a.Kind = d.kind(); !a.Kind.Valid() {
 			return nil, fmt.Errorf("%w: Demand has kind %q, which is none of %q", ErrParameter, a.Kind, kinds)
 		}
+		if err := d.checkLabels(data.Forget); err != nil {
+			return nil, err
+		}
 	}
 	a.Counts = Counts{data.Retain.Len(), data.Forget.Len(), data.Test.Len(), data.Member.Len(), data.NonMember.Len()}
 	a.model = forwardMeter{m, &a.Work}

@@ -16,6 +16,9 @@ func (s *Session) checkDemand() error {
 	if !kind.Valid() {
 		return fmt.Errorf("%w: Demand has kind %q, which is none of %q", ErrParameter, kind, kinds)
 	}
+	if err := s.Data.Demand.checkLabels(s.Data.Forget); err != nil {
+		return err
+	}
 	s.Result.Kind = kind
 	if s.Data.Forget == nil { // a method that needs it has been refused
 		return nil

@@ -63,6 +63,18 @@ func (d *Demand) kind() Kind {
 	return d.Kind
 }
 
+// checkLabels returns an error wrapping feature.ErrHeads for a request about labels where
+// samples have several: which one is meant is not said.
+func (d *Demand) checkLabels(set feature.Dataset) error {
+	if kind := d.kind(); kind != KindClass && kind != KindMislabeled || set == nil {
+		return nil
+	}
+	if n := len(feature.TargetsOf(set)); n > 0 {
+		return fmt.Errorf("%w: a request of kind %q is about one label, and samples have %d; feature.OneLabel takes one", feature.ErrHeads, d.kind(), n)
+	}
+	return nil
+}
+
 // Request divides a training set as the demand says; see [NewRequest], of which it has
 // the halves and the errors.
 //
@@ -78,12 +90,16 @@ func (d *Demand) kind() Kind {
 // Errors wrap ErrParameter for a field that another kind has, positions and labels out
 // of range or given twice, and right labels that are the labels; ErrEmpty for a person
 // or a class without a training sample, and where a set would have none; ErrOverlap for
-// a person in unseen.
+// a person in unseen; feature.ErrHeads for KindClass and KindMislabeled where samples have
+// several labels.
 func (d Demand) Request(train, unseen feature.Dataset) (*Request, error) {
 	if train == nil || unseen == nil {
 		return nil, fmt.Errorf("dlfd: request: %w: an argument is nil", ErrParameter)
 	}
 	if err := d.check(); err != nil {
+		return nil, fmt.Errorf("dlfd: request: %w", err)
+	}
+	if err := d.checkLabels(train); err != nil {
 		return nil, fmt.Errorf("dlfd: request: %w", err)
 	}
 	labels, err := feature.Labels(train)

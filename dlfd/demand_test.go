@@ -249,3 +249,27 @@ func TestContradictionsAreRefused(t *testing.T) {
 		t.Errorf("unknown kind: %v", err)
 	}
 }
+
+// A request about labels says which one is meant: samples with several are refused. One for
+// persons is not about labels.
+func TestDemandWithSeveralLabels(t *testing.T) {
+	several := func(name string, persons int) *featuretest.Blobs {
+		d := crowd(t, name, persons, 4)
+		d.NClasses, d.Multi = 4, []feature.Target{{Name: "a", Classes: 2}, {Name: "b", Classes: 2}}
+		return d
+	}
+	train, unseen := several("a", 12), several("bb", 6)
+	for _, d := range []dlfd.Demand{{Kind: dlfd.KindClass, Classes: []int{1}}, {Kind: dlfd.KindMislabeled, Samples: []int{2}}} {
+		if _, err := d.Request(train, unseen); !errors.Is(err, feature.ErrHeads) || !strings.Contains(err.Error(), "samples have 2") {
+			t.Errorf("%s: %v", d.Kind, err)
+		}
+		m := featuretest.NewMLP(4, 8, 4, 1)
+		data := dlfd.AuditData{Retain: train, Forget: train, Test: unseen, Member: train, NonMember: unseen, Demand: &d}
+		if _, err := dlfd.Audit(context.Background(), m, data, nil); !errors.Is(err, feature.ErrHeads) {
+			t.Errorf("audit, %s: %v", d.Kind, err)
+		}
+	}
+	if _, err := (dlfd.Demand{Kind: dlfd.KindPerson, Persons: []string{"a1"}}).Request(train, unseen); err != nil {
+		t.Error(err)
+	}
+}
