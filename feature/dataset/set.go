@@ -11,8 +11,9 @@ import (
 
 // Set is a fixed list of labeled samples, in memory or, with ImageOptions.OnDemand,
 // in their files. It implements feature.Dataset, feature.Identified,
-// feature.Labeled, feature.ClassNamed and feature.Normalized, offers feature.MultiLabeled where there are several labels a sample, and may be read by
-// several goroutines at once.
+// feature.Labeled, feature.ClassNamed and feature.Normalized, offers
+// feature.MultiLabeled where a sample has several labels, and may be read by several
+// goroutines at once.
 type Set struct {
 	shape  []int
 	size   int       // of one sample
