@@ -63,7 +63,8 @@ type Align struct {
 	// Holdout has there; Holdout is represented by the features of the last 512 samples
 	// that were seen. It is nil by default: in place of Match or beside it, the
 	// distances that were tried (energy, sliced, debiased Sinkhorn) are no better than
-	// Match alone; see the README.
+	// Match alone; see METHODS.md. Models with several heads, whose samples have no one
+	// class, are refused.
 	Distance distance.Distance
 	// DistanceWeight is the weight of Distance. If it is zero, 1 is used. Without a
 	// Distance it must be zero.
@@ -148,7 +149,7 @@ func (a Align) MarshalJSON() ([]byte, error) {
 
 // Needs implements Needer.
 func (a Align) Needs() Needs {
-	return Needs{Retain: true, Forget: true, Holdout: true, Heads: true, Resumes: !warmStarts(a.Distance)}
+	return Needs{Retain: true, Forget: true, Holdout: true, Heads: a.Distance == nil, Resumes: !warmStarts(a.Distance)}
 }
 
 // Unlearn implements Unlearner. It reads all three datasets. Cost: Epochs

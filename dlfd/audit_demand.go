@@ -125,7 +125,7 @@ func (w *WrongLabels) left() string {
 	if i := w.Left.Interval; i.Lo > 0 {
 		return fmt.Sprintf("wrong labels are still retained, about %.3f of the samples [%.3f, %.3f]: %s", w.Left.Value, i.Lo, i.Hi, of)
 	}
-	return "wrong labels that were not found may still be retained; there is no sign of them: " + of
+	return "wrong labels that were not found may still be retained; these features, which hide them where a model knows its samples by heart, show no sign of them: " + of
 }
 
 // count fits a last layer to one half of the retained features and asks it for the
@@ -145,32 +145,31 @@ func (w *WrongLabels) count(retain, test metrics.Features) error {
 		return err
 	}
 	var doubted [2]float64
-	var n [2]float64
+	var n [2]int
 	for side, f := range []metrics.Features{selectFeatures(retain, half[1]), test} {
 		accuracy, err := head.Accuracy(f)
 		if err != nil {
 			return err
 		}
-		doubted[side], n[side] = 1-accuracy, float64(f.N)
+		doubted[side], n[side] = 1-accuracy, f.N
 	}
-	w.Doubted, w.DoubtedUnseen = &doubted[0], &doubted[1]
-	w.Left = shareAbove(doubted, n)
+	left, err := shareAbove(doubted, n)
+	if err != nil {
+		return err
+	}
+	w.Doubted, w.DoubtedUnseen, w.Left = &doubted[0], &doubted[1], left
 	return nil
 }
 
 // shareAbove returns the difference of two shares of n samples each, with an interval
-// at 95 %: that of Newcombe (Statistics in Medicine 17, 1998, method 10) without its
-// correction, from the two intervals of Wilson.
-func shareAbove(share, n [2]float64) *metrics.Estimate {
-	var i [2]metrics.Interval
-	for side := range i {
-		i[side], _ = metrics.Wilson(int(math.Round(share[side]*n[side])), int(n[side]), auditLevel) // the counts are in range
+// at 95 %; see metrics.Newcombe.
+func shareAbove(share [2]float64, n [2]int) (*metrics.Estimate, error) {
+	var k [2]int
+	for side := range k {
+		k[side] = int(math.Round(share[side] * float64(n[side])))
 	}
-	d := share[0] - share[1]
-	return &metrics.Estimate{Value: d, Interval: metrics.Interval{
-		Lo: d - math.Hypot(share[0]-i[0].Lo, i[1].Hi-share[1]),
-		Hi: d + math.Hypot(i[0].Hi-share[0], share[1]-i[1].Lo),
-	}}
+	i, err := metrics.Newcombe(k[0], n[0], k[1], n[1], auditLevel)
+	return &metrics.Estimate{Value: share[0] - share[1], Interval: i}, err
 }
 
 // withoutRightLabels takes out of the evidence what is none in a request for wrong

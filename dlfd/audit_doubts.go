@@ -66,5 +66,6 @@ func clearlyBelow(low, high float64, n, m int) bool {
 	if high-low <= brokenBelow || n == 0 || m == 0 {
 		return false
 	}
-	return shareAbove([2]float64{high, low}, [2]float64{float64(m), float64(n)}).Interval.Lo > 0
+	above, err := shareAbove([2]float64{high, low}, [2]int{m, n})
+	return err == nil && above.Interval.Lo > 0 // an error would be one of the counts
 }

@@ -193,7 +193,10 @@ func (d *drift) fromFirst(ctx context.Context, unseen metrics.Outputs) error {
 		return err
 	}
 	d.JS, d.First = &js, &first
-	fell := shareAbove([2]float64{first, d.Accuracy}, [2]float64{float64(before.N), float64(unseen.N)})
+	fell, err := shareAbove([2]float64{first, d.Accuracy}, [2]int{before.N, unseen.N})
+	if err != nil {
+		return err
+	}
 	if fell.Value > driftTolerated && fell.Interval.Lo > 0 {
 		d.Advice = append(d.Advice, fmt.Sprintf("the accuracy on unseen samples fell from %.3f to %.3f since the first model", first, d.Accuracy))
 	}

@@ -27,6 +27,8 @@ func (s *Session) checkDemand() error {
 		problem = s.personsApart()
 	case KindClass:
 		problem, err = s.classesApart()
+	case KindMislabeled:
+		err = s.wrongHoldout()
 	}
 	switch {
 	case err != nil || problem == "":
@@ -110,4 +112,40 @@ func otherClasses(holdout feature.Dataset, gone []int) (feature.Dataset, error) 
 		labels[i] = gone[i%len(gone)]
 	}
 	return &relabeled{others, labels}, nil
+}
+
+// wrongHoldout gives the holdout wrong labels, where the right labels of the forget set are
+// not known: each sample one of those of the forget set, in turn, that is not its own.
+// A retrained model has no more confidence in the wrong labels of forget samples than in
+// these, and much more in right ones.
+func (s *Session) wrongHoldout() error {
+	if len(s.Data.Demand.Right) > 0 || isEmpty(s.Data.Holdout) {
+		return nil
+	}
+	given, err := feature.Labels(s.Data.Forget)
+	if err != nil {
+		return fmt.Errorf("forget: %w", err)
+	}
+	own, err := feature.Labels(s.Data.Holdout)
+	if err != nil {
+		return fmt.Errorf("holdout: %w", err)
+	}
+	var index, labels []int
+	next := 0
+	for i, y := range own {
+		for range given {
+			w := given[next%len(given)]
+			next++
+			if w != y {
+				index, labels = append(index, i), append(labels, w)
+				break
+			}
+		}
+	}
+	if len(index) == 0 {
+		return fmt.Errorf("%w: every sample of the holdout and of forget has label %d, so that none can be given a wrong one", ErrEmpty, given[0])
+	}
+	of, err := feature.Subset(s.Data.Holdout, index)
+	s.Data.Holdout = &relabeled{of, labels}
+	return err
 }

@@ -22,7 +22,8 @@ type cycle struct {
 
 // Cycle returns a function that gives one batch of d after the other without
 // end, shuffled anew for each pass, and a function that must be called when no
-// more are wanted. The batch is valid until the next. An empty dataset gives an
+// more are wanted. The batch is valid until the next, which is being read already
+// where d is a feature.AheadReader. An empty dataset gives an
 // error wrapping ErrEmpty.
 func (s *Session) Cycle(d feature.Dataset, purpose string) (next func() (feature.Batch, error), stop func()) {
 	c := &cycle{s: s, of: d, purpose: purpose, stop: func() {}}

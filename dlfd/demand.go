@@ -46,7 +46,9 @@ type Demand struct {
 	// Right has the right label of each of Samples, for KindMislabeled, where they are
 	// known. Unseen samples, whose labels are right, are then given wrong ones in the
 	// same way, for what steers and for what judges: without them a retrained model
-	// would be told apart by its low confidence in wrong labels.
+	// would be told apart by its low confidence in wrong labels. Where Right is nil,
+	// methods give the Holdout wrong labels of the forget set in turn, and an audit does
+	// not compare with unseen samples unless there are retrained models.
 	Right []int
 	// Relabel retains the samples of KindMislabeled with their right labels. It needs
 	// Right. If it is false, they go as a whole.
@@ -63,6 +65,8 @@ func (d *Demand) kind() Kind {
 
 // Request divides a training set as the demand says; see [NewRequest], of which it has
 // the halves and the errors.
+//
+// The AuditData has the whole forget set as Forget where that has no halves.
 //
 //   - KindPerson: everybody in Persons is in the training set and nobody in unseen. An
 //     error names a person by the position in Persons, never by the identity.
@@ -93,6 +97,9 @@ func (d Demand) Request(train, unseen feature.Dataset) (*Request, error) {
 	r, err := NewRequest(train, func(i int) bool { return chosen[i] }, unseen)
 	if err != nil {
 		return nil, err
+	}
+	if r.AuditData.Forget.Len() == 0 { // one sample, or one person: no half judges, and the accuracy needs none
+		r.AuditData.Forget = r.Data.Forget
 	}
 	d.Kind = d.kind()
 	switch d.Kind {

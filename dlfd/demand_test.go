@@ -114,6 +114,57 @@ func TestDemandForWrongLabels(t *testing.T) {
 	}
 }
 
+// noting is a method that keeps the labels of what steers it.
+type noting struct{ holdout, forget *[]int }
+
+func (n noting) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
+	return dlfd.Run(ctx, "noting", m, data, opt, dlfd.Needs{Forget: true, Holdout: true}, func(_ context.Context, s *dlfd.Session) (err error) {
+		if *n.holdout, err = feature.Labels(s.Data.Holdout); err != nil {
+			return err
+		}
+		*n.forget, err = feature.Labels(s.Data.Forget)
+		return err
+	})
+}
+
+// Where right labels are not known, what steers is given wrong labels of the forget set.
+func TestUnknownRightLabels(t *testing.T) {
+	train, unseen := crowd(t, "a", 30, 1), crowd(t, "bb", 30, 1)
+	train.Labels[4], train.Labels[8] = 2, 0
+	r, err := dlfd.Demand{Kind: dlfd.KindMislabeled, Samples: []int{4, 8}}.Request(train, unseen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := labelsOf(t, r.Data.Holdout)
+	var steers, forget []int
+	if _, err := (noting{&steers, &forget}).Unlearn(context.Background(), featuretest.NewMLP(4, 8, 3, 1), r.Data, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(steers) != len(own) {
+		t.Fatalf("%d of %d samples are left", len(steers), len(own))
+	}
+	for i, y := range steers {
+		if y == own[i] || y != 0 && y != 2 {
+			t.Errorf("sample %d of class %d steers with label %d", i, own[i], y)
+		}
+	}
+	if !slices.Equal(forget, []int{2, 0}) || !slices.Equal(labelsOf(t, r.Data.Holdout), own) {
+		t.Errorf("labels %v of forget; the request was changed", forget)
+	}
+	same := dlfd.Data{Retain: train, Forget: named(t, 9, 6, "one"), Holdout: named(t, 8, 6, "one"), Demand: r.Data.Demand}
+	if _, err := (noting{&steers, &forget}).Unlearn(context.Background(), featuretest.NewMLP(4, 8, 3, 1), same, nil); !errors.Is(err, dlfd.ErrEmpty) {
+		t.Errorf("nothing can be wrong: %v", err)
+	}
+}
+
+// A forget set of one person has no half that judges: its accuracy is told all the same.
+func TestOnePersonIsJudgedByAccuracy(t *testing.T) {
+	r, err := dlfd.Demand{Kind: dlfd.KindPerson, Persons: []string{"a2"}}.Request(crowd(t, "a", 12, 4), crowd(t, "bb", 6, 4))
+	if err != nil || r.AuditData.Forget.Len() != 4 || r.AuditData.Member.Len() != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestDemandErrors(t *testing.T) {
 	train, unseen := crowd(t, "a", 12, 4), crowd(t, "bb", 6, 4)
 	known := crowd(t, "bb", 6, 4)

@@ -8,7 +8,9 @@
 //
 // [NewRequest] divides a training set into what is retained and what is
 // forgotten, and keeps apart what steers a method and what a report may use.
-// [Audit] judges a model before and after.
+// [Demand.Request] does so for a person, several persons, a class or wrong labels, each
+// with what it refuses. [Audit] judges a model before and after, and [Drift] what a chain
+// of requests has made of it.
 //
 // A method of your own needs one call of [Run], which checks the request, counts
 // the work, and puts the old weights back if anything goes wrong, and in it one of

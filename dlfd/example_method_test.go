@@ -73,4 +73,18 @@ func ExampleNewRequest() {
 	// 20 forgotten and 50 unseen samples to report on
 }
 
+// A request for a class: its unseen samples count as forgotten too.
+func ExampleDemand_Request() {
+	request, err := dlfd.Demand{Kind: dlfd.KindClass, Classes: []int{2}}.Request(samples(1, 300), samples(2, 120))
+	if err != nil {
+		log.Fatal(err)
+	}
+	data, audit := request.Data, request.AuditData
+	fmt.Println(data.Retain.Len(), "retained,", data.Forget.Len(), "forgotten,", data.Holdout.Len(), "held out to steer by")
+	fmt.Println(audit.NonMember.Len(), "unseen samples of the class, of", audit.Test.Len(), "to report on")
+	// Output:
+	// 184 retained, 116 forgotten, 60 held out to steer by
+	// 24 unseen samples of the class, of 60 to report on
+}
+
 func TestOwnMethod(t *testing.T) { dlfdtest.Run(t, Uncertain{Weight: .5}) }

@@ -219,12 +219,12 @@ func TestCheckpointRefused(t *testing.T) {
 	data := imageData()
 	warm := dlfd.Align{Distance: distance.Sinkhorn{Epsilon: .1, WarmStart: true}}
 	for name, err := range map[string]error{
-		"warm starts":    second(warm.Unlearn(context.Background(), conv(t), data, &dlfd.Options{Checkpoint: train.Checkpoint{Path: path}})),
-		"negative Every": second(dlfd.Align{}.Unlearn(context.Background(), conv(t), data, &dlfd.Options{Checkpoint: train.Checkpoint{Path: path, Every: -1}})),
-		"no settings": second(dlfd.Run(context.Background(), "mine", conv(t), data, &dlfd.Options{Checkpoint: train.Checkpoint{Path: path}}, dlfd.Needs{Retain: true, Resumes: true}, func(ctx context.Context, s *dlfd.Session) error {
+		"warm starts":    errorOf(warm.Unlearn(context.Background(), conv(t), data, &dlfd.Options{Checkpoint: train.Checkpoint{Path: path}})),
+		"negative Every": errorOf(dlfd.Align{}.Unlearn(context.Background(), conv(t), data, &dlfd.Options{Checkpoint: train.Checkpoint{Path: path, Every: -1}})),
+		"no settings": errorOf(dlfd.Run(context.Background(), "mine", conv(t), data, &dlfd.Options{Checkpoint: train.Checkpoint{Path: path}}, dlfd.Needs{Retain: true, Resumes: true}, func(ctx context.Context, s *dlfd.Session) error {
 			return s.Descend(ctx, dlfd.Descent{Epochs: 1, Optimizer: train.SGD{Rate: .1}})
 		})),
-		"an observer for Fit": second(dlfd.Run(context.Background(), "mine", conv(t), data, nil, dlfd.Needs{Retain: true}, func(_ context.Context, s *dlfd.Session) error {
+		"an observer for Fit": errorOf(dlfd.Run(context.Background(), "mine", conv(t), data, nil, dlfd.Needs{Retain: true}, func(_ context.Context, s *dlfd.Session) error {
 			return s.Fit(train.Options{Observer: func(train.Progress) {}})
 		})),
 	} {
@@ -233,8 +233,6 @@ func TestCheckpointRefused(t *testing.T) {
 		}
 	}
 }
-
-func second(_ *dlfd.Result, err error) error { return err }
 
 // several is a method of several descents, which keeps sums and an optimizer's state
 // between them.

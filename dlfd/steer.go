@@ -225,10 +225,27 @@ const alike, abreast = .02, .03
 
 // nothingToForget reports whether the score shows that forget and held-out
 // samples are alike. Few samples cannot show it.
-func (v Score) nothingToForget() bool { return v.Interval.Hi < .5+alike && v.Lead.Hi < abreast }
+func (v Score) nothingToForget() bool {
+	for _, h := range v.heads() {
+		if h.Interval.Hi >= .5+alike || h.Lead.Hi >= abreast {
+			return false
+		}
+	}
+	return true
+}
 
 // tells reports whether the score tells forget from held-out samples.
-func (v Score) tells() bool { return v.Interval.Lo > .5 || v.Lead.Lo > 0 }
+func (v Score) tells() bool {
+	return slices.ContainsFunc(v.heads(), func(h Score) bool { return h.Interval.Lo > .5 || h.Lead.Lo > 0 })
+}
+
+// heads returns the scores of the heads, v itself where there is one.
+func (v Score) heads() []Score {
+	if len(v.Heads) > 0 {
+		return v.Heads
+	}
+	return []Score{v}
+}
 
 // unclear says what was done where it does not.
 func (v Score) unclear(a Align) string {
@@ -237,9 +254,15 @@ func (v Score) unclear(a Align) string {
 }
 
 // notForgotten reports whether v, a score after a run, tells forget from held-out
-// samples, and no worse than before as far as the intervals show.
+// samples in one of the heads, and no worse than before as far as the intervals show.
 func (v Score) notForgotten(before Score) bool {
-	return v.Interval.Lo > .5 && v.Interval.Hi >= before.Interval.Lo
+	was := before.heads()
+	for k, h := range v.heads() {
+		if h.Interval.Lo > .5 && h.Interval.Hi >= was[k].Interval.Lo {
+			return true
+		}
+	}
+	return false
 }
 
 func negated(loss []float64, index []int) []float64 {

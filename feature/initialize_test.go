@@ -113,3 +113,27 @@ func TestReinitializeLeavesFrozenParameters(t *testing.T) {
 		t.Error("two seeds give one draw")
 	}
 }
+
+// oneStatistic calls the biases statistics.
+type oneStatistic struct{ *featuretest.MLP }
+
+func (m oneStatistic) Spec() feature.Spec {
+	s := m.MLP.Spec()
+	s.Params = slices.Clone(s.Params)
+	for _, i := range []int{1, 3} {
+		s.Params[i].Kind, s.Params[i].Trainable = feature.Statistic, false
+	}
+	return s
+}
+
+// The statistics of a norm are counted from its weight on, however many the norm
+// before has.
+func TestReinitializeCountsStatisticsByNorm(t *testing.T) {
+	m := featuretest.NewMLP(3, 4, 2, 1)
+	if err := feature.Reinitialize(oneStatistic{m}, nil, 7); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(m.P[1], make([]float32, 4)) || !slices.Equal(m.P[3], make([]float32, 2)) {
+		t.Errorf("the first statistics of two norms are %v and %v, want zeros", m.P[1], m.P[3])
+	}
+}

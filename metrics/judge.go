@@ -181,12 +181,15 @@ func (c *judging) withoutBand() {
 	case c.attack != nil && !c.attack.above:
 		trace = Hidden
 	}
-	var class []finding
+	var class, told []finding
 	if c.class != nil {
 		class = []finding{*c.class}
 	}
+	if told = class; c.forget != nil {
+		told = append(slices.Clip(told), *c.forget)
+	}
 	switch {
-	case c.find(UnderUnlearned, class, isAbove):
+	case c.find(UnderUnlearned, told, isAbove):
 	case c.find(trace, all, isAbove):
 		if c.attack != nil {
 			c.Because = append(c.Because, c.attack.text)

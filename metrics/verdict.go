@@ -128,7 +128,8 @@ const significance = .05
 // p-value up to .05:
 //
 //   - under-unlearned: unseen samples of a class that goes as a whole are told right in
-//     more than one of a hundred cases;
+//     more than one of a hundred cases, or the accuracy on the forget set is above that
+//     of retrained models on which no attack could be judged;
 //   - with a trace: under-unlearned, but hidden if ½ is in the interval of the AUC,
 //     over-unlearned if the AUC is below ½;
 //   - over-unlearned: the SMI is above 1;
@@ -150,10 +151,18 @@ func Judge(e Evidence) (Judgment, error) {
 	if e.AUC != nil && len(e.AUC.Retrained) > 0 {
 		c.withBand()
 	} else {
-		c.Lacks = append(c.Lacks, "no retrained model: the verdict rests on SMI, SDE, the two-sample test, resurgence and scatter alone")
+		c.Lacks = append(c.Lacks, c.withoutAttack())
 		c.withoutBand()
 	}
 	return c.Judgment, nil
+}
+
+// withoutAttack says what a verdict rests on where no attack on retrained models does.
+func (c *judging) withoutAttack() string {
+	if c.forget != nil {
+		return "no attack on retrained models: beside them stands the forget accuracy alone"
+	}
+	return "no retrained model: the verdict rests on SMI, SDE, the two-sample test, resurgence and scatter alone"
 }
 
 func (e Evidence) check() error {

@@ -74,6 +74,8 @@ func TestJudgeByEachRule(t *testing.T) {
 		{Evidence{AUC: compared(.45, .55), OriginalAUC: .7}, WithinBand, "attack AUC"},
 		{Evidence{AUC: compared(.45, .55), OriginalAUC: .55, Samples: 10}, CannotTell, "40 samples"},
 		{Evidence{SDE: .5}, CannotTell, "nothing here says"},
+		{Evidence{ForgetAccuracy: compared(.9, 1, .5, .6)}, UnderUnlearned, "forget accuracy 0.900 to 1.000"},
+		{Evidence{ForgetAccuracy: compared(.55, 1, .5, .6)}, CannotTell, "nothing here says"},
 	} {
 		j := must(Judge(c.e))
 		if j.Verdict != c.want || !strings.Contains(strings.Join(j.Because, "; "), c.because) {

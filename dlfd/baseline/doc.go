@@ -3,8 +3,8 @@
 //
 // Beside them are decorators, methods that run another: [Rewind] gives back a
 // checkpoint on the way, [EarlyStop] ends a run when a score is met, [Budget] when a
-// number of passes is spent, and [Sequential] forgets in several requests. [ByName]
-// makes any of them from a text.
+// number of passes is spent, [Sequential] forgets in several requests, and [RetainFree]
+// does without a retain set. [ByName] makes any of them from a text.
 //
 // [ExactHead] and [NewtonHead] are for models of which the last layer alone was trained
 // on the forget samples: there forgetting is retraining, at the cost of a few passes over cached features.

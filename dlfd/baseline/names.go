@@ -49,6 +49,7 @@ var methods = map[string]dlfd.Unlearner{
 var decorators = map[string]decorator{
 	"budget":     Budget{},
 	"earlystop":  EarlyStop{},
+	"retainfree": RetainFree{},
 	"rewind":     Rewind{},
 	"sequential": Sequential{},
 }

@@ -128,7 +128,7 @@ func newRequest() *request {
 func (r *request) run(ctx context.Context, u dlfd.Unlearner) (*dlfd.Result, error) {
 	res, err := u.Unlearn(ctx, r.model, r.data, &r.opt)
 	if res == nil && err == nil {
-		err = errors.New("Unlearn returned neither a result nor an error")
+		err = errors.New("neither a result nor an error came from Unlearn")
 	}
 	return res, err
 }

@@ -58,6 +58,12 @@ func TestSSD(t *testing.T) {
 	dlfdtest.RunExcept(t, baseline.SSD{Alpha: 1, Lambda: .9}, dlfdtest.SeedLaw)
 }
 
+// RetainFree does not look at a retain set.
+func TestRetainFree(t *testing.T) {
+	dlfdtest.RunExcept(t, baseline.RetainFree{Of: baseline.NegGradPlus{}, PerClass: 12, Steps: 20},
+		"refuses NaN", "restores when a dataset panics", "refuses shared identities", "refuses shared samples")
+}
+
 // broken methods, by name.
 var broken = map[string]dlfd.Unlearner{
 	"nil":       nil,

@@ -39,7 +39,7 @@ func Columns() []Column {
 		{Name: "resurgence", About: "By how much the accuracy on forget leads that on test more than at the start, on average, while the model is trained on what is retained; less that of retrained models.", Value: resurgence},
 		{Name: "relearning", About: "Mean accuracy on one half of forget while the model is trained on the other; less that of retrained models.", Value: relearning},
 		{Name: "scatter", About: "Scatter ratio of the features of forget over that of test; near 1 where forget is treated as unseen.", Value: scatter},
-		{Name: "SMI", About: "Share of the forgotten samples that the features show as unseen; 1 is all. There is no figure where it ends at −1 or 2, as features of retained and unseen samples hardly differ then.", Value: smi, Interval: smiInterval},
+		{Name: "SMI", About: "Share of the forgotten samples that the features show as unseen; 1 is all. There is no figure where it, or both ends of its interval, would be at the bounds −1 and 2: features of retained and unseen samples hardly differ then.", Value: smi, Interval: smiInterval},
 		{Name: "IAM", About: "AUC of the attack by interpolation between the original and the retrained models; .5 tells nothing.", Value: iam},
 		{Name: "SWAP", About: "1 less the advantage of the attack, averaged over this run and one with forget and unseen samples exchanged; a retrained model has 1.", Value: swapQuality},
 	}
@@ -115,14 +115,16 @@ func scatter(f Finding) (float64, bool) {
 	return f.Audit.Scatter.Ratio.Value, true
 }
 
-// smi has no figure where metrics.SMI cut the share at −1 or 2: that is not a share, and
-// no mean can be taken with it.
+// smi has no figure where metrics.SMI cut the share at −1 or 2, or both ends of its
+// interval there: that is not a share, and no mean can be taken with it.
 func smi(f Finding) (float64, bool) {
-	if f.Audit.SMI == nil {
+	e := f.Audit.SMI
+	if e == nil {
 		return 0, false
 	}
-	v := f.Audit.SMI.Value
-	return v, v > -1 && v < 2
+	const least, most = -1, 2
+	whole := e.Interval.Lo <= least && e.Interval.Hi >= most
+	return e.Value, e.Value > least && e.Value < most && !whole
 }
 
 func smiInterval(f Finding) (i metrics.Interval, ok bool) {

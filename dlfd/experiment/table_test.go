@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/dlfd"
+	"github.com/dlfd-go/unlearn/metrics"
 )
 
 // TestJackknife: for a quantity that is a sum of parts of the two models, xᵢ + xⱼ, the
@@ -187,5 +188,26 @@ func TestFileNames(t *testing.T) {
 	j := Job{Index: 7, Kind: JudgeMethod, Task: "yale B/light", Method: "align:shrink=.6", Model: 1, Run: 2}
 	if got, want := j.file(), "00007-yale_B_light-method-align_shrink_.6-1-2"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestCutSMI: what metrics.SMI cut at its bounds is no figure.
+func TestCutSMI(t *testing.T) {
+	column := Columns()[slices.IndexFunc(Columns(), func(c Column) bool { return c.Name == "SMI" })]
+	for _, c := range []struct {
+		value, lo, hi float64
+		figure        bool
+	}{
+		{.7, .2, 1.1, true}, {.7, -1, 1.9, true}, {1.4, .3, 2, true}, {.7, -1, 2, false}, {-1, -1, .3, false}, {2, 1.5, 2, false},
+	} {
+		f := Finding{Audit: &dlfd.Audited{SMI: &metrics.Estimate{Value: c.value, Interval: metrics.Interval{Lo: c.lo, Hi: c.hi}}}}
+		v, ok := column.Value(f)
+		i, too := column.Interval(f)
+		if ok != c.figure || too != c.figure || ok && (v != c.value || i != f.Audit.SMI.Interval) {
+			t.Errorf("%+v: %v %v, %v %v", c, v, ok, i, too)
+		}
+	}
+	if _, ok := column.Value(Finding{Audit: new(dlfd.Audited)}); ok {
+		t.Error("an audit without SMI has the figure")
 	}
 }

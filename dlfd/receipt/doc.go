@@ -34,9 +34,17 @@
 // 2^m being the largest power of two below n, as in RFC 6962, section 2.1: no node is
 // doubled where n is odd.
 //
+// # Requests one after another
+//
+// A Ledger lists the requests that a model has gone through, and refuses what had to go
+// when it comes back (Ledger.CheckReturned). Its hashes are keyed too, with a key of its
+// own; its lines are chained by HMACs. dlfd.Drift judges earlier forget sets on the model
+// as it is now, and a receipt repeats that (Earlier).
+//
 // # Verification
 //
 // Open checks the signature, Receipt.CheckOptions what the method ran with,
+// Receipt.CheckOutcome that the verdict bears the outcome out,
 // Statement.CheckModel the files of the model, CheckChain a row of receipts,
 // Receipt.CheckData the data, Proof.Check one photo, and Audit.Compare figures that
 // were computed anew. Every failure has an error of its own. examples/receipt is a

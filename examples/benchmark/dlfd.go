@@ -112,7 +112,7 @@ func (m *method) parts() error {
 
 // forward is a pass in the mode of the synthesis.
 func (m *method) forward() error {
-	return m.net.GradMode(context.Background(), m.mode, m.x, m.taps, m.loss, nil, nil)
+	return m.grad(m.mode, nil)
 }
 
 func dlfdCases() []group {

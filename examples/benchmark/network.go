@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -18,7 +19,7 @@ const (
 
 // subject is a network with one batch and what its passes need.
 type subject struct {
-	net    *nn.Network
+	net    feature.Trainable
 	x      feature.Tensor
 	labels []int
 	out    []feature.Tensor // logits
@@ -41,17 +42,20 @@ func newSubject(cifar bool, pixels int) (*subject, error) {
 	for i := range s.labels {
 		s.labels[i] = r.IntN(classes)
 	}
-	s.out, s.dx = []feature.Tensor{feature.NewTensor(batch, classes)}, make([]float32, len(s.x.Data))
-	s.taps = []string{net.Spec().Logits}
-	s.step, err = train.NewStepper(net, train.SGD{Rate: 1e-3, Momentum: .9, WeightDecay: 5e-4}, nil)
-	if err != nil {
-		return nil, err
-	}
+	return s, s.prepare(train.SGD{Rate: 1e-3, Momentum: .9, WeightDecay: 5e-4})
+}
+
+// prepare makes what the passes write to, for a network, a batch and labels.
+func (s *subject) prepare(o train.SGD) (err error) {
+	spec := s.net.Spec()
+	s.out, s.dx = []feature.Tensor{feature.NewTensor(s.x.Rows(), spec.Classes())}, make([]float32, len(s.x.Data))
+	s.taps = []string{spec.Logits}
 	s.loss = func(val, cot []feature.Tensor) error {
 		_, err := feature.CrossEntropy(val[0], cot[0], s.labels, 1)
 		return err
 	}
-	return s, nil
+	s.step, err = train.NewStepper(s.net, o, nil)
+	return err
 }
 
 // infer is a forward pass in evaluation mode.
@@ -62,7 +66,16 @@ func (s *subject) infer() error {
 // inputGrad takes the gradient of the loss in the input alone.
 func (s *subject) inputGrad(mode feature.Mode) error {
 	clear(s.dx)
-	return s.net.GradMode(context.Background(), mode, s.x, s.taps, s.loss, s.dx, nil)
+	return s.grad(mode, s.dx)
+}
+
+// grad runs forward, takes the loss and, with dx, adds the gradient in the input.
+func (s *subject) grad(mode feature.Mode, dx []float32) error {
+	m, ok := feature.As[feature.ModeGrader](s.net)
+	if !ok {
+		return errors.New("the model has no modes")
+	}
+	return m.GradMode(context.Background(), mode, s.x, s.taps, s.loss, dx, nil)
 }
 
 // train takes the gradient in all parameters and steps along it.
@@ -77,20 +90,21 @@ func networkCases() []group {
 		pixels int
 	}{{"torchvision", 32}, {"cifar", 32}, {"torchvision", 128}} {
 		s := sync.OnceValues(func() (*subject, error) { return newSubject(c.stem == "cifar", c.pixels) })
-		for _, pass := range []struct {
-			name string
-			run  func(*subject) error
-		}{
-			{"infer", (*subject).infer},
-			{"input-grad", func(s *subject) error { return s.inputGrad(feature.Mode{}) }},
-			{"train", (*subject).train},
-		} {
-			name := fmt.Sprintf("resnet18-%s-%d-%s", c.stem, c.pixels, pass.name)
+		for i, pass := range []string{"infer", "input-grad", "train"} {
+			name := fmt.Sprintf("resnet18-%s-%d-%s", c.stem, c.pixels, pass)
 			groups = append(groups, group{[]string{name}, func() ([]func() error, error) {
 				s, err := s()
-				return []func() error{func() error { return pass.run(s) }}, err
+				if err != nil {
+					return nil, err
+				}
+				return s.passes()[i : i+1], nil
 			}})
 		}
 	}
 	return groups
+}
+
+// passes are infer, input-grad and train.
+func (s *subject) passes() []func() error {
+	return []func() error{s.infer, func() error { return s.inputGrad(feature.Mode{}) }, s.train}
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 
 	"github.com/dlfd-go/unlearn/dlfd/experiment"
@@ -81,17 +79,6 @@ func (f *flags) fashionMLP() (*experiment.Task, error) {
 	return s.task(f.recipe(20, func(seed uint64) (feature.Trainable, error) {
 		return nn.MLP(nn.MLPConfig{Input: s.train.Shape(), Classes: s.train.Classes(), Seed: seed})
 	})), nil
-}
-
-// readIDX reads two files of a folder, plain or compressed.
-func readIDX(dir, part string, o dataset.ImageOptions) (*dataset.Set, error) {
-	images := filepath.Join(dir, part+"-images-idx3-ubyte")
-	labels := filepath.Join(dir, part+"-labels-idx1-ubyte")
-	set, err := dataset.IDX(images, labels, &dataset.IDXOptions{Image: o})
-	if errors.Is(err, fs.ErrNotExist) {
-		return dataset.IDX(images+".gz", labels+".gz", &dataset.IDXOptions{Image: o})
-	}
-	return set, err
 }
 
 // readIndex reads positions in a set of n samples.

@@ -42,7 +42,9 @@ type flags struct {
 	seed                   uint64
 	epochs, batch, workers int
 	limit, deep, swap      int
-	partial                bool
+	partial, plan, fleet   bool
+	stage                  int
+	references             list
 	rate                   float64
 	out, version, tune     string
 	search                 *tuning // of -tune
@@ -62,7 +64,7 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.Var(&f.retrained, "retrained", "ONNX `files` of models retrained without what must go, with commas; empty: retrain")
 	fs.Var(&f.mean, "mean", "`numbers` that normalize the channels; empty: those of the training images")
 	fs.Var(&f.std, "std", "`numbers`, see -mean")
-	fs.StringVar(&f.forget, "forget", "", "what must go: `random`, identity, class, mislabeled or memorized; empty: what the data say, else random")
+	fs.StringVar(&f.forget, "forget", "", "what must go: `random`; identity (all images of random persons); class (that of -class); mislabeled (random ones, which get wrong labels before anything is trained); memorized (what two trainings show as learned by heart); empty: what the data say, else random")
 	fs.Float64Var(&f.share, "share", .05, "`share` of the training samples that must go")
 	fs.IntVar(&f.class, "class", 0, "`number` of the class that must go, with -forget class")
 	fs.IntVar(&f.limit, "limit", 10000, "use at most so many `images` of -idx for training, and as many unseen ones")
@@ -81,9 +83,13 @@ func newFlagSet(f *flags) *flag.FlagSet {
 	fs.StringVar(&f.out, "out", filepath.Join("out", "compare"), "`folder` of the results")
 	fs.StringVar(&f.version, "version", "", "`text` that tells the results of one version of the methods from another's")
 	fs.StringVar(&f.tune, "tune", "", "`file` with a search for settings, such as examples/compare/tuning.json: its tasks, methods and seed take the place of those of the flags")
-	fs.Var(&f.merge, "merge", "more `folders` with results of other shards, with commas")
+	fs.Var(&f.merge, "merge", "more `folders` with results of other shards, with commas; what they have is not done again")
+	fs.BoolVar(&f.plan, "plan", false, "run nothing but a short piece of each kind of job, and print what all jobs cost: number, hours, bytes, what is done")
+	fs.BoolVar(&f.fleet, "fleet", false, "train the -retrains retrained models of one task and nothing else, for -references of later runs")
+	fs.Var(&f.references, "references", "`folders` of a -fleet of the same task, with commas: its models are the retrained ones")
+	fs.IntVar(&f.stage, "stage", 0, "do the jobs of one `stage`, from 1 to 4, which need those of earlier stages alone; 0: all")
 	fs.BoolVar(&f.partial, "partial", false, "run nothing, print the tables of what is there already")
-	fs.Var(&f.shard, "shard", "`i/n`: do share i of n of the work, i from 0")
+	fs.Var(&f.shard, "shard", "`i/n`: do share i of n of the work, i from 0; auto: the share of this task of a Slurm array; auto/n: that, or of this pod of a Kubernetes Indexed Job with n completions")
 	return fs
 }
 
@@ -105,10 +111,13 @@ func parse(args []string) (*flags, error) {
 	if rest := fs.Args(); len(rest) > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", rest[0])
 	}
-	var class bool
-	fs.Visit(func(g *flag.Flag) { class = class || g.Name == "class" })
-	if class && f.forget != "class" {
+	given := make(map[string]bool)
+	fs.Visit(func(g *flag.Flag) { given[g.Name] = true })
+	switch {
+	case given["class"] && f.forget != "class":
 		return nil, errors.New("-class is for -forget class")
+	case given["retrains"] && len(f.references) > 0:
+		return nil, errors.New("-retrains is for models that are trained; -references has its own")
 	}
 	if f.tune != "" {
 		var err error
@@ -117,27 +126,37 @@ func parse(args []string) (*flags, error) {
 		}
 		f.search.apply(f)
 	}
-	return f, errors.Join(f.checkData(), f.checkNumbers(), f.checkForget())
+	return f, errors.Join(f.checkData(), f.checkModels(), f.checkNumbers(), f.checkForget())
+}
+
+// givenOf returns the names of flags that are given, as text.
+func givenOf(flags ...flagGiven) (names []string) {
+	for _, f := range flags {
+		if f.given {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+type flagGiven struct {
+	name  string
+	given bool
 }
 
 func (f *flags) checkData() error {
-	sources := 0
-	for _, given := range []bool{len(f.tasks) > 0, f.data != "", f.idx != ""} {
-		if given {
-			sources++
-		}
-	}
+	sources := givenOf(flagGiven{"-task", len(f.tasks) > 0}, flagGiven{"-data", f.data != ""}, flagGiven{"-idx", f.idx != ""})
 	switch {
-	case sources != 1:
+	case len(sources) == 0:
 		return errors.New("one of -task, -data and -idx is required")
-	case (f.data == "") != (f.label == ""):
-		return errors.New("-data and -label, a column of its metadata.csv, go together")
+	case len(sources) > 1:
+		return fmt.Errorf("%s are given, and only one of them can be", strings.Join(sources, " and "))
+	case f.data != "" && f.label == "":
+		return errors.New("-data needs -label, a column of its metadata.csv")
+	case f.data == "" && f.label != "":
+		return errors.New("-label is a column of the metadata.csv of -data, which is not given")
 	case f.testdata == "" && slices.ContainsFunc(f.tasks, func(t string) bool { return t != drawnTask }):
 		return fmt.Errorf("-task %v needs -testdata, or the environment variable UNLEARN_TESTDATA", &f.tasks)
-	case len(f.tasks) > 0 && (f.model != "" || f.forget != "" || len(f.retrained) > 0):
-		return errors.New("-model, -retrained and -forget are for -data and -idx; a -task has its own")
-	case len(f.retrained) > 0 && f.model == "":
-		return errors.New("-retrained needs -model")
 	case len(f.mean) != len(f.std):
 		return fmt.Errorf("-mean has %d numbers and -std %d", len(f.mean), len(f.std))
 	case f.out == "":
@@ -146,12 +165,49 @@ func (f *flags) checkData() error {
 	return nil
 }
 
-func (f *flags) checkNumbers() error {
+// checkModels looks at what says where models come from.
+func (f *flags) checkModels() error {
+	other := givenOf(flagGiven{"-model", f.model != ""}, flagGiven{"-retrained", len(f.retrained) > 0}, flagGiven{"-forget", f.forget != ""})
 	switch {
-	case f.seeds < 1 || f.unlearnings < 1 || f.evaluations < 1 || f.retrains < 0 || f.retrains == 1:
-		return fmt.Errorf("-seeds %d, -unlearnings %d and -evaluations %d must be at least 1, -retrains %d 0 or at least 2", f.seeds, f.unlearnings, f.evaluations, f.retrains)
-	case f.epochs < 0 || f.batch < 1 || f.workers < 0 || f.limit < 100:
-		return fmt.Errorf("-epochs %d, -batch %d, -workers %d or -limit %d is too small", f.epochs, f.batch, f.workers, f.limit)
+	case len(f.tasks) > 0 && len(other) > 0:
+		return fmt.Errorf("%s is for -data and -idx; a -task has its own", other[0])
+	case len(f.retrained) > 0 && f.model == "":
+		return errors.New("-retrained needs -model")
+	case len(f.references) > 0 && len(f.retrained) > 0:
+		return errors.New("-references and -retrained are given, and both say what the retrained models are")
+	case len(f.references) > 0 && len(f.tasks) > 1:
+		return fmt.Errorf("-references are of one task, and -task names %d", len(f.tasks))
+	case !f.fleet:
+		return nil
+	case len(f.tasks) > 1:
+		return fmt.Errorf("-fleet is of one task, and -task names %d", len(f.tasks))
+	case len(f.references) > 0:
+		return errors.New("-fleet trains models, and -references has them")
+	case f.partial:
+		return errors.New("-partial prints tables, and a -fleet has none")
+	case f.search != nil:
+		return errors.New("-tune searches settings of methods, and a -fleet has none")
+	}
+	return nil
+}
+
+func (f *flags) checkNumbers() error {
+	for _, n := range []struct {
+		name         string
+		value, least int
+	}{
+		{"-seeds", f.seeds, 1}, {"-unlearnings", f.unlearnings, 1}, {"-evaluations", f.evaluations, 1}, {"-retrains", f.retrains, 0},
+		{"-epochs", f.epochs, 0}, {"-batch", f.batch, 1}, {"-workers", f.workers, 0}, {"-limit", f.limit, 100}, {"-stage", f.stage, 0},
+	} {
+		if n.value < n.least {
+			return fmt.Errorf("%s is %d, and must be at least %d", n.name, n.value, n.least)
+		}
+	}
+	switch {
+	case f.retrains == 1:
+		return errors.New("-retrains is 1, and a band needs at least 2; 0 is the default")
+	case f.stage > experiment.Stages:
+		return fmt.Errorf("-stage is %d, and there are %d", f.stage, experiment.Stages)
 	case !(f.rate > 0):
 		return fmt.Errorf("-rate %v is not positive", f.rate)
 	}
@@ -170,8 +226,11 @@ func (f *flags) checkForget() error {
 	default:
 		return fmt.Errorf("-forget %q is not random, identity, class, mislabeled or memorized", f.forget)
 	}
-	if !(f.share > 0 && f.share < 1) || f.class < 0 {
-		return fmt.Errorf("-share %v is not in (0, 1), or -class %d is negative", f.share, f.class)
+	if !(f.share > 0 && f.share < 1) {
+		return fmt.Errorf("-share %v is not between 0 and 1", f.share)
+	}
+	if f.class < 0 {
+		return fmt.Errorf("-class %d is negative", f.class)
 	}
 	return nil
 }

@@ -28,7 +28,14 @@
 //	for i in 0 1 2 3 4 5 6 7; do go run ./examples/compare -task drawn-faces -out out/drawn -shard $i/8 & done; wait
 //	go run ./examples/compare -task drawn-faces -out out/drawn
 //
-// Where the shards have folders of their own, -merge out/a,out/b,… names the others.
+// Where the shards have folders of their own, -merge out/a,out/b,… names the others, and
+// nothing that they have is done again. The folder recipes has such runs as a Slurm array, as
+// a Kubernetes Job and with xargs; -plan says before what all of it costs. Many reference
+// models are trained once, by -fleet, and used by -references:
+//
+//	go run ./examples/compare -task drawn-faces -fleet -retrains 64 -out out/fleet
+//	go run ./examples/compare -task drawn-faces -references out/fleet -out out/drawn
+//
 // The audits that look whether what was forgotten comes back take most of the time;
 // -deep N has them for N runs of each method alone, and -swap N does a second run with
 // exchanged sets for N runs of each method; -1 leaves them out. -partial prints the tables of what is there so far.
@@ -43,6 +50,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/dlfd-go/unlearn/dlfd/experiment"
@@ -80,31 +88,34 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // run carries out the jobs that are not done, and writes the tables when all are.
 func run(ctx context.Context, f *flags, stdout, stderr io.Writer) error {
-	e, err := f.experiment(ctx)
-	if err != nil {
-		return err
-	}
-	plan, err := experiment.New(ctx, *e)
+	plan, err := f.jobs(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "manifest %s, %d jobs, in %s\n", plan.Digest(), len(plan.Jobs()), f.out)
 	dirs := append([]string{f.out}, f.merge...)
-	if f.partial {
+	switch {
+	case f.partial:
 		return show(stdout, plan, dirs)
+	case f.plan:
+		return f.printPlan(ctx, stdout, plan, dirs)
 	}
-	p := newProgress(stderr, plan, f.shard)
-	err = plan.Run(ctx, f.out, &experiment.RunOptions{Runner: f.runner(), Observer: p.event, Now: time.Now})
+	p := newProgress(stderr, f.ownJobs(plan))
+	err = plan.Run(ctx, f.out, &experiment.RunOptions{Runner: f.runner(), Only: f.only(), From: f.merge, Observer: p.event, Now: time.Now})
 	p.end()
 	if err != nil {
 		return err
 	}
 	results, err := plan.Merge(dirs...)
-	if errors.Is(err, experiment.ErrMissing) && f.shard.Of > 1 {
+	if errors.Is(err, experiment.ErrMissing) && (f.shard.Of > 1 || f.stage > 0) {
 		_, err = fmt.Fprintf(stdout, "this share is done; %v\n", err)
 		return err
 	}
 	if err != nil {
+		return err
+	}
+	if f.fleet {
+		_, err := fmt.Fprintf(stdout, "the fleet of %d models is in %s; digest %s\n", len(plan.Jobs()), strings.Join(dirs, ", "), results.Digest)
 		return err
 	}
 	if err := write(ctx, stdout, f.out, dirs, results); err != nil || f.search == nil {

@@ -152,17 +152,31 @@ func TestEightShards(t *testing.T) {
 
 func TestWrongArguments(t *testing.T) {
 	for _, c := range [][2]string{
-		{"", "one of -task, -data and -idx"},
-		{"-idx a -data b", "one of -task, -data and -idx"},
-		{"-data b", "go together"},
+		{"", "one of -task, -data and -idx is required"},
+		{"-idx a -data b -label c", "-data and -idx are given"},
+		{"-data b", "-data needs -label"},
+		{"-idx a -label b", "-label is a column"},
 		{"-idx a -forget all", `-forget "all"`},
-		{"-idx a -share 2", "-share 2"},
-		{"-idx a -seeds 0", "-seeds 0"},
-		{"-idx a -retrains 1", "-retrains 1"},
+		{"-idx a -share 2", "-share 2 is not between 0 and 1"},
+		{"-idx a -forget class -class -2", "-class -2 is negative"},
+		{"-idx a -seeds 0", "-seeds is 0"},
+		{"-idx a -evaluations 0", "-evaluations is 0"},
+		{"-idx a -retrains 1", "-retrains is 1"},
+		{"-idx a -limit 9", "-limit is 9"},
+		{"-idx a -stage 5", "-stage is 5"},
 		{"-idx a -shard 8/8", "wants i/n"},
+		{"-idx a -shard auto", "neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX"},
+		{"-idx a -shard auto/x", "wants auto/n"},
 		{"-idx a -mean .1", "-mean has 1"},
+		{"-idx a -retrained b", "-retrained needs -model"},
+		{"-idx a -references b -retrains 4", "-retrains is for"},
+		{"-idx a -references b -model m -retrained r", "-references and -retrained"},
+		{"-idx a -references b -fleet", "-fleet trains"},
+		{"-task drawn-faces,yaleb-light -testdata x -fleet", "-fleet is of one task"},
+		{"-idx a -fleet -partial", "-partial"},
 		{"-idx a more", `"more"`},
-		{"-task yaleb-light -testdata x -model y", "a -task has its own"},
+		{"-task yaleb-light -testdata x -model y", "-model is for -data and -idx"},
+		{"-task yaleb-light -testdata x -forget class", "-forget is for -data and -idx"},
 	} {
 		var errs bytes.Buffer
 		if code := command(t.Context(), strings.Fields(c[0]), io.Discard, &errs); code != 2 || !strings.Contains(errs.String(), c[1]) {

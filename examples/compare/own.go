@@ -91,6 +91,9 @@ func (f *flags) mnist(o dataset.ImageOptions) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkLabels(f.idx, all, test); err != nil {
+		return nil, err
+	}
 	training, err := feature.Subset(all, span(0, min(f.limit, all.Len())))
 	if err != nil {
 		return nil, err

@@ -13,15 +13,16 @@ import (
 )
 
 // progress shows how many jobs are done and when the rest will be: a bar on a
-// terminal, elsewhere a line for each finished job.
+// terminal, elsewhere a line for each finished job. Jobs of other shares that a job of
+// this share needs are told of and not counted.
 type progress struct {
 	w     io.Writer
-	plan  *experiment.Plan
 	bar   *progressbar.ProgressBar // nil: lines
+	own   map[int]bool             // jobs of this share; true: not done
 	total int
-	seen  map[int]bool // jobs that are done
+	count int // of own jobs that are done
 	spent map[string]*mean
-	left  map[string]int // jobs by sort
+	left  map[string]int // own jobs by sort
 	begin time.Time
 	busy  time.Duration // work of the jobs that this process did
 }
@@ -31,13 +32,11 @@ type mean struct {
 	n   int
 }
 
-func newProgress(w io.Writer, plan *experiment.Plan, s shard) *progress {
-	p := &progress{w: w, plan: plan, seen: make(map[int]bool), spent: make(map[string]*mean), left: make(map[string]int), begin: time.Now()}
-	for _, j := range plan.Jobs() {
-		if s.Of < 2 || j.Index%s.Of == s.I {
-			p.total++
-			p.left[sort(j)]++
-		}
+func newProgress(w io.Writer, own []experiment.Job) *progress {
+	p := &progress{w: w, own: make(map[int]bool), total: len(own), spent: make(map[string]*mean), left: make(map[string]int), begin: time.Now()}
+	for _, j := range own {
+		p.own[j.Index] = true
+		p.left[sort(j)]++
 	}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.bar = progressbar.NewOptions(p.total, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(20),
@@ -70,12 +69,7 @@ func (p *progress) describe(text string) {
 }
 
 func (p *progress) done(e experiment.Event) {
-	if p.seen[e.Job.Index] {
-		return
-	}
-	p.seen[e.Job.Index] = true
 	s := sort(e.Job)
-	p.left[s]--
 	if p.spent[s] == nil {
 		p.spent[s] = new(mean)
 	}
@@ -84,11 +78,18 @@ func (p *progress) done(e experiment.Event) {
 	if e.State == experiment.Finished {
 		p.busy += e.Wall
 	}
+	place := "needed"
+	if p.own[e.Job.Index] {
+		p.own[e.Job.Index] = false
+		p.left[s]--
+		p.count++
+		place = fmt.Sprintf("%d of %d", p.count, p.total)
+	}
 	switch {
 	case p.bar != nil:
-		_ = p.bar.Set(min(len(p.seen), p.total)) // an error of the terminal is no reason to stop
+		_ = p.bar.Set(p.count) // an error of the terminal is no reason to stop
 	case e.State == experiment.Finished:
-		fmt.Fprintf(p.w, "%d of %d: %v, %.1f s%s%s\n", len(p.seen), p.total, e.Job, e.Wall.Seconds(), ended(e.Outcome), p.eta())
+		fmt.Fprintf(p.w, "%s: %v, %.1f s%s%s\n", place, e.Job, e.Wall.Seconds(), ended(e.Outcome), p.eta())
 	}
 }
 

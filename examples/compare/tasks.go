@@ -54,10 +54,11 @@ func (f *flags) experiment(ctx context.Context) (*experiment.Experiment, error) 
 	if e.Methods, err = f.chosen(); err != nil {
 		return nil, err
 	}
-	if e.Tasks, err = f.allTasks(ctx); err != nil {
-		return nil, err
+	if e.Tasks, err = f.allTasks(ctx); err != nil || len(f.references) == 0 {
+		return e, err
 	}
-	return e, nil
+	e.Tasks[0].Retrained, err = experiment.LoadFleet(ctx, e.Tasks[0], f.references...)
+	return e, err
 }
 
 func (f *flags) allTasks(ctx context.Context) ([]*experiment.Task, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 
@@ -55,11 +56,27 @@ func (s *shard) String() string {
 func (s *shard) Set(text string) error {
 	i, n, ok := strings.Cut(text, "/")
 	var err error
+	if i == "auto" {
+		return s.auto(n, ok)
+	}
 	if s.I, err = strconv.Atoi(i); ok && err == nil {
 		s.Of, err = strconv.Atoi(n)
 	}
 	if !ok || err != nil || s.Of < 1 || s.I < 0 || s.I >= s.Of {
-		return fmt.Errorf("wants i/n with i from 0 to n-1, such as 0/8")
+		return fmt.Errorf("wants i/n with i from 0 to n-1, such as 0/8, or auto, or auto/n")
 	}
 	return nil
+}
+
+// auto takes the share from the environment. n, where given, is the number of shares.
+func (s *shard) auto(n string, given bool) (err error) {
+	of := 0
+	if given {
+		if of, err = strconv.Atoi(n); err != nil || of < 1 {
+			return fmt.Errorf("wants auto/n with n of at least 1, such as auto/8")
+		}
+	}
+	index, err := experiment.IndexFromEnv(os.LookupEnv, of)
+	*s = shard(index)
+	return err
 }

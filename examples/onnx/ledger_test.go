@@ -1,6 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,7 +107,7 @@ func TestLedger(t *testing.T) {
 // fitOn trains a network on folders and writes it.
 func fitOn(t *testing.T, path string, classes []string, dirs ...string) {
 	t.Helper()
-	n, err := nn.ResNet(nn.ResNetConfig{Input: []int{1, 8, 8}, Classes: 2, Widths: []int{4}, Seed: 2})
+	n, err := nn.ResNet(nn.ResNetConfig{Input: []int{1, 8, 8}, Classes: max(2, len(classes)), Widths: []int{4}, Seed: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,4 +161,91 @@ func TestWrongLabels(t *testing.T) {
 	if code, stdout, stderr := do(t, arguments(dir, model, at("m3.onnx"), more...)...); code != exitFailed || !strings.Contains(stderr, "the sets overlap") {
 		t.Errorf("as samples: exit status %d\n%s%s", code, stdout, stderr)
 	}
+}
+
+// TestClass forgets a class, which retain must not have.
+func TestClass(t *testing.T) {
+	dir := folders(t)
+	at := func(name ...string) string { return filepath.Join(append([]string{dir}, name...)...) }
+	// A third class: the second and third persons' light images, with a dark upper half.
+	for _, set := range []string{"retain", "forget", "holdout"} {
+		files, err := filepath.Glob(at(set, "light", "*.png"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range files {
+			if i%2 == 0 {
+				shade(t, f, at(set, "half", filepath.Base(f)))
+			}
+		}
+	}
+	classes := []string{"dark", "half", "light"}
+	if err := os.RemoveAll(at("forget")); err != nil {
+		t.Fatal(err)
+	}
+	move(t, dir, "retain", "all", "*")
+	model := at("m.onnx")
+	fitOn(t, model, classes, at("all"))
+	for _, class := range []string{"dark", "light"} {
+		if err := os.Rename(at("all", class), at("retain", class)); err != nil {
+			if err := os.RemoveAll(at("retain", class)); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(at("all", class), at("retain", class)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.RemoveAll(at("retain", "half")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(at("all"), at("forget")); err != nil {
+		t.Fatal(err)
+	}
+	more := []string{"-classes", strings.Join(classes, ","), "-scenario", "class"}
+	code, stdout, stderr := do(t, arguments(dir, model, at("m2.onnx"), append(more, gentle...)...)...)
+	for _, want := range []string{"test accuracy without the class ", "unseen images of it", "class relearned from 3 images as prototypes"} {
+		if code != exitNotForgotten && code != exitForgot && code != exitCannotTell || !strings.Contains(stdout, want) {
+			t.Errorf("exit status %d, no %q in\n%s%s", code, want, stdout, stderr)
+		}
+	}
+	o, err := signed.OpenUnverified(read(t, signed.PathsOf(at("m2.onnx")).Receipt))
+	if err != nil || o.Request.Scenario != signed.Class || o.Data.Retain.PerClass[1] != 0 {
+		t.Errorf("receipt %+v, %v", o, err)
+	}
+	if text := string(read(t, signed.PathsOf(at("m2.onnx")).Page)); !strings.Contains(text, "| accuracy on unseen samples of the class |") || !strings.Contains(text, "to forget a class: ") {
+		t.Errorf("page\n%s", text)
+	}
+	one := firstOf(t, at("forget", "half"))
+	if err := errors.Join(os.Mkdir(at("retain", "half"), 0o755), os.Rename(one, at("retain", "half", filepath.Base(one)))); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := do(t, arguments(dir, model, at("m3.onnx"), append(more, gentle...)...)...); code != exitFailed || !strings.Contains(stderr, "the request is for the whole of class 1, and sample 24 of retain is of it") {
+		t.Errorf("a class that is retained: exit status %d, %s", code, stderr)
+	}
+}
+
+func firstOf(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.png"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	return files[0]
+}
+
+// shade moves an image, whose upper half becomes black.
+func shade(t *testing.T, from, to string) {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(read(t, from)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gray := img.(*image.Gray)
+	clear(gray.Pix[:len(gray.Pix)/2])
+	var b bytes.Buffer
+	if err := errors.Join(png.Encode(&b, gray), os.MkdirAll(filepath.Dir(to), 0o755), os.Remove(from)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, to, b.Bytes())
 }

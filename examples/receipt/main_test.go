@@ -405,6 +405,89 @@ func TestStranger(t *testing.T) {
 	}
 }
 
+// TestLedger verifies that a receipt is in a ledger, and what a ledger looks like that
+// does not have it.
+func TestLedger(t *testing.T) {
+	s := issue(t, feature.KernelPaths()[0])
+	key, err := receipt.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := open(s.paths.Receipt, s.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(s.dir, "ledger")
+	save := func(forget ...receipt.Contents) {
+		t.Helper()
+		l, err := receipt.NewLedger(key, receipt.Model{File: o.Input.Model})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range forget {
+			if err := l.Add(o, f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text, err := l.Text()
+		if err := errors.Join(err, receipt.WriteFile(path, text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := receipt.WriteLedgerKey(path+".key", key); err != nil {
+		t.Fatal(err)
+	}
+	save(s.load(t).parts[1].contents(receipt.OfFiles))
+	if code, stdout, stderr := do(t, "verify", "-ledger", path, s.paths.Receipt); code != exitRight || !strings.Contains(stdout, "right: ledger") {
+		t.Errorf("exit status %d, %s%s", code, stdout, stderr)
+	}
+	save()
+	if code, _, stderr := do(t, "verify", "-ledger", path, s.paths.Receipt); code != exitWrong || !strings.Contains(stderr, "none of 0 is request R-1") {
+		t.Errorf("without the request: exit status %d, %s", code, stderr)
+	}
+}
+
+// TestOutcomes asks for the outcome, and has a receipt that claims what its verdict does
+// not say.
+func TestOutcomes(t *testing.T) {
+	s := issue(t, feature.KernelPaths()[0])
+	o, err := open(s.paths.Receipt, s.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(s.dir, "other.json")
+	for _, c := range []struct {
+		verdict string
+		outcome receipt.Outcome
+		plain   int // exit status without -forgotten
+		code    int
+		want    string
+	}{
+		{"within the retrain band", receipt.Forgotten, exitRight, exitRight, ""},
+		{"cannot tell", receipt.CannotTell, exitRight, exitCannotTell, "cannot be told"},
+		{"hidden", receipt.NotForgotten, exitRight, exitNotForgotten, "does not say that the samples are forgotten"},
+		{receipt.NoVerdict, receipt.Refused, exitRight, exitNotForgotten, `outcome "refused"`},
+		{"cannot tell", receipt.Forgotten, exitWrong, exitWrong, `the outcome is "forgotten" and the verdict "cannot tell"`},
+		{"hidden", receipt.Forgotten, exitWrong, exitWrong, "the verdict of the audit is not that"},
+	} {
+		o.Audit.Verdict, o.Request.Outcome = c.verdict, c.outcome
+		statement, err := o.Statement(o.Model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := receipt.Seal(statement, nil)
+		if err := errors.Join(err, receipt.WriteFile(path, text)); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, stderr := do(t, "verify", path); code != c.plain {
+			t.Errorf("%s, %s: exit status %d, %s", c.verdict, c.outcome, code, stderr)
+		}
+		if code, _, stderr := do(t, "verify", "-forgotten", path); code != c.code || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s, %s, -forgotten: exit status %d, no %q in %s", c.verdict, c.outcome, code, c.want, stderr)
+		}
+	}
+}
+
 func TestPageAndArguments(t *testing.T) {
 	s := issue(t, feature.KernelPaths()[0])
 	if code, stdout, stderr := do(t, "page", "-key", s.public, s.paths.Receipt); code != exitRight || !strings.Contains(stdout, "# Receipt of the deletion request R-1") {

@@ -2,9 +2,14 @@ package dataset
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/dlfd-go/unlearn/feature"
 )
 
 func FuzzIDX(f *testing.F) {
@@ -61,6 +66,32 @@ func FuzzTable(f *testing.F) {
 					t.Fatalf("row %d has %q in %q, Get says %q", i, row[k], name, got)
 				}
 			}
+		}
+	})
+}
+
+// FuzzPack opens packs whose index has its SHA-256, whatever it says.
+func FuzzPack(f *testing.F) {
+	dir := imageFolder(f, 3)
+	path := filepath.Join(f.TempDir(), "p")
+	folder(f, dir, ImageOptions{Pack: path}).Close()
+	whole := must[[]byte](f)(os.ReadFile(path))
+	length := binary.LittleEndian.Uint64(whole[len(whole)-packTrailer:])
+	data := whole[len(packHeader) : len(whole)-packTrailer-int(length)]
+	index := string(whole[len(packHeader)+len(data) : len(whole)-packTrailer])
+	f.Add(data, index)
+	f.Add(data[:90], strings.Replace(index, `"Skipped":null`, `"Skipped":[0,2]`, 1))
+	f.Add([]byte{}, `{"Shape":[4294967296,4294967296,1],"Names":[""]}`)
+	f.Fuzz(func(t *testing.T, data []byte, index string) {
+		file := write(t, t.TempDir(), "p", packHeader+string(data)+index+string(trailer([]byte(index))))
+		o := ImageOptions{Pack: file, SkipUnreadable: true}
+		d, err := Folder(dir, &FolderOptions{Image: o})
+		if err != nil {
+			return
+		}
+		defer d.Close()
+		if _, err := feature.ReadAll(d); err == nil && d.Len() > 3 {
+			t.Errorf("%d samples of 3 files", d.Len())
 		}
 	})
 }

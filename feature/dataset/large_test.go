@@ -33,6 +33,7 @@ var (
 	largeDir    = flag.String("large.dir", "", "folder for the images and the pack of TestLarge, which stay there (default: a temporary one)")
 	largeModes  = flag.String("large.modes", "memory,pack,files,memory,pack", "programs that TestLarge runs one after the other")
 	largeEpochs = flag.Int("large.epochs", 3, "epochs of TestLarge, 2 at least")
+	largeCache  = flag.Int64("large.cache", 0, "ImageOptions.CacheBytes of TestLarge in MiB, 0 for the default")
 	largeGray   = flag.Bool("large.gray", false, "whether TestLarge reads gray images: 16 kB an image in memory, not 49")
 	largeWide   = flag.Int("large.width", 8, "channels of the first convolution of TestLarge")
 )
@@ -237,7 +238,7 @@ func TestLarge(t *testing.T) {
 
 func runLarge(t *testing.T, dir, mode string) (r largeResult) {
 	t.Helper()
-	c := exec.Command(os.Args[0], "-test.run", "^TestLarge$", "-test.timeout", "1h", "-large.dir", dir, "-large.width", fmt.Sprint(*largeWide), "-large.epochs", fmt.Sprint(*largeEpochs), fmt.Sprint("-large.gray=", *largeGray))
+	c := exec.Command(os.Args[0], "-test.run", "^TestLarge$", "-test.timeout", "1h", "-large.dir", dir, "-large.width", fmt.Sprint(*largeWide), "-large.epochs", fmt.Sprint(*largeEpochs), fmt.Sprint("-large.gray=", *largeGray), "-large.cache", fmt.Sprint(*largeCache))
 	c.Env = append(os.Environ(), "UNLEARN_TEST_LARGE="+mode)
 	out, err := c.CombinedOutput()
 	_, line, found := strings.Cut(string(out), "result: ")
@@ -254,7 +255,7 @@ func trainLarge(t *testing.T, mode string) {
 		debug.SetGCPercent(20) // of what is there, which is much
 	}
 	begin := time.Now()
-	o := imageOptions(mode, filepath.Join(*largeDir, fmt.Sprintf("pack-%t", *largeGray)), 0)
+	o := imageOptions(mode, filepath.Join(*largeDir, fmt.Sprintf("pack-%t", *largeGray)), *largeCache<<20)
 	if *largeGray {
 		o.Channels = 1
 	}

@@ -59,9 +59,13 @@ func (x *packIndex) samples() int { return len(x.Names) - len(x.Skipped) }
 // the bytes of pixels that there are.
 func (x *packIndex) checkShape(data int64) error {
 	const sum = len(digest{})
-	n, files, samples := int64(feature.Size(x.Shape)), len(x.Names), x.samples()
+	files, samples := len(x.Names), x.samples()
+	total := float64(samples) // exact as far as files are long
+	for _, n := range x.Shape {
+		total *= float64(n)
+	}
 	switch {
-	case len(x.Shape) != 3 || slices.Min(x.Shape) < 1 || samples < 0 || data/n != int64(samples) || data%n != 0:
+	case len(x.Shape) != 3 || slices.Min(x.Shape) < 1 || samples < 1 || total != float64(data):
 		return fmt.Errorf("%w: %d images of %v in %d bytes", ErrPack, samples, x.Shape, data)
 	case len(x.Sizes) != files || len(x.Times) != files || len(x.Files) != files*sum || len(x.Pixels) != samples*sum || len(x.Moments) != x.Shape[0]:
 		return fmt.Errorf("%w: the lists of the index have different lengths", ErrPack)

@@ -158,6 +158,41 @@ func alignTwice(t *testing.T, backend compute.Backend, tolerance float64) {
 	}
 }
 
+// Both engines give the same gradients of one function of features and logits.
+func TestGradientsAsInPackageNN(t *testing.T) {
+	net, m := reference(t, 3, 2, 8, 8), newModel(t, convolutional(3), 2, 8, 8)
+	copyWeights(t, m, net)
+	x := feature.NewTensor(7, 2, 8, 8)
+	for i := range x.Data {
+		x.Data[i] = float32(math.Sin(float64(i * i)))
+	}
+	gradients := func(m feature.Differentiable) [][]float32 {
+		dx, dp := make([]float32, len(x.Data)), feature.NewGradients(m.Spec())
+		err := feature.Grad(context.Background(), m, feature.Mode{Train: true}, x, []string{"logits", "features"}, func(val, cot []feature.Tensor) error {
+			for k, v := range val {
+				for i := range v.Data {
+					cot[k].Data[i] = float32(k+1)*v.Data[i] + float32(i%3-1)
+				}
+			}
+			return nil
+		}, dx, dp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(dp, dx)
+	}
+	a, b := gradients(net), gradients(m)
+	for i := range a {
+		var top, d float64
+		for k, v := range a[i] {
+			top, d = max(top, math.Abs(float64(v))), max(d, math.Abs(float64(v)-float64(b[i][k])))
+		}
+		if d > 1e-5*top { // sums of some hundred float32 products in another order
+			t.Errorf("gradient %d of %d, of up to %g, differs by up to %g", i, len(a), top, d)
+		}
+	}
+}
+
 // A run that is canceled between two steps, or in a step, gives the old weights
 // back to the bit.
 func TestCanceledRun(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/ml/layers"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/featuretest"
 	"github.com/dlfd-go/unlearn/feature/train"
@@ -105,5 +106,28 @@ func TestEvictionSparesWhatRuns(t *testing.T) {
 	defer m.mu.Unlock()
 	if len(m.programs) != 1 {
 		t.Errorf("%d graphs are kept, want 1", len(m.programs))
+	}
+}
+
+// Align compiles one to two graphs for each size of a batch, however many steps it
+// takes.
+func TestCompilationsOfAlign(t *testing.T) {
+	m := newTwoLayers(t, Options{})
+	d := featuretest.NewBlobs(130, 4, 3, 2, 1, 1)
+	r, err := dlfd.NewRequest(d, func(i int) bool { return i%4 == 0 }, featuretest.NewBlobs(300, 4, 3, 2, 1, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled := 0
+	for _, epochs := range []int{10, 20} {
+		result, err := dlfd.Align{Always: true, Epochs: epochs}.Unlearn(context.Background(), m, r.Data, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d steps, %d compilations", result.Ledger.Steps, m.compiled-compiled)
+		if m.compiled > 16 || compiled > 0 && m.compiled > compiled {
+			t.Errorf("%d compilations after a first run of %d, want 16 at most, and none in the second run", m.compiled, compiled)
+		}
+		compiled = m.compiled
 	}
 }

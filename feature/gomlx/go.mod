@@ -1,3 +1,5 @@
+// GoMLX graphs as models. A module of its own, so that no importer of the library
+// has these requirements.
 module github.com/dlfd-go/unlearn/feature/gomlx
 
 go 1.26.5
@@ -5,8 +7,10 @@ go 1.26.5
 replace github.com/dlfd-go/unlearn => ../..
 
 require (
-	github.com/dlfd-go/unlearn v0.0.0-00010101000000-000000000000
+	// The first release; in this repository, what is here.
+	github.com/dlfd-go/unlearn v0.1.0
 	github.com/gomlx/compute v0.1.2
+	// Tests with the tag xla.
 	github.com/gomlx/go-xla v0.4.0
 	github.com/gomlx/gomlx v0.28.1
 )

@@ -53,7 +53,8 @@ type Options struct {
 	// Weight. A variable that the graph changes in training is a Statistic.
 	Kind func(v *model.Variable) feature.ParamKind
 	// Graphs is how many compiled graphs are kept, those used last. If it is zero,
-	// 32 is used. A run of a method needs some six to ten for each batch size.
+	// 32 is used. A method has one to three for each size of a batch that it makes;
+	// Align needs some ten in all.
 	Graphs int
 	// NoCheck leaves out the comparison of the gradients with differences that New
 	// makes. The comparison finds what a backend differentiates wrongly; see

@@ -290,6 +290,9 @@ func (m *Model) outputs(p plan, scope *model.Scope, in []*graph.Node) []*graph.N
 		state, rest = rest[0], rest[1:]
 	}
 	t := m.trace(scope, x, state)
+	if len(t.vars) != len(m.vars) {
+		panic(fmt.Errorf("%w: it reads %d variables for %d rows, and read %d for 2", ErrGraph, len(t.vars), p.rows, len(m.vars)))
+	}
 	var taps []*graph.Node
 	for _, k := range p.taps {
 		if k >= len(t.taps) || t.taps[k].name != m.spec.Taps[k].Name || !slices.Equal(t.taps[k].shape, m.spec.Taps[k].Shape) {

@@ -2,8 +2,10 @@ package gomlx_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -215,6 +217,38 @@ func TestSeeds(t *testing.T) {
 		if slices.Equal(first, values(seed)) {
 			t.Errorf("seeds 1 and %d give one mask", seed)
 		}
+	}
+}
+
+// The comparison of gradients moves weights, and puts the same bits back.
+func TestNewLeavesTheWeights(t *testing.T) {
+	store := newStore()
+	w := make([]float32, 45)
+	for i := range w {
+		w[i] = float32(math.Sin(float64(i)))
+	}
+	store.Scope("/hidden/dense").VariableWithValue("weights", tensors.FromFlatDataAndDimensions(w, 5, 9))
+	if _, err := gomlx.New(newBackend(t), store, perceptron, &gomlx.Options{Input: []int{5}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := tensors.MustCopyFlatData[float32](store.GetVariable("/hidden/dense/weights").MustValue()); !slices.Equal(got, w) {
+		t.Errorf("the weights %v became %v", w, got)
+	}
+}
+
+// A graph may not read other variables for another number of rows.
+func TestOtherVariablesForOtherRows(t *testing.T) {
+	m := newModel(t, func(s *model.Scope, x *graph.Node, _ func(string, *graph.Node)) *graph.Node {
+		y := layers.Dense(s, x, true, 3)
+		if x.Shape().Dim(0) > 10 {
+			y = graph.Add(y, s.VariableWithValue("late", [][]float32{{1, 2, 3}}).NodeValue(x.Graph()))
+		}
+		return y
+	}, 5)
+	out := []feature.Tensor{feature.NewTensor(11, 3)}
+	err := m.Forward(context.Background(), feature.NewTensor(11, 5), []string{"logits"}, out)
+	if !errors.Is(err, gomlx.ErrGraph) || !strings.Contains(err.Error(), "reads 3 variables for 11 rows") {
+		t.Errorf("error is %v", err)
 	}
 }
 

@@ -15,9 +15,15 @@
 // bounds and the order in which partial sums are added depend on sizes alone, so
 // the result has the same bits at any GOMAXPROCS.
 //
-// Within a plan, a convolution takes up the batch norm and the rectifier that
-// follow it where nobody wants their parameters' gradients or sees the values
-// between; batch norms and sums take up rectifiers. Convolutions of an inference
-// on one sample are cut by output channels. What is packed from parameters is
+// Within a plan, a convolution takes up the batch norm that follows it where nobody
+// wants their parameters' gradients or sees the values between, and limits such as
+// those of a rectifier or of Clip; batch norms and sums take up rectifiers. Layer
+// normalization, attention, GELU, SiLU, HardSwish and linear layers with their bias are
+// one operator where a graph spells them out, as files do; the graph itself stays as it
+// was built. Their values differ from those of the chain by roundings of float32.
+//
+// An inference on one sample divides convolutions among cores by output channels,
+// large linear layers by rows, and attention by heads, into as many pieces as there are
+// cores: the bits do not depend on it. What is packed from parameters is
 // used again under the same [Stamp].
 package graph

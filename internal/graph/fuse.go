@@ -1,30 +1,32 @@
 package graph
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
 
 // fuse returns a graph over the same values in which chains of nodes are one
 // node where that saves passes over memory: convolution, batch norm in
-// evaluation and rectifier; convolution and rectifier; batch norm and
-// rectifier; sum and rectifier. The
+// evaluation and limits, as of a rectifier; convolution and limits; batch norm and
+// rectifier; sum and rectifier; and what recognize finds. The
 // fused node stands in the place of the chain's last, so that numbers of nodes,
 // which dropout draws from, stay; nobody needs the others any more.
 func (g *Graph) fuse(q Request) *Graph {
 	f := fuser{Graph: &Graph{values: g.values, params: g.params, nodes: slices.Clone(g.nodes)}, q: q}
-	f.readers = make([]int, len(g.values))
-	for _, v := range q.Taps {
-		f.readers[v]++
-	}
-	for _, nd := range g.nodes {
-		for _, v := range nd.in {
-			f.readers[v]++
-		}
-	}
+	f.recognize()
 	for i := range f.nodes {
 		switch op := f.nodes[i].op.(type) {
 		case BatchNorm:
 			f.fuseNorm(&f.nodes[i], op)
 		case ReLU:
-			f.fuseReLU(&f.nodes[i])
+			if !f.fuseLimits(&f.nodes[i], kernel.Rectified) {
+				f.fuseReLU(&f.nodes[i])
+			}
+		case Map:
+			if op.form.kind == clipForm && op.Kernel != nil {
+				f.fuseLimits(&f.nodes[i], kernel.Limits{Low: float32(op.form.a), High: float32(op.form.b)})
+			}
 		}
 	}
 	return f.Graph
@@ -53,10 +55,37 @@ func (f *fuser) fuseNorm(nd *node, norm BatchNorm) {
 		return
 	}
 	if conv, ok := prev.op.(Conv); ok {
-		nd.op = convNorm{Conv: conv, norm: norm, bias: len(prev.in) == 3}
+		nd.op = convNorm{Conv: conv, norm: norm, bias: len(prev.in) == 3, limits: kernel.NoLimits}
 		nd.in = slices.Concat(prev.in, nd.in[1:])
 		nd.prepared = prev.prepared
 	}
+}
+
+// fuseLimits lets the convolution before nd limit its results, and reports whether
+// it does. Where WideVJP computes the gradients of its parameters, which reads the
+// gradient of the results before VJP has limited it, it does not.
+func (f *fuser) fuseLimits(nd *node, l kernel.Limits) bool {
+	prev := f.before(nd)
+	if prev == nil {
+		return false
+	}
+	switch op := prev.op.(type) {
+	case convNorm:
+		if op.limits != kernel.NoLimits {
+			return false
+		}
+		op.limits = l
+		nd.op = op
+	case Conv:
+		if p := prev.prepared.(*convPlan); p.isWide() && f.wantsParams(prev) {
+			return false
+		}
+		nd.op = convLimits{op, l}
+	default:
+		return false
+	}
+	nd.in, nd.prepared = prev.in, prev.prepared
+	return true
 }
 
 func (f *fuser) fuseReLU(nd *node) {
@@ -65,14 +94,6 @@ func (f *fuser) fuseReLU(nd *node) {
 		return
 	}
 	switch op := prev.op.(type) {
-	case convNorm:
-		op.relu = true
-		nd.op = op
-	case Conv:
-		if f.wantsParams(prev) {
-			return
-		}
-		nd.op = convReLU{op}
 	case BatchNorm:
 		nd.op = normReLU{op}
 	case Add:

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -69,6 +70,19 @@ var chains = map[string]func(n *net, x Value) Value{
 	},
 	"depthwise relu": func(n *net, x Value) Value {
 		return n.apply(ReLU{}, n.apply(Conv{Window: Window{Pad: [4]int{1, 1, 1, 1}}, Group: 4}, x, n.param(8, 1, 3, 3), n.param(8)))
+	},
+	"conv clip": func(n *net, x Value) Value {
+		return n.apply(Clip(-.25, .5), n.apply(Conv{Window: Window{Pad: [4]int{1, 1, 1, 1}}}, x, n.param(5, 4, 3, 3), n.param(5)))
+	},
+	"depthwise clip": func(n *net, x Value) Value {
+		return n.apply(Clip(0, .5), n.apply(Conv{Window: Window{Stride: [2]int{2, 2}, Pad: [4]int{1, 1, 1, 1}}, Group: 4}, x, n.param(4, 1, 3, 3), n.param(4)))
+	},
+	"depthwise norm clip": func(n *net, x Value) Value {
+		return n.apply(Clip(0, 1), n.bound(n.apply(Conv{Window: Window{Pad: [4]int{2, 2, 2, 2}}, Group: 4}, x, n.param(4, 1, 5, 5))))
+	},
+	"winograd clip": func(n *net, x Value) Value {
+		x = n.apply(Conv{}, x, n.param(24, 4, 1, 1))
+		return n.apply(Clip(-.5, .5), n.apply(Conv{Window: Window{Pad: [4]int{1, 1, 1, 1}}}, x, n.param(24, 24, 3, 3)))
 	},
 	"winograd": func(n *net, x Value) Value {
 		x = n.apply(Conv{}, x, n.param(24, 4, 1, 1))
@@ -173,22 +187,28 @@ func TestFusedNodes(t *testing.T) {
 	}
 }
 
-// A rectifier joins the convolution before it unless gradients of the
-// convolution's parameters are wanted.
-func TestFusedConvReLU(t *testing.T) {
-	n := newNet(t, 1, 4, 6, 5)
-	relu := n.apply(ReLU{}, n.apply(Conv{}, n.g.Input(), n.param(4, 4, 1, 1), n.param(4)))
-	for _, c := range []struct {
-		q     Request
-		fused bool
-	}{
-		{Request{Taps: []Value{relu}}, true},
-		{Request{Taps: []Value{relu}, Grad: true, Input: true}, true},
-		{Request{Taps: []Value{relu}, Grad: true, Input: true, Params: []bool{false, false}, Train: true}, true},
-		{Request{Taps: []Value{relu}, Grad: true, Params: []bool{false, true}}, false},
-	} {
-		if _, fused := n.g.fuse(c.q).nodes[n.g.values[relu].index].op.(convReLU); fused != c.fused {
-			t.Errorf("request %+v: fused is %v", c.q, fused)
+// Limits join the convolution before them unless WideVJP computes gradients of its
+// parameters.
+func TestFusedLimits(t *testing.T) {
+	for _, wide := range []bool{false, true} {
+		n := newNet(t, 1, 4, 6, 5)
+		channels := 4
+		if wide {
+			channels = wideElements / 4
+		}
+		x := n.apply(Conv{}, n.g.Input(), n.param(channels, 4, 1, 1), n.param(channels))
+		limited := n.apply(ReLU{}, x)
+		for _, q := range []Request{
+			{Taps: []Value{limited}},
+			{Taps: []Value{limited}, Grad: true, Input: true},
+			{Taps: []Value{limited}, Grad: true, Input: true, Params: []bool{false, false}, Train: true},
+			{Taps: []Value{limited}, Grad: true, Params: []bool{false, true}},
+		} {
+			n.g.prepare()
+			want := !wide || !slices.Contains(q.Params, true)
+			if _, fused := n.g.fuse(q).nodes[n.g.values[limited].index].op.(convLimits); fused != want {
+				t.Errorf("wide %v, request %+v: fused is %v", wide, q, fused)
+			}
 		}
 	}
 }

@@ -31,19 +31,14 @@ func addScaled(fresh bool, dst, x []float32, scale float32) {
 func addProduct(fresh bool, dst, x, y []float32) {
 	if fresh {
 		kernel.Mul32(dst, x, y)
-		return
-	}
-	x, y = x[:len(dst)], y[:len(dst)]
-	for i := range dst {
-		dst[i] += x[i] * y[i]
+	} else {
+		kernel.MulAdd32(dst, x[:len(dst)], y)
 	}
 }
 
 // addConstant adds v to every element.
 func addConstant(dst []float32, v float32) {
-	for i := range dst {
-		dst[i] += v
-	}
+	kernel.ScaleShift(dst, dst, 1, v)
 }
 
 // reluVJP adds dy where y > 0 to dst. y is a rectifier's output, +0 or above:

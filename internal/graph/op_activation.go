@@ -1,10 +1,6 @@
 package graph
 
-import (
-	"math"
-
-	"github.com/dlfd-go/unlearn/internal/kernel"
-)
+import "github.com/dlfd-go/unlearn/internal/kernel"
 
 // elementwise has what all operators share that work element by element on
 // one input.
@@ -17,6 +13,25 @@ func (elementwise) Infer(in []Arg) ([]int, error) {
 		return nil, err
 	}
 	return in[0].Shape, nil
+}
+
+// Scratch implements Scratcher: addSlopes needs it.
+func (elementwise) Scratch(any, []Arg, []int, int) int { return chunk }
+
+// addSlopes adds what grad stores in dx for dy and at, the input or the output: the
+// product of dy and the slope there. dx may be dy.
+func addSlopes(c *Call, at []float32, grad func(dx, dy, at []float32)) {
+	dx, dy := c.DIn[0], c.DOut
+	if c.Fresh[0] {
+		grad(dx, dy, at)
+		return
+	}
+	for lo := 0; lo < len(dy); lo += chunk {
+		hi := min(lo+chunk, len(dy))
+		part := c.Scratch[:hi-lo]
+		grad(part, dy[lo:hi], at[lo:hi])
+		kernel.Add32(dx[lo:hi], dx[lo:hi], part)
+	}
 }
 
 // fromOutput is an elementwise operator whose derivative is a function of its
@@ -44,41 +59,14 @@ func (ReLU) VJP(c *Call) {
 	reluVJP(c.Fresh[0], c.DIn[0], c.DOut, c.Out)
 }
 
-// mapOp runs f over the input.
-func mapOp(c *Call, f func(x float64) float64) {
-	for i, v := range c.In[0][:len(c.Out)] {
-		c.Out[i] = float32(f(float64(v)))
-	}
-}
-
-// mapVJP adds dy·slope(v), where v is the input or the output.
-func mapVJP(c *Call, at []float32, slope func(v float64) float64) {
-	dx, fresh := c.DIn[0], c.Fresh[0]
-	for i, g := range c.DOut {
-		d := float32(float64(g) * slope(float64(at[i])))
-		if !fresh {
-			d += dx[i]
-		}
-		dx[i] = d
-	}
-}
-
 // Sigmoid is 1/(1 + exp(−x)).
 type Sigmoid struct{ fromOutput }
-
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // Forward implements Op.
 func (Sigmoid) Forward(c *Call) { kernel.Sigmoid(c.Out, c.In[0]) }
 
 // VJP implements Op.
-func (Sigmoid) VJP(c *Call) {
-	if c.Fresh[0] {
-		kernel.SigmoidGrad(c.DIn[0], c.DOut, c.Out)
-		return
-	}
-	mapVJP(c, c.Out, func(y float64) float64 { return y * (1 - y) })
-}
+func (Sigmoid) VJP(c *Call) { addSlopes(c, c.Out, kernel.SigmoidGrad) }
 
 // Tanh is the hyperbolic tangent.
 type Tanh struct{ fromOutput }
@@ -87,13 +75,7 @@ type Tanh struct{ fromOutput }
 func (Tanh) Forward(c *Call) { kernel.Tanh(c.Out, c.In[0][:len(c.Out)]) }
 
 // VJP implements Op.
-func (Tanh) VJP(c *Call) {
-	if c.Fresh[0] {
-		kernel.TanhGrad(c.DIn[0], c.DOut, c.Out)
-		return
-	}
-	mapVJP(c, c.Out, func(y float64) float64 { return 1 - y*y })
-}
+func (Tanh) VJP(c *Call) { addSlopes(c, c.Out, kernel.TanhGrad) }
 
 // SiLU is x·sigmoid(x), also known as swish.
 type SiLU struct{ fromInput }
@@ -102,16 +84,7 @@ type SiLU struct{ fromInput }
 func (SiLU) Forward(c *Call) { kernel.SiLU(c.Out, c.In[0]) }
 
 // VJP implements Op.
-func (SiLU) VJP(c *Call) {
-	if c.Fresh[0] {
-		kernel.SiLUGrad(c.DIn[0], c.DOut, c.In[0])
-		return
-	}
-	mapVJP(c, c.In[0], func(x float64) float64 {
-		s := sigmoid(x)
-		return s * (1 + x*(1-s))
-	})
-}
+func (SiLU) VJP(c *Call) { addSlopes(c, c.In[0], kernel.SiLUGrad) }
 
 // GELU is x·Φ(x) with the distribution function Φ of the standard normal
 // distribution, computed by erf, or by the tanh formula where Tanh is set
@@ -121,34 +94,20 @@ type GELU struct {
 	Tanh bool
 }
 
-const (
-	geluScale = 0.7978845608028654 // sqrt(2/pi)
-	geluCubic = 0.044715
-)
-
 // Forward implements Op.
 func (op GELU) Forward(c *Call) {
 	if op.Tanh {
-		mapOp(c, func(x float64) float64 { return x / 2 * (1 + math.Tanh(geluScale*(x+geluCubic*x*x*x))) })
-		return
+		kernel.GELUTanh(c.Out, c.In[0])
+	} else {
+		kernel.GELU(c.Out, c.In[0])
 	}
-	kernel.GELU(c.Out, c.In[0])
 }
 
 // VJP implements Op.
 func (op GELU) VJP(c *Call) {
 	if op.Tanh {
-		mapVJP(c, c.In[0], func(x float64) float64 {
-			t := math.Tanh(geluScale * (x + geluCubic*x*x*x))
-			return (1+t)/2 + x/2*(1-t*t)*geluScale*(1+3*geluCubic*x*x)
-		})
-		return
+		addSlopes(c, c.In[0], kernel.GELUTanhGrad)
+	} else {
+		addSlopes(c, c.In[0], kernel.GELUGrad)
 	}
-	if c.Fresh[0] {
-		kernel.GELUGrad(c.DIn[0], c.DOut, c.In[0])
-		return
-	}
-	mapVJP(c, c.In[0], func(x float64) float64 {
-		return math.Erfc(-x/math.Sqrt2)/2 + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
-	})
 }

@@ -10,9 +10,7 @@ func (g *geometry) whole() bool {
 // means writes the mean of every plane.
 func means(dst, src []float32) {
 	n := len(src) / len(dst)
-	for i := range dst {
-		dst[i] = float32(kernel.Sum32(src[i*n:(i+1)*n]) / float64(n))
-	}
+	kernel.SumRows(dst, src, n, float64(n))
 }
 
 // byRows is Forward for windows that move by one column: every tap adds a part
@@ -59,3 +57,6 @@ func (op AveragePool) divide(g *geometry, row []float32, o int, ty taps) {
 		row[ox] /= divisor(ox)
 	}
 }
+
+// plane returns plane i of x, whose planes have n elements.
+func plane(x []float32, i, n int) []float32 { return x[i*n : (i+1)*n] }

@@ -73,12 +73,47 @@ func (op BatchNorm) stats(c *Call, ch int) (mean, inv float64) {
 	return float64(c.In[3][ch]), 1 / math.Sqrt(float64(c.In[4][ch])+op.Epsilon)
 }
 
-// Forward implements Op.
-func (op BatchNorm) Forward(c *Call) {
-	planes(c, func(ch, lo, hi int) {
+// Prepare implements Preparer: the length of the table.
+func (BatchNorm) Prepare(in []Arg) any {
+	channels := in[0].Shape[0]
+	return kernel.NormTable(channels, size(in[0].Shape)/channels)
+}
+
+// PackLen implements Packer.
+func (BatchNorm) PackLen(prepared any, _ []bool) int { return prepared.(int) }
+
+// Pack implements Packer: what norm returns in evaluation.
+func (op BatchNorm) Pack(c *Call, _ []bool) {
+	if !c.Train {
+		op.table(c, c.Packed)
+	}
+}
+
+// Scratch implements Scratcher: what norm returns in training.
+func (BatchNorm) Scratch(prepared any, _ []Arg, _ []int, _ int) int { return prepared.(int) }
+
+func (op BatchNorm) table(c *Call, table []float32) {
+	n := size(c.OutShape) / c.OutShape[0]
+	for ch := range c.OutShape[0] {
 		mean, scale, shift := op.norm(c, ch)
-		kernel.Normalize(c.Out[lo:hi], c.In[0][lo:hi], float32(mean), float32(scale), float32(shift))
-	})
+		kernel.PutNorm(table, ch, n, float32(mean), float32(scale), float32(shift))
+	}
+}
+
+// Forward implements Op.
+func (op BatchNorm) Forward(c *Call) { op.forward(c, kernel.NoLimits) }
+
+func (op BatchNorm) forward(c *Call, l kernel.Limits) {
+	table := c.Packed
+	if c.Train {
+		table = c.Scratch[:c.Prepared.(int)]
+		op.table(c, table)
+	}
+	sample := size(c.OutShape)
+	for i := range c.N {
+		lo, hi := i*sample, (i+1)*sample
+		kernel.NormalizeRows(c.Out[lo:hi], c.In[0][lo:hi], table, sample/c.OutShape[0], l)
+	}
 }
 
 // VJP implements Op.

@@ -35,6 +35,15 @@ func (binary) Infer(in []Arg) ([]int, error) {
 	return out, nil
 }
 
+// Prepare implements Preparer.
+func (b binary) Prepare(in []Arg) any {
+	out, err := b.Infer(in)
+	if err != nil {
+		panic(err)
+	}
+	return newRuns(in, out)
+}
+
 // sampleShape drops a parameter's axis of length 1 in the batch's place.
 func sampleShape(a Arg, rank int) []int {
 	if a.Param && len(a.Shape) == rank+1 && a.Shape[0] == 1 {
@@ -126,27 +135,27 @@ type Add struct{ binary }
 // Reads implements Op.
 func (Add) Reads([]bool, bool) ([]bool, bool) { return none(2), false }
 
+var addKernel = pairKernel{both: kernel.Add32, first: func(dst []float32, a float32, b []float32) { kernel.ScaleShift(dst, b, 1, a) },
+	second: func(dst, a []float32, b float32) { kernel.ScaleShift(dst, a, 1, b) }}
+
 // Forward implements Op.
 func (Add) Forward(c *Call) {
-	a, b, y := c.In[0], c.In[1], c.Out
 	if plain(c) {
-		kernel.Add32(y, a, b)
+		kernel.Add32(c.Out, c.In[0], c.In[1])
 		return
 	}
-	w := newWalk(c)
-	w.each(c.N, func(o, i, j int) { y[o] = a[i] + b[j] })
+	c.Prepared.(*runs).forward(c, addKernel)
 }
 
 // VJP implements Op.
 func (Add) VJP(c *Call) {
 	for k := 1; k >= 0; k-- { // input 0 may be in the place of DOut
-		dx := c.DIn[k]
 		switch {
-		case dx == nil:
+		case c.DIn[k] == nil:
 		case plain(c):
-			accumulate(c.Fresh[k], dx, c.DOut)
+			accumulate(c.Fresh[k], c.DIn[k], c.DOut)
 		default:
-			addBroadcast(c, k, func(o, _, _ int) float32 { return c.DOut[o] })
+			c.Prepared.(*runs).addSum(c, k, 1)
 		}
 	}
 }
@@ -187,6 +196,8 @@ type Mul struct{ binary }
 // Reads implements Op.
 func (Mul) Reads(want []bool, _ bool) ([]bool, bool) { return []bool{want[1], want[0]}, false }
 
+var mulKernel = pairKernel{both: kernel.Mul32, first: kernel.Scale32, second: func(dst, a []float32, b float32) { kernel.Scale32(dst, b, a) }}
+
 // Forward implements Op.
 func (Mul) Forward(c *Call) {
 	a, b, y := c.In[0], c.In[1], c.Out
@@ -195,34 +206,25 @@ func (Mul) Forward(c *Call) {
 		return
 	}
 	if n := channelwise(c); n > 0 {
-		for i, s := range b {
-			kernel.Scale32(plane(y, i, n), s, plane(a, i, n))
-		}
+		kernel.ScaleRows(y, a, b, n)
 		return
 	}
-	w := newWalk(c)
-	w.each(c.N, func(o, i, j int) { y[o] = a[i] * b[j] })
+	c.Prepared.(*runs).forward(c, mulKernel)
 }
 
 // VJP implements Op.
 func (Mul) VJP(c *Call) {
-	a, b := c.In[0], c.In[1]
 	if n := channelwise(c); n > 0 {
 		mulChannels(c, n)
 		return
 	}
-	if c.DIn[1] != nil { // first: input 0 may be in the place of DOut
-		if plain(c) {
-			addProduct(c.Fresh[1], c.DIn[1], c.DOut, a)
-		} else {
-			addBroadcast(c, 1, func(o, i, _ int) float32 { return c.DOut[o] * a[i] })
-		}
-	}
-	if c.DIn[0] != nil {
-		if plain(c) {
-			addProduct(c.Fresh[0], c.DIn[0], c.DOut, b)
-		} else {
-			addBroadcast(c, 0, func(o, _, j int) float32 { return c.DOut[o] * b[j] })
+	for k := 1; k >= 0; k-- { // input 0 may be in the place of DOut
+		switch {
+		case c.DIn[k] == nil:
+		case plain(c):
+			addProduct(c.Fresh[k], c.DIn[k], c.DOut, c.In[1-k])
+		default:
+			c.Prepared.(*runs).addProducts(c, k)
 		}
 	}
 }
@@ -240,17 +242,20 @@ func channelwise(c *Call) int {
 
 // mulChannels is Mul's VJP where n elements share one number of input 1.
 func mulChannels(c *Call, n int) {
-	for i, s := range c.In[1] {
-		dy := plane(c.DOut, i, n)
-		if db := c.DIn[1]; db != nil { // first: input 0 may be in the place of DOut
-			d := float32(kernel.Dot32(dy, plane(c.In[0], i, n)))
-			if !c.Fresh[1] {
-				d += db[i]
-			}
-			db[i] = d
-		}
-		if c.DIn[0] != nil {
-			addScaled(c.Fresh[0], plane(c.DIn[0], i, n), dy, s)
+	var dots [64]float32
+	for lo := 0; lo < len(c.In[1]) && c.DIn[1] != nil; lo += len(dots) { // first: input 0 may be in the place of DOut
+		db := c.DIn[1][lo:min(lo+len(dots), len(c.In[1]))]
+		sums := dots[:len(db)]
+		kernel.DotRows(sums, c.DOut[lo*n:], c.In[0][lo*n:], n)
+		accumulate(c.Fresh[1], db, sums)
+	}
+	switch {
+	case c.DIn[0] == nil:
+	case c.Fresh[0]:
+		kernel.ScaleRows(c.DIn[0], c.DOut, c.In[1], n)
+	default:
+		for i, s := range c.In[1] {
+			kernel.Axpy32(s, plane(c.DOut, i, n), plane(c.DIn[0], i, n))
 		}
 	}
 }

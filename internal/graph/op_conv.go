@@ -22,7 +22,7 @@ type convPlan struct {
 	k        int // elements of one output channel's weight
 	conv     *kernel.Conv
 	wide     *kernel.Conv      // over wideChannels input channels, for WideVJP
-	depth    *kernel.Depthwise // instead of conv
+	depth    *kernel.Depthwise // instead of conv, for groups of one input channel
 }
 
 func (op Conv) bind(x, w []int) (convPlan, error) {
@@ -76,7 +76,7 @@ func (op Conv) Prepare(in []Arg) any {
 		panic(err)
 	}
 	if p.isDepthwise() {
-		p.depth = kernel.NewDepthwise(p.window(1))
+		p.depth = kernel.NewDepthwise(p.window(p.Channels), p.mg)
 		return &p
 	}
 	p.conv = kernel.NewConv(p.window(p.cg), p.mg, p.group)
@@ -147,24 +147,30 @@ func (p *convPlan) x(x []float32, g int) []float32 { return x[g*p.cg*p.Height*p.
 func (p *convPlan) y(y []float32, g int) []float32 { return y[g*p.mg*p.oh*p.ow:] }
 
 // Forward implements Op.
-func (op Conv) Forward(c *Call) { op.forward(c, false) }
+func (op Conv) Forward(c *Call) { op.forward(c, kernel.NoLimits) }
 
-// forward is Forward, followed by a rectifier if relu is set.
-func (op Conv) forward(c *Call, relu bool) {
+// forward is Forward with limited results.
+func (op Conv) forward(c *Call, l kernel.Limits) {
 	p := c.Prepared.(*convPlan)
+	var bias []float32
+	if len(c.In) == 3 {
+		bias = c.In[2]
+	}
 	if p.depth != nil {
-		p.forwardDepthwise(c)
-		if relu {
-			kernel.ReLU(c.Out, c.Out)
-		}
+		p.depth.Forward(c.Out, c.In[0], c.In[1], bias, l, c.N, c.Scratch, c.Stop)
 		return
 	}
+	p.forward(c, bias, l)
+}
+
+// forward runs the groups of c, whose weights are packed.
+func (p *convPlan) forward(c *Call, bias []float32, l kernel.Limits) {
 	for g := range p.group {
-		var bias []float32
-		if len(c.In) == 3 {
-			bias = c.In[2][g*p.mg : (g+1)*p.mg]
+		var b []float32
+		if bias != nil {
+			b = bias[g*p.mg : (g+1)*p.mg]
 		}
-		p.conv.Forward(p.y(c.Out, g), p.x(c.In[0], g), p.forwardPack(c, g), bias, relu, false, c.N, c.Scratch, c.Stop)
+		p.conv.Forward(p.y(c.Out, g), p.x(c.In[0], g), p.forwardPack(c, g), b, l, false, c.N, c.Scratch, c.Stop)
 	}
 }
 
@@ -173,7 +179,12 @@ func (op Conv) VJP(c *Call) {
 	p := c.Prepared.(*convPlan)
 	p.biasGrad(c)
 	if p.depth != nil {
-		p.vjpDepthwise(c)
+		if c.DIn[1] != nil {
+			p.depth.BackwardWeight(c.DIn[1], c.DOut, c.In[0], c.N, c.Scratch, c.Stop)
+		}
+		if c.DIn[0] != nil {
+			p.depth.BackwardInput(c.DIn[0], c.DOut, c.In[1], !c.Fresh[0], c.N, c.Scratch, c.Stop)
+		}
 		return
 	}
 	for g := range p.group {
@@ -191,8 +202,14 @@ func (p *convPlan) biasGrad(c *Call) {
 		return
 	}
 	n := p.oh * p.ow
-	for i := range c.N * p.m {
-		c.DIn[2][i%p.m] += float32(kernel.Sum32(c.DOut[i*n : (i+1)*n]))
+	var room [64]float32
+	for s := range c.N {
+		for lo := 0; lo < p.m; lo += len(room) {
+			db := c.DIn[2][lo:min(lo+len(room), p.m)]
+			sums := room[:len(db)]
+			kernel.SumRows(sums, c.DOut[(s*p.m+lo)*n:], n, 1)
+			kernel.Add32(db, db, sums)
+		}
 	}
 }
 
@@ -202,6 +219,8 @@ const (
 	wideChannels = 64
 	wideSamples  = 8
 )
+
+func (p *convPlan) isDepthwise() bool { return p.cg == 1 && p.group > 1 }
 
 func (p *convPlan) isWide() bool { return p.group == 1 && p.m*p.k >= wideElements }
 

@@ -115,7 +115,7 @@ func (op ConvTranspose) VJP(c *Call) {
 			p.conv.BackwardWeight(c.DIn[1][g*p.mg*p.k:(g+1)*p.mg*p.k], p.y(c.In[0], g), p.x(c.DOut, g), c.N, c.Scratch, c.Stop)
 		}
 		if c.DIn[0] != nil {
-			p.conv.Forward(p.y(c.DIn[0], g), p.x(c.DOut, g), p.forwardPack(c, g), nil, false, !c.Fresh[0], c.N, c.Scratch, c.Stop)
+			p.conv.Forward(p.y(c.DIn[0], g), p.x(c.DOut, g), p.forwardPack(c, g), nil, kernel.NoLimits, !c.Fresh[0], c.N, c.Scratch, c.Stop)
 		}
 	}
 	if len(c.DIn) == 3 && c.DIn[2] != nil {

@@ -5,20 +5,22 @@ import "github.com/dlfd-go/unlearn/internal/kernel"
 // The operators of this file stand for chains of others in a plan; see
 // Graph.fuse. A VJP may overwrite c.DOut, which nobody reads afterwards.
 
-// convNorm is a convolution, batch norm in evaluation, and a rectifier where
-// relu is set. Inputs: those of Conv, then the parameters of BatchNorm, none of
-// whose gradients is wanted.
+// convNorm is a convolution, batch norm in evaluation, and limits. Inputs: those of
+// Conv, then the parameters of BatchNorm, none of whose gradients is wanted.
 //
 // Packed holds the shifts of the output channels, then the scaled weights, as
 // they are for a depthwise convolution and packed otherwise.
 type convNorm struct {
 	Conv
-	norm       BatchNorm
-	bias, relu bool
+	norm   BatchNorm
+	bias   bool
+	limits kernel.Limits
 }
 
 // Reads implements Op.
-func (op convNorm) Reads(want []bool, _ bool) ([]bool, bool) { return none(len(want)), op.relu }
+func (op convNorm) Reads(want []bool, _ bool) ([]bool, bool) {
+	return none(len(want)), op.limits != kernel.NoLimits
+}
 
 // Scratch implements Scratcher: Pack needs room for the scaled weights of a
 // group.
@@ -84,73 +86,58 @@ func (op convNorm) fold(c *Call, p *convPlan, first int, w []float32) {
 func (op convNorm) Forward(c *Call) {
 	p, shift, d := op.inner(c)
 	if p.depth != nil {
-		op.forwardDepthwise(p, c, d.Packed, shift)
+		p.depth.Forward(c.Out, c.In[0], d.Packed, shift, op.limits, c.N, c.Scratch, c.Stop)
 		return
 	}
-	for g := range p.group {
-		p.conv.Forward(p.y(c.Out, g), p.x(c.In[0], g), p.forwardPack(&d, g), shift[g*p.mg:(g+1)*p.mg], op.relu, false, c.N, c.Scratch, c.Stop)
-	}
-}
-
-func (op convNorm) forwardDepthwise(p *convPlan, c *Call, w, shift []float32) {
-	in, out := p.Height*p.Width, p.oh*p.ow
-	for i := range c.N * p.m {
-		if c.Stop.Now() {
-			return
-		}
-		s, m := i/p.m, i%p.m
-		y := plane(c.Out, i, out)
-		p.depth.Forward(y, plane(c.In[0], s*p.Channels+m/p.mg, in), plane(w, m, p.k), c.Scratch)
-		if op.relu {
-			kernel.ScaleShiftReLU(y, y, 1, shift[m])
-		} else {
-			kernel.ScaleShift(y, y, 1, shift[m])
-		}
-	}
+	p.forward(&d, shift, op.limits)
 }
 
 // VJP implements Op.
 func (op convNorm) VJP(c *Call) {
 	p, _, d := op.inner(c)
-	if op.relu {
-		kernel.ReLUGrad(c.DOut, c.DOut, c.Out)
-	}
-	if p.depth == nil {
-		for g := range p.group {
-			p.conv.BackwardInput(p.x(c.DIn[0], g), p.y(c.DOut, g), p.inputPack(&d, g), !c.Fresh[0], c.N, c.Scratch, c.Stop)
-		}
+	limitsGrad(c.DOut, c.Out, op.limits)
+	if p.depth != nil {
+		p.depth.BackwardInput(c.DIn[0], c.DOut, d.Packed, !c.Fresh[0], c.N, c.Scratch, c.Stop)
 		return
 	}
-	in, out := p.Height*p.Width, p.oh*p.ow
-	for i := range c.N * p.m {
-		if c.Stop.Now() {
-			return
-		}
-		s, m := i/p.m, i%p.m
-		dx := plane(c.DIn[0], s*p.Channels+m/p.mg, in)
-		p.depth.BackwardInput(dx, plane(c.DOut, i, out), plane(d.Packed, m, p.k), !c.Fresh[0] || m%p.mg > 0, c.Scratch)
+	for g := range p.group {
+		p.conv.BackwardInput(p.x(c.DIn[0], g), p.y(c.DOut, g), p.inputPack(&d, g), !c.Fresh[0], c.N, c.Scratch, c.Stop)
 	}
 }
 
-// convReLU is a convolution and a rectifier. None of the gradients of its
-// parameters is wanted.
-type convReLU struct{ Conv }
+// limitsGrad clears the elements of dy whose results y are limited.
+func limitsGrad(dy, y []float32, l kernel.Limits) {
+	switch l {
+	case kernel.NoLimits:
+	case kernel.Rectified:
+		kernel.ReLUGrad(dy, dy, y)
+	default:
+		kernel.ClipGrad(dy, dy, y, l.Low, l.High)
+	}
+}
+
+// convLimits is a convolution whose results are limited, as by a rectifier. WideVJP
+// has nothing to do with it.
+type convLimits struct {
+	Conv
+	limits kernel.Limits
+}
 
 // Reads implements Op.
-func (op convReLU) Reads(want []bool, train bool) ([]bool, bool) {
+func (op convLimits) Reads(want []bool, train bool) ([]bool, bool) {
 	in, _ := op.Conv.Reads(want, train)
 	return in, true
 }
 
 // WideItems implements WideOp: there is none.
-func (op convReLU) WideItems(any, []Arg) int { return 0 }
+func (op convLimits) WideItems(any, []Arg) int { return 0 }
 
 // Forward implements Op.
-func (op convReLU) Forward(c *Call) { op.forward(c, true) }
+func (op convLimits) Forward(c *Call) { op.forward(c, op.limits) }
 
 // VJP implements Op.
-func (op convReLU) VJP(c *Call) {
-	kernel.ReLUGrad(c.DOut, c.DOut, c.Out)
+func (op convLimits) VJP(c *Call) {
+	limitsGrad(c.DOut, c.Out, op.limits)
 	op.Conv.VJP(c)
 }
 
@@ -164,12 +151,7 @@ func (op normReLU) Reads(want []bool, train bool) ([]bool, bool) {
 }
 
 // Forward implements Op.
-func (op normReLU) Forward(c *Call) {
-	planes(c, func(ch, lo, hi int) {
-		mean, scale, shift := op.norm(c, ch)
-		kernel.NormalizeReLU(c.Out[lo:hi], c.In[0][lo:hi], float32(mean), float32(scale), float32(shift))
-	})
-}
+func (op normReLU) Forward(c *Call) { op.forward(c, kernel.Rectified) }
 
 // ReduceVJP implements BatchOp.
 func (op normReLU) ReduceVJP(c *Call, part []float64) {

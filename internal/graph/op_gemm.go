@@ -66,26 +66,42 @@ func (op Gemm) Scratch(_ any, in []Arg, _ []int, n int) int {
 // Forward implements Op.
 func (op Gemm) Forward(c *Call) {
 	k, m := op.dims(c.Shape[1])
-	beta := float32(0)
-	if len(c.In) == 3 {
-		beta = op.Beta
-		for s := range c.N {
-			copy(c.Out[s*m:(s+1)*m], c.In[2])
-		}
-	}
+	beta := op.startBias(c, m)
 	kernel.Sgemm(false, op.TransB, c.N, m, k, op.Alpha, c.In[0], k, c.In[1], c.Shape[1][1], beta, c.Out, m, c.Scratch, c.Stop)
+}
+
+// startBias puts C, if there is one, into the result, and returns what the product is
+// to multiply that by.
+func (op Gemm) startBias(c *Call, m int) (beta float32) {
+	if len(c.In) < 3 {
+		return 0
+	}
+	for s := range c.N {
+		copy(c.Out[s*m:(s+1)*m], c.In[2])
+	}
+	return op.Beta
+}
+
+// gradBeta returns what a product that adds to the gradient of input i multiplies
+// that by.
+func gradBeta(c *Call, i int) float32 {
+	if c.Fresh[i] {
+		return 0
+	}
+	return 1
 }
 
 // VJP implements Op.
 func (op Gemm) VJP(c *Call) {
 	k, m := op.dims(c.Shape[1])
 	if dx := c.DIn[0]; dx != nil {
-		beta := float32(1)
-		if c.Fresh[0] {
-			beta = 0
-		}
-		kernel.Sgemm(false, !op.TransB, c.N, k, m, op.Alpha, c.DOut, m, c.In[1], c.Shape[1][1], beta, dx, k, c.Scratch, c.Stop)
+		kernel.Sgemm(false, !op.TransB, c.N, k, m, op.Alpha, c.DOut, m, c.In[1], c.Shape[1][1], gradBeta(c, 0), dx, k, c.Scratch, c.Stop)
 	}
+	op.paramGrads(c)
+}
+
+// paramGrads adds the gradients of the matrix and of C.
+func (op Gemm) paramGrads(c *Call) {
 	if c.DIn[1] != nil {
 		op.matrixGrad(c, 0, c.Shape[1][0])
 	}

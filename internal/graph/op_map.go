@@ -14,9 +14,31 @@ type Map struct {
 	Slope func(x, y float64) float64
 	// Kernel is Value over slices, or nil.
 	Kernel func(dst, x []float32)
+	// Grad stores dy times Slope in dx, which may be dy; at is the input, or the output
+	// where ReadsOut is set. Or it is nil.
+	Grad func(dx, dy, at []float32)
 	// ReadsIn and ReadsOut say which of its arguments Slope uses.
 	ReadsIn, ReadsOut bool
+
+	form form // for Graph.fuse
 }
+
+// form tells what a Map computes to code that looks for chains of operators.
+type form struct {
+	kind formKind
+	a, b float64
+}
+
+type formKind uint8
+
+const (
+	otherForm       formKind = iota
+	scaleForm                // a·x + b
+	powerForm                // xᵃ
+	erfForm                  // the error function
+	clipForm                 // x limited to [a, b]
+	hardSigmoidForm          // a·x + b limited to [0, 1]
+)
 
 // Reads implements Op.
 func (op Map) Reads([]bool, bool) ([]bool, bool) { return []bool{op.ReadsIn}, op.ReadsOut }
@@ -27,11 +49,21 @@ func (op Map) Forward(c *Call) {
 		op.Kernel(c.Out, c.In[0][:len(c.Out)])
 		return
 	}
-	mapOp(c, op.Value)
+	for i, v := range c.In[0][:len(c.Out)] {
+		c.Out[i] = float32(op.Value(float64(v)))
+	}
 }
 
 // VJP implements Op.
 func (op Map) VJP(c *Call) {
+	if op.Grad != nil {
+		at := c.In[0]
+		if op.ReadsOut {
+			at = c.Out
+		}
+		addSlopes(c, at, op.Grad)
+		return
+	}
 	dx, fresh := c.DIn[0], c.Fresh[0]
 	var x, y float64
 	for i, g := range c.DOut {
@@ -59,21 +91,44 @@ func mapOut(value, slope func(x float64) float64) Map {
 
 // Scale returns a·x + b.
 func Scale(a, b float64) Map {
-	return Map{Value: func(x float64) float64 { return a*x + b }, Slope: func(_, _ float64) float64 { return a }}
+	op := Map{Value: func(x float64) float64 { return a*x + b }, Slope: func(_, _ float64) float64 { return a }, form: form{scaleForm, a, b}}
+	if f, g, ok := narrow(a, b); ok {
+		op.Kernel = func(dst, x []float32) { kernel.ScaleShift(dst, x, f, g) }
+		op.Grad = func(dx, dy, _ []float32) { kernel.Scale32(dx, f, dy) }
+	}
+	return op
+}
+
+// narrow returns attributes in float32, and whether that has their size: kernels take
+// no others.
+func narrow(a, b float64) (f, g float32, ok bool) {
+	fits := func(v float64) bool { return v == 0 || math.Abs(v) < 1e38 && math.Abs(v) > 1e-37 }
+	return float32(a), float32(b), fits(a) && fits(b)
 }
 
 // Exp returns eˣ.
-func Exp() Map { return mapOut(math.Exp, func(y float64) float64 { return y }) }
+func Exp() Map {
+	op := mapOut(math.Exp, func(y float64) float64 { return y })
+	op.Kernel, op.Grad = kernel.Exp32, kernel.Mul32
+	return op
+}
 
 // Log returns the natural logarithm.
 func Log() Map { return mapIn(math.Log, func(x float64) float64 { return 1 / x }) }
 
 // Sqrt returns the square root.
-func Sqrt() Map { return mapOut(math.Sqrt, func(y float64) float64 { return .5 / y }) }
+func Sqrt() Map {
+	op := mapOut(math.Sqrt, func(y float64) float64 { return .5 / y })
+	op.form = form{powerForm, .5, 0}
+	return op
+}
 
 // Reciprocal returns 1/x.
 func Reciprocal() Map {
-	return mapOut(func(x float64) float64 { return 1 / x }, func(y float64) float64 { return -y * y })
+	op := mapOut(func(x float64) float64 { return 1 / x }, func(y float64) float64 { return -y * y })
+	op.Kernel = func(dst, x []float32) { kernel.DivInto32(dst, 1, x) }
+	op.form = form{powerForm, -1, 0}
+	return op
 }
 
 // Abs returns |x|, with the derivative 0 at 0.
@@ -92,7 +147,7 @@ func sign(x float64) float64 {
 // Erf returns the error function.
 func Erf() Map {
 	op := mapIn(math.Erf, func(x float64) float64 { return 2 / math.Sqrt(math.Pi) * math.Exp(-x*x) })
-	op.Kernel = kernel.Erf
+	op.Kernel, op.form = kernel.Erf, form{kind: erfForm}
 	return op
 }
 
@@ -105,7 +160,7 @@ func Cos() Map { return mapIn(math.Cos, func(x float64) float64 { return -math.S
 // Clip returns x limited to [lo, hi], with the derivative 0 at and beyond the
 // limits, as ReLU has. Like ONNX's, it gives hi where lo > hi.
 func Clip(lo, hi float64) Map {
-	return mapIn(func(x float64) float64 {
+	op := mapIn(func(x float64) float64 {
 		if x < lo {
 			x = lo
 		}
@@ -119,6 +174,13 @@ func Clip(lo, hi float64) Map {
 		}
 		return 0
 	})
+	f, g := float32(lo), float32(hi)
+	op.form = form{clipForm, lo, hi}
+	if lo == lo && hi == hi {
+		op.Kernel = func(dst, x []float32) { kernel.Clip(dst, x, f, g) }
+		op.Grad = func(dx, dy, x []float32) { kernel.ClipGrad(dx, dy, x, f, g) }
+	}
+	return op
 }
 
 // LeakyReLU returns x, or alpha·x below zero.
@@ -129,7 +191,12 @@ func LeakyReLU(alpha float64) Map {
 		}
 		return 1
 	}
-	return mapIn(func(x float64) float64 { return x * slope(x) }, slope)
+	op := mapIn(func(x float64) float64 { return x * slope(x) }, slope)
+	if f, _, ok := narrow(alpha, 0); ok {
+		op.Kernel = func(dst, x []float32) { kernel.LeakyReLU(dst, x, f) }
+		op.Grad = func(dx, dy, x []float32) { kernel.LeakyReLUGrad(dx, dy, x, f) }
+	}
+	return op
 }
 
 // ThresholdedReLU returns x above alpha and 0 elsewhere.
@@ -151,7 +218,7 @@ func ThresholdedReLU(alpha float64) Map {
 // ELU returns gamma·x above zero and gamma·alpha·(exp(x/c) − 1) below: ELU with
 // gamma = c = 1, SELU with c = 1, CELU with c = alpha and gamma = 1.
 func ELU(alpha, gamma, c float64) Map {
-	return mapIn(func(x float64) float64 {
+	op := mapIn(func(x float64) float64 {
 		if x > 0 {
 			return gamma * x
 		}
@@ -162,21 +229,34 @@ func ELU(alpha, gamma, c float64) Map {
 		}
 		return gamma * alpha / c * math.Exp(x/c)
 	})
+	gain, scale, ok := narrow(gamma, gamma*alpha)
+	rate, _, fits := narrow(1/c, 0)
+	if ok && fits && rate > 0 {
+		op.Kernel = func(dst, x []float32) { kernel.ELU(dst, x, gain, scale, rate) }
+		op.Grad = func(dx, dy, x []float32) { kernel.ELUGrad(dx, dy, x, gain, scale, rate) }
+	}
+	return op
 }
 
 // HardSigmoid returns max(0, min(1, alpha·x + beta)).
 func HardSigmoid(alpha, beta float64) Map {
-	return mapIn(func(x float64) float64 { return max(0, min(1, alpha*x+beta)) }, func(x float64) float64 {
+	op := mapIn(func(x float64) float64 { return max(0, min(1, alpha*x+beta)) }, func(x float64) float64 {
 		if y := alpha*x + beta; y > 0 && y < 1 {
 			return alpha
 		}
 		return 0
 	})
+	op.form = form{hardSigmoidForm, alpha, beta}
+	if f, g, ok := narrow(alpha, beta); ok {
+		op.Kernel = func(dst, x []float32) { kernel.HardSigmoid(dst, x, f, g) }
+		op.Grad = func(dx, dy, x []float32) { kernel.HardSigmoidGrad(dx, dy, x, f, g) }
+	}
+	return op
 }
 
 // HardSwish returns x·max(0, min(1, x/6 + 1/2)).
 func HardSwish() Map {
-	return mapIn(func(x float64) float64 { return x * max(0, min(1, x/6+.5)) }, func(x float64) float64 {
+	op := mapIn(func(x float64) float64 { return x * max(0, min(1, x/6+.5)) }, func(x float64) float64 {
 		switch {
 		case x <= -3:
 			return 0
@@ -185,7 +265,11 @@ func HardSwish() Map {
 		}
 		return x/3 + .5
 	})
+	op.Kernel, op.Grad = kernel.HardSwish, kernel.HardSwishGrad
+	return op
 }
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
 
@@ -209,12 +293,20 @@ func Mish() Map {
 // Power returns xᵖ for a constant p.
 func Power(p float64) Map {
 	if p == 2 {
-		return mapIn(func(x float64) float64 { return x * x }, func(x float64) float64 { return 2 * x })
+		op := mapIn(func(x float64) float64 { return x * x }, func(x float64) float64 { return 2 * x })
+		op.Kernel, op.form = func(dst, x []float32) { kernel.Mul32(dst, x, x) }, form{powerForm, p, 0}
+		op.Grad = func(dx, dy, x []float32) {
+			kernel.Mul32(dx, dy, x)
+			kernel.Add32(dx, dx, dx)
+		}
+		return op
 	}
-	return mapIn(func(x float64) float64 { return math.Pow(x, p) }, func(x float64) float64 {
+	op := mapIn(func(x float64) float64 { return math.Pow(x, p) }, func(x float64) float64 {
 		if p == 0 {
 			return 0
 		}
 		return p * math.Pow(x, p-1)
 	})
+	op.form = form{powerForm, p, 0}
+	return op
 }

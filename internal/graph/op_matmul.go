@@ -44,6 +44,58 @@ func (op Rows) Scratch(_ any, in []Arg, _ []int, n int) int {
 	return most
 }
 
+// rowsPlan says how the matrix of Rows is multiplied by.
+type rowsPlan struct {
+	rows, k, m int  // of a sample; of the matrix op(B)
+	packed     bool // once a run, instead of once a group of samples
+}
+
+const (
+	// fewestPacked is what the sizes of a product must have at least to go through
+	// packed matrices whatever the number of samples.
+	fewestPacked = 5
+	// mostPacked bounds the elements of a matrix of which a run keeps packed copies.
+	mostPacked = 1 << 22
+)
+
+// Prepare implements Preparer.
+func (op Rows) Prepare(in []Arg) any {
+	k, m := op.dims(in[1].Shape)
+	p := &rowsPlan{rows: rows(in[0].Shape), k: k, m: m}
+	p.packed = min(p.rows, k, m) >= fewestPacked && k*m <= mostPacked
+	return p
+}
+
+// PackLen implements Packer.
+func (op Rows) PackLen(prepared any, want []bool) int {
+	p := prepared.(*rowsPlan)
+	switch {
+	case !p.packed:
+		return 0
+	case want[0]:
+		return aligned(kernel.PackedB(p.m, p.k)) + kernel.PackedB(p.k, p.m)
+	}
+	return kernel.PackedB(p.m, p.k)
+}
+
+// Pack implements Packer: the matrix as Forward and then as VJP reads it.
+func (op Rows) Pack(c *Call, want []bool) {
+	p := c.Prepared.(*rowsPlan)
+	if !p.packed {
+		return
+	}
+	ld := c.Shape[1][1]
+	kernel.PackB(op.TransB, p.m, p.k, c.In[1], ld, c.Packed)
+	if want[0] {
+		kernel.PackB(!op.TransB, p.k, p.m, c.In[1], ld, p.backward(c))
+	}
+}
+
+// backward returns the packed matrix that VJP reads.
+func (p *rowsPlan) backward(c *Call) []float32 {
+	return c.Packed[aligned(kernel.PackedB(p.m, p.k)):]
+}
+
 // flat returns the call with rows as samples.
 func (Rows) flat(c *Call) Call {
 	d := *c
@@ -54,12 +106,28 @@ func (Rows) flat(c *Call) Call {
 // Forward implements Op.
 func (op Rows) Forward(c *Call) {
 	d := op.flat(c)
-	op.Gemm.Forward(&d)
+	op.forwardRows(&d)
+}
+
+// forwardRows is Forward for a call that has rows as samples.
+func (op Rows) forwardRows(d *Call) {
+	p := d.Prepared.(*rowsPlan)
+	if !p.packed {
+		op.Gemm.Forward(d)
+		return
+	}
+	kernel.SgemmPacked(d.N, p.m, p.k, op.Alpha, d.In[0], p.k, d.Packed, op.startBias(d, p.m), d.Out, p.m, d.Scratch, d.Stop)
 }
 
 // VJP implements Op.
 func (op Rows) VJP(c *Call) {
 	d := op.flat(c)
+	p := c.Prepared.(*rowsPlan)
+	if dx := c.DIn[0]; p.packed && dx != nil {
+		kernel.SgemmPacked(d.N, p.k, p.m, op.Alpha, c.DOut, p.m, p.backward(c), gradBeta(c, 0), dx, p.k, c.Scratch, c.Stop)
+		op.paramGrads(&d)
+		return
+	}
 	op.Gemm.VJP(&d)
 }
 

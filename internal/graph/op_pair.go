@@ -1,6 +1,10 @@
 package graph
 
-import "math"
+import (
+	"math"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
+)
 
 // Pair applies a function of two numbers element by element; the inputs
 // broadcast as for Add.
@@ -11,7 +15,15 @@ type Pair struct {
 	SlopeA, SlopeB func(a, b float64) float64
 	// Const says that the derivatives do not depend on the inputs.
 	Const bool
+
+	kernel *pairKernel           // computes runs of Value, or nil
+	grad   [2]func(*Call, *runs) // adds the gradient of an input by kernels, or nil
+	div    bool                  // Div
+	chunks int                   // that grad needs as scratch
 }
+
+// Scratch implements Scratcher.
+func (op Pair) Scratch(any, []Arg, []int, int) int { return op.chunks * chunk }
 
 // Reads implements Op.
 func (op Pair) Reads([]bool, bool) ([]bool, bool) { return []bool{!op.Const, !op.Const}, false }
@@ -19,6 +31,15 @@ func (op Pair) Reads([]bool, bool) ([]bool, bool) { return []bool{!op.Const, !op
 // Forward implements Op.
 func (op Pair) Forward(c *Call) {
 	a, b, y := c.In[0], c.In[1], c.Out
+	switch {
+	case op.kernel == nil:
+	case plain(c):
+		op.kernel.both(y, a, b)
+		return
+	default:
+		c.Prepared.(*runs).forward(c, *op.kernel)
+		return
+	}
 	if plain(c) {
 		for i := range y {
 			y[i] = float32(op.Value(float64(a[i]), float64(b[i])))
@@ -33,6 +54,10 @@ func (op Pair) Forward(c *Call) {
 func (op Pair) VJP(c *Call) {
 	for k := 1; k >= 0; k-- { // input 0 may be in the place of DOut
 		if c.DIn[k] == nil {
+			continue
+		}
+		if op.grad[k] != nil {
+			op.grad[k](c, c.Prepared.(*runs))
 			continue
 		}
 		slope := op.SlopeA
@@ -52,15 +77,22 @@ func constant(v float64) func(a, b float64) float64 {
 	return func(_, _ float64) float64 { return v }
 }
 
+var subKernel = pairKernel{both: kernel.Sub32, first: func(dst []float32, a float32, b []float32) { kernel.ScaleShift(dst, b, -1, a) },
+	second: func(dst, a []float32, b float32) { kernel.ScaleShift(dst, a, 1, -b) }}
+
 // Sub returns a − b.
 func Sub() Pair {
-	return Pair{Value: func(a, b float64) float64 { return a - b }, SlopeA: constant(1), SlopeB: constant(-1), Const: true}
+	return Pair{Value: func(a, b float64) float64 { return a - b }, SlopeA: constant(1), SlopeB: constant(-1), Const: true, kernel: &subKernel,
+		grad: [2]func(*Call, *runs){func(c *Call, r *runs) { r.addSum(c, 0, 1) }, func(c *Call, r *runs) { r.addSum(c, 1, -1) }}}
 }
+
+var divKernel = pairKernel{both: kernel.Div32, first: kernel.DivInto32, second: kernel.DivBy32}
 
 // Div returns a/b.
 func Div() Pair {
-	return Pair{Value: func(a, b float64) float64 { return a / b },
-		SlopeA: func(_, b float64) float64 { return 1 / b }, SlopeB: func(a, b float64) float64 { return -a / (b * b) }}
+	return Pair{Value: func(a, b float64) float64 { return a / b }, div: true, chunks: 2, kernel: &divKernel,
+		SlopeA: func(_, b float64) float64 { return 1 / b }, SlopeB: func(a, b float64) float64 { return -a / (b * b) },
+		grad: [2]func(*Call, *runs){func(c *Call, r *runs) { r.addQuotients(c) }, func(c *Call, r *runs) { r.addDivisor(c) }}}
 }
 
 // Pow returns aᵇ.
@@ -90,7 +122,28 @@ func Min() Pair {
 	return Pair{Value: math.Min, SlopeA: func(a, b float64) float64 { return truth(a <= b) }, SlopeB: func(a, b float64) float64 { return truth(a > b) }}
 }
 
-// PReLU returns a, or b·a below zero.
+var preluKernel = pairKernel{
+	both: func(dst, a, b []float32) {
+		for i, v := range a {
+			dst[i] = leak(v, b[i])
+		}
+	},
+	first: func(dst []float32, a float32, b []float32) {
+		for i, v := range b {
+			dst[i] = leak(a, v)
+		}
+	},
+	second: kernel.LeakyReLU,
+}
+
+func leak(v, slope float32) float32 {
+	if v < 0 {
+		return v * slope
+	}
+	return v
+}
+
+// PReLU returns a, or b·a below zero (He et al., arXiv 1502.01852, equation 1).
 func PReLU() Pair {
 	return Pair{
 		Value: func(a, b float64) float64 {
@@ -106,6 +159,8 @@ func PReLU() Pair {
 			return 1
 		},
 		SlopeB: func(a, _ float64) float64 { return min(a, 0) },
+		kernel: &preluKernel, chunks: 1,
+		grad: [2]func(*Call, *runs){func(c *Call, r *runs) { r.addLeaked(c) }, func(c *Call, r *runs) { r.addBelow(c) }},
 	}
 }
 

@@ -138,6 +138,42 @@ func (op AveragePool) Infer(in []Arg) ([]int, error) {
 // Reads implements Op.
 func (AveragePool) Reads([]bool, bool) ([]bool, bool) { return none(1), false }
 
+// averagePlan is an average over windows that all count as many elements: a
+// depthwise convolution with equal weights.
+type averagePlan struct {
+	depth   *kernel.Depthwise
+	weights []float32
+}
+
+// mostWeights bounds the table of an averagePlan.
+const mostWeights = 64
+
+// Prepare implements Preparer: an averagePlan, or nil.
+func (op AveragePool) Prepare(in []Arg) any {
+	g, err := op.Window.bind(in[0].Shape, op.Kernel[0], op.Kernel[1], op.Ceil)
+	if err != nil {
+		panic(err)
+	}
+	padded := g.Top+g.Left+g.Bottom+g.Right > 0 && !op.IncludePad
+	beyond := g.OutHeight() != g.oh || g.OutWidth() != g.ow // by Ceil
+	if g.whole() || padded || beyond || g.KernelH*g.KernelW > mostWeights {
+		return (*averagePlan)(nil)
+	}
+	p := &averagePlan{depth: kernel.NewDepthwise(g.Window, 1), weights: make([]float32, g.Channels*g.KernelH*g.KernelW)}
+	for i := range p.weights {
+		p.weights[i] = 1 / float32(g.KernelH*g.KernelW)
+	}
+	return p
+}
+
+// Scratch implements Scratcher.
+func (AveragePool) Scratch(prepared any, _ []Arg, _ []int, _ int) int {
+	if p := prepared.(*averagePlan); p != nil {
+		return p.depth.Scratch()
+	}
+	return 0
+}
+
 // bind returns the geometry and, by row and by column of the output, how many
 // elements a window counts.
 func (op AveragePool) bind(c *Call) geometry {
@@ -162,7 +198,11 @@ func (op AveragePool) divisor(g *geometry, o int, ty, tx taps) float32 {
 // Forward implements Op.
 func (op AveragePool) Forward(c *Call) {
 	g := op.bind(c)
+	p := c.Prepared.(*averagePlan)
 	switch {
+	case p != nil:
+		p.depth.Forward(c.Out, c.In[0], p.weights, nil, kernel.NoLimits, c.N, c.Scratch, c.Stop)
+		return
 	case g.whole():
 		means(c.Out, c.In[0])
 		return
@@ -184,6 +224,10 @@ func (op AveragePool) Forward(c *Call) {
 
 // VJP implements Op.
 func (op AveragePool) VJP(c *Call) {
+	if p := c.Prepared.(*averagePlan); p != nil {
+		p.depth.BackwardInput(c.DIn[0], c.DOut, p.weights, !c.Fresh[0], c.N, c.Scratch, c.Stop)
+		return
+	}
 	g := op.bind(c)
 	n := g.oh * g.ow
 	c.Clear(0)

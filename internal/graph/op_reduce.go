@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
 // ReduceKind is what Reduce computes of a group of elements.
@@ -31,6 +33,8 @@ type Reduce struct {
 	out   []int
 	first []int32 // by output: where its group starts
 	group []int32 // where the elements of a group are, from its start
+	row   bool    // a group's elements are neighbors
+	inner int     // groups side by side whose elements are as far apart, or 0
 }
 
 // NewReduce returns the reduction of a sample of the given shape over axes, which
@@ -51,7 +55,29 @@ func NewReduce(kind ReduceKind, shape, axes []int) (Reduce, error) {
 			return op, fmt.Errorf("axis %d of shape %v", a, shape)
 		}
 	}
+	op.row = op.group[len(op.group)-1] == int32(len(op.group)-1)
+	op.inner = op.columns()
 	return op, nil
+}
+
+// columns returns how many groups lie side by side where the elements of each are that
+// far apart, as along one axis that is not the last, and 0 elsewhere.
+func (op Reduce) columns() int {
+	if len(op.group) < 2 || op.group[1] < 2 {
+		return 0
+	}
+	inner := op.group[1]
+	for k, at := range op.group {
+		if at != int32(k)*inner {
+			return 0
+		}
+	}
+	for o, at := range op.first {
+		if block := int32(o) / inner; at != block*inner*int32(len(op.group))+int32(o)%inner {
+			return 0
+		}
+	}
+	return int(inner)
 }
 
 // strides returns the distance of neighbors along every axis.
@@ -96,10 +122,41 @@ func (op Reduce) Reads([]bool, bool) ([]bool, bool) {
 // Forward implements Op.
 func (op Reduce) Forward(c *Call) {
 	n := size(op.in)
+	if op.inner > 0 && op.even() {
+		op.forwardColumns(c.Out, c.In[0])
+		return
+	}
 	for s := range c.N {
 		x := c.In[0][s*n : (s+1)*n]
 		for o, first := range op.first {
 			c.Out[s*len(op.first)+o] = float32(op.value(x[first:]))
+		}
+	}
+}
+
+// even tells whether all elements of a group count alike.
+func (op Reduce) even() bool { return op.kind == ReduceSum || op.kind == ReduceMean }
+
+// forwardColumns adds up blocks of rows, in the order in which value adds, some columns
+// at a time so that their sums stay in the first-level cache.
+func (op Reduce) forwardColumns(y, x []float32) {
+	var sums [512]float64
+	n, scale := op.inner, 1.0
+	if op.kind == ReduceMean {
+		scale = float64(len(op.group))
+	}
+	for ; len(y) > 0; y, x = y[n:], x[n*len(op.group):] {
+		for lo := 0; lo < n; lo += len(sums) {
+			part := sums[:min(len(sums), n-lo)]
+			clear(part)
+			for k := range op.group {
+				for i, v := range x[k*n+lo:][:len(part)] {
+					part[i] += float64(v)
+				}
+			}
+			for i, v := range part {
+				y[lo+i] = float32(v / scale)
+			}
 		}
 	}
 }
@@ -115,6 +172,24 @@ func (op Reduce) value(x []float32) float64 {
 		return op.product(x, -1)
 	}
 	var total float64
+	if op.row && op.even() {
+		total = kernel.Sum32(x[:len(op.group)])
+	} else {
+		total = op.terms(x)
+	}
+	switch op.kind {
+	case ReduceMean:
+		total /= float64(len(op.group))
+	case ReduceL2:
+		total = math.Sqrt(total)
+	case ReduceLogSum:
+		total = math.Log(total)
+	}
+	return total
+}
+
+// terms adds up what the group's elements add to its value.
+func (op Reduce) terms(x []float32) (total float64) {
 	for _, k := range op.group {
 		v := float64(x[k])
 		switch op.kind {
@@ -124,14 +199,6 @@ func (op Reduce) value(x []float32) float64 {
 			v *= v
 		}
 		total += v
-	}
-	switch op.kind {
-	case ReduceMean:
-		total /= float64(len(op.group))
-	case ReduceL2:
-		total = math.Sqrt(total)
-	case ReduceLogSum:
-		total = math.Log(total)
 	}
 	return total
 }
@@ -181,11 +248,15 @@ func (op Reduce) logSumExp(x []float32) float64 {
 func (op Reduce) VJP(c *Call) {
 	c.Clear(0)
 	n := size(op.in)
+	if op.inner > 0 && op.even() {
+		op.addColumns(c.DIn[0], c.DOut)
+		return
+	}
 	for s := range c.N {
 		dx := c.DIn[0][s*n : (s+1)*n]
 		for o, first := range op.first {
 			at := s*len(op.first) + o
-			if op.kind == ReduceSum || op.kind == ReduceMean {
+			if op.even() {
 				op.addEven(dx[first:], c.DOut[at])
 				continue
 			}
@@ -194,9 +265,26 @@ func (op Reduce) VJP(c *Call) {
 	}
 }
 
+// addColumns adds the gradients of blocks of rows.
+func (op Reduce) addColumns(dx, dy []float32) {
+	n, scale := op.inner, float32(1)
+	if op.kind == ReduceMean {
+		scale = float32(1 / float64(len(op.group)))
+	}
+	for ; len(dy) > 0; dy, dx = dy[n:], dx[n*len(op.group):] {
+		for k := range op.group {
+			addScaled(false, dx[k*n:(k+1)*n], dy[:n], scale)
+		}
+	}
+}
+
 func (op Reduce) addEven(dx []float32, dy float32) {
 	if op.kind == ReduceMean {
 		dy = float32(float64(dy) / float64(len(op.group)))
+	}
+	if op.row {
+		addConstant(dx[:len(op.group)], dy)
+		return
 	}
 	for _, k := range op.group {
 		dx[k] += dy

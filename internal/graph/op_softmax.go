@@ -3,6 +3,8 @@ package graph
 import (
 	"fmt"
 	"math"
+
+	"github.com/dlfd-go/unlearn/internal/kernel"
 )
 
 // Softmax is exp(x) divided by its sum along an axis of a sample: 0 is the
@@ -43,26 +45,38 @@ func (op Softmax) each(c *Call, f func(first, length, step int)) {
 
 // Forward implements Op.
 func (op Softmax) Forward(c *Call) {
-	x, y := c.In[0], c.Out
 	op.each(c, func(first, length, step int) {
-		top := math.Inf(-1)
-		for k := range length {
-			top = max(top, float64(x[first+k*step]))
+		if step == 1 {
+			kernel.Softmax(c.Out[first:first+length], c.In[0][first:first+length])
+			return
 		}
-		total := 0.0
-		for k := range length {
-			total += math.Exp(float64(x[first+k*step]) - top)
-		}
-		for k := range length {
-			y[first+k*step] = float32(math.Exp(float64(x[first+k*step])-top) / total)
-		}
+		op.across(c.Out[first:], c.In[0][first:], length, step)
 	})
+}
+
+// across computes a line whose elements are step apart.
+func (Softmax) across(y, x []float32, length, step int) {
+	top := math.Inf(-1)
+	for k := range length {
+		top = max(top, float64(x[k*step]))
+	}
+	total := 0.0
+	for k := range length {
+		total += math.Exp(float64(x[k*step]) - top)
+	}
+	for k := range length {
+		y[k*step] = float32(math.Exp(float64(x[k*step])-top) / total)
+	}
 }
 
 // VJP implements Op: dx = y·(dy − Σ y·dy).
 func (op Softmax) VJP(c *Call) {
 	y, dy, dx := c.Out, c.DOut, c.DIn[0]
 	op.each(c, func(first, length, step int) {
+		if last := first + length; step == 1 && c.Fresh[0] {
+			kernel.SoftmaxGrad(dx[first:last], dy[first:last], y[first:last])
+			return
+		}
 		dot := 0.0
 		for k := range length {
 			dot += float64(y[first+k*step]) * float64(dy[first+k*step])

@@ -138,3 +138,24 @@ func (op Take) addSample(dx, dy []float32) {
 		}
 	}
 }
+
+// index returns the table that NewTake was given.
+func (op Take) index() []int32 {
+	index := make([]int32, size(op.out))
+	for _, r := range op.runs {
+		for i := range r.n {
+			index[r.out+i] = r.in + i*r.step // step is 0 where in is -1
+		}
+	}
+	return index
+}
+
+// identity tells whether the elements stay where they are.
+func (op Take) identity() bool {
+	return len(op.runs) == 1 && op.runs[0].in == 0 && op.runs[0].step == 1 && size(op.in) == size(op.out)
+}
+
+// fills tells whether some elements are the fill value.
+func (op Take) fills() bool {
+	return slices.ContainsFunc(op.runs, func(r takeRun) bool { return r.in < 0 })
+}

@@ -157,7 +157,7 @@ func (p *program) cutFor(size, positions int) cut {
 		lane = min(lane, maxSub)
 	}
 	if positions == 1 { // linear layers read their weights once a group
-		group := max(maxSub, (n+3)/4)
+		group := max(maxSub, (n+maxLanes-1)/maxLanes)
 		lane = min(n, max(lane, group))
 		return cut{lane, min(group, lane)}
 	}
@@ -182,8 +182,13 @@ func (g *Graph) compile(req Request) (*program, error) {
 		}
 	}
 	g.prepare()
+	return g.fuse(req).program(req), nil
+}
+
+// program compiles a request to the graph as it is.
+func (g *Graph) program(req Request) *program {
 	p := &program{req: req.clone(), nodes: make([]nodePlan, len(g.nodes))}
-	c := &compiler{g: g.fuse(p.req), p: p}
+	c := &compiler{g: g, p: p}
 	c.mark()
 	c.split()
 	c.schedule()
@@ -191,5 +196,5 @@ func (g *Graph) compile(req Request) (*program, error) {
 	c.lifetimes()
 	c.assign()
 	c.bind()
-	return p, nil
+	return p
 }

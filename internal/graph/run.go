@@ -39,7 +39,8 @@ type Run struct {
 	args Inputs
 	ctx  context.Context
 	seg  *segment
-	wide int // node whose pieces run
+	// What runs: the node whose pieces do, and how many there are of a splitter.
+	wide, pieces int
 
 	// Made once: no allocation in a step.
 	laneFunc, itemFunc, pieceFunc, clearFunc, sumFunc, packFunc func(worker, i int)
@@ -217,9 +218,9 @@ func (r *Run) barrier(ph phase) {
 		r.bindGrads(w, b, b.din, 0, 0, n)
 		b.batchOp.CombineVJP(c, r.partsOf(b))
 	case splitPhase:
-		r.wide = ph.node
-		r.staff(b.items)
-		par.Each(b.items, r.pieceFunc)
+		r.wide, r.pieces = ph.node, par.Workers(b.items)
+		r.staff(r.pieces)
+		par.Each(r.pieces, r.pieceFunc)
 	case widePhase:
 		r.wide = ph.node
 		r.staff(b.items)
@@ -245,7 +246,7 @@ func (r *Run) piece(worker, item int) {
 		return // segments finds it again
 	}
 	w, b := &r.workers[worker], &r.prog.nodes[r.wide]
-	b.op.(splitter).forwardPiece(r.call(w, b, 0, 0, r.prog.req.Batch), item)
+	b.op.(splitter).forwardPiece(r.call(w, b, 0, 0, r.prog.req.Batch), item, r.pieces)
 }
 
 // call binds the values of a node.

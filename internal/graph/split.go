@@ -3,84 +3,92 @@ package graph
 import "github.com/dlfd-go/unlearn/internal/kernel"
 
 // splitter is implemented by operators whose Forward falls into independent
-// pieces, for batches of one sample: lanes have no parallel work for them.
+// pieces, for batches of one sample: lanes have no parallel work for them. The bits
+// do not depend on how many pieces there are; pieces returns how many are worth
+// their cost at most.
 type splitter interface {
 	Op
 	pieces() int
-	forwardPiece(c *Call, piece int)
+	forwardPiece(c *Call, piece, pieces int)
 }
 
-// splitConv is a convNorm of one group that computes a few output channels at
-// a time. Packed holds the shifts, and then the weights of one block after the
-// other.
+// splitConv is a convolution of which every core computes a few output channels.
 type splitConv struct {
-	convNorm
-	block  *kernel.Conv
-	blocks int
+	packedConv
+	most int // pieces
 }
 
-// split divides the large convolutions of an inference on one sample.
+// packedConv is a Conv, a convNorm or a convLimits.
+type packedConv interface {
+	Op
+	Packer
+	Scratcher
+	forwardPiece(c *Call, piece, pieces int)
+}
+
+// split divides the large convolutions, linear layers and attentions of an inference
+// on one sample.
 func (c *compiler) split() {
 	if q := c.p.req; q.Batch != 1 || q.Grad || q.Train {
 		return
 	}
 	for i := range c.g.nodes {
 		nd := &c.g.nodes[i]
-		if op, ok := nd.op.(convNorm); ok && c.need[nd.out] {
-			p := nd.prepared.(*convPlan)
-			if n := p.splits(); n > 1 {
-				nd.op = splitConv{op, kernel.NewConv(p.window(p.Channels), p.m/n, 1), n}
-			}
+		if !c.need[nd.out] {
+			continue
+		}
+		op, ok := nd.op.(packedConv)
+		if !ok {
+			nd.op = splitRows(nd)
+		} else if n := nd.prepared.(*convPlan).splits(); n > 1 {
+			nd.op = splitConv{op, n}
 		}
 	}
 }
 
-// splits returns how many blocks of output channels are worth their cost: each
-// packs the whole input, and starting them takes some microseconds.
+// splits returns how many pieces are worth their cost: each packs the whole input,
+// and starting them takes some microseconds.
 func (p *convPlan) splits() int {
-	const fewest = 1 << 20 // multiplications
-	switch {
-	case p.group != 1 || p.m*p.k*p.oh*p.ow < fewest:
+	const fewest = 1 << 19 // multiplications of a piece
+	work := p.m * p.k * p.oh * p.ow
+	if p.depth != nil { // some of which are as slow as more of the others
+		return min(4*work/fewest, p.Channels)
+	}
+	const narrowest = 16 // channels of a piece
+	if p.group != 1 {
 		return 1
-	case p.m >= 256 && p.m%4 == 0:
-		return 4
-	case p.m >= 64 && p.m%2 == 0:
-		return 2
 	}
-	return 1
+	return min(work/fewest, p.m/narrowest)
 }
 
-func (op splitConv) pieces() int { return op.blocks }
+func (op splitConv) pieces() int { return op.most }
 
-// Scratch implements Scratcher.
-func (op splitConv) Scratch(prepared any, _ []Arg, _ []int, n int) int {
-	return max(op.block.Scratch(n), op.block.Out*prepared.(*convPlan).k)
+func (op Conv) forwardPiece(c *Call, piece, pieces int) {
+	op.piece(c, kernel.NoLimits, piece, pieces)
 }
 
-// PackLen implements Packer.
-func (op splitConv) PackLen(prepared any, _ []bool) int {
-	return aligned(prepared.(*convPlan).m) + op.blocks*aligned(op.block.PackedForward())
+func (op convLimits) forwardPiece(c *Call, piece, pieces int) {
+	op.piece(c, op.limits, piece, pieces)
 }
 
-// packed returns the weights of a block.
-func (op splitConv) packed(c *Call, p *convPlan, block int) []float32 {
-	n := op.block.PackedForward()
-	return c.Packed[aligned(p.m)+block*aligned(n):][:n]
+func (op convNorm) forwardPiece(c *Call, piece, pieces int) {
+	p, shift, d := op.inner(c)
+	p.forwardPiece(&d, d.Packed, shift, op.limits, piece, pieces)
 }
 
-// Pack implements Packer.
-func (op splitConv) Pack(c *Call, _ []bool) {
-	p := c.Prepared.(*convPlan)
-	for block := range op.blocks {
-		w := c.Scratch[:op.block.Out*p.k]
-		op.fold(c, p, block*op.block.Out, w)
-		op.block.PackForward(op.packed(c, p, block), w)
+func (op Conv) piece(c *Call, l kernel.Limits, piece, pieces int) {
+	var bias []float32
+	if len(c.In) == 3 {
+		bias = c.In[2]
 	}
+	c.Prepared.(*convPlan).forwardPiece(c, c.In[1], bias, l, piece, pieces)
 }
 
-// forwardPiece implements splitter.
-func (op splitConv) forwardPiece(c *Call, piece int) {
-	p, n := c.Prepared.(*convPlan), op.block.Out
-	y := c.Out[piece*n*p.oh*p.ow:]
-	op.block.Forward(y, c.In[0], op.packed(c, p, piece), c.Packed[piece*n:(piece+1)*n], op.relu, false, 1, c.Scratch, c.Stop)
+// forwardPiece runs a piece; w are the weights of a depthwise convolution.
+func (p *convPlan) forwardPiece(c *Call, w, bias []float32, l kernel.Limits, piece, pieces int) {
+	if p.depth != nil {
+		p.depth.ForwardPiece(piece, pieces, c.Out, c.In[0], w, bias, l, c.Scratch, c.Stop)
+		return
+	}
+	p.conv.ForwardPiece(piece, pieces, c.Out, c.In[0], p.forwardPack(c, 0), bias, l, 1, c.Scratch, c.Stop)
 }

@@ -53,6 +53,53 @@ func NormalizeReLU(dst, x []float32, mean, a, b float32) {
 	}
 }
 
+// shortRow is up to which length rows are normalized by numbers for every element,
+// all means first: vectors that hold a part of a row each would be mostly empty.
+const shortRow = 8
+
+// NormTable returns the number of elements of NormalizeRows' table.
+func NormTable(rows, n int) int {
+	if n <= shortRow {
+		return 3 * rows * n
+	}
+	return 3 * rows
+}
+
+// PutNorm writes mean, a and b of a row to the table.
+func PutNorm(table []float32, row, n int, mean, a, b float32) {
+	if n > shortRow {
+		table[3*row], table[3*row+1], table[3*row+2] = mean, a, b
+		return
+	}
+	third := len(table) / 3
+	for i := row * n; i < (row+1)*n; i++ {
+		table[i], table[third+i], table[2*third+i] = mean, a, b
+	}
+}
+
+// NormalizeRows stores a·(x−mean) + b of rows of n elements in dst and limits the
+// results. PutNorm has written all of table; dst may be x.
+func NormalizeRows(dst, x, table []float32, n int, l Limits) {
+	third := len(table) / 3
+	mean, a, b := table[:third], table[third:2*third], table[2*third:]
+	switch {
+	case n > shortRow && depthLanes() > 0:
+		normalizeRowsF32(third, n, unsafe.SliceData(x), unsafe.SliceData(table), unsafe.SliceData(dst), l.Low, l.High)
+	case n > shortRow:
+		for i := range third {
+			to, from, t := dst[i*n:(i+1)*n], x[i*n:(i+1)*n], table[3*i:][:3]
+			Normalize(to, from, t[0], t[1], t[2])
+			l.apply(to, to, 0)
+		}
+	case depthLanes() > 0:
+		normalizeEachF32(third, l.Low, l.High, unsafe.SliceData(x), unsafe.SliceData(mean), unsafe.SliceData(a), unsafe.SliceData(b), unsafe.SliceData(dst))
+	default:
+		for i := range third {
+			dst[i] = min(l.High, max(l.Low, a[i]*(x[i]-mean[i])+b[i]))
+		}
+	}
+}
+
 // ScaleShift stores a·x + b in dst, which has at least len(x) elements and may
 // be x: batch normalization with mean folded into b, or a bias.
 func ScaleShift(dst, x []float32, a, b float32) {

@@ -204,16 +204,31 @@ func packTapsPanel(have, stride int, w []float32, offsets []int32, dst []float32
 }
 
 // Forward writes the convolution of samples into y, or adds it with add. bias
-// has Out elements or is nil; with relu, max(0, ·) follows. See Stop.
-func (c *Conv) Forward(y, x, packed, bias []float32, relu, add bool, samples int, scratch []float32, stop Stop) {
+// has Out elements or is nil; the sums are limited. See Stop.
+func (c *Conv) Forward(y, x, packed, bias []float32, limits Limits, add bool, samples int, scratch []float32, stop Stop) {
+	c.forwardShare(share{0, c.Out}, y, x, packed, bias, limits, add, samples, scratch, stop)
+}
+
+// ForwardPiece computes those output channels of Forward without add that are
+// number piece of pieces. The bits are the same.
+func (c *Conv) ForwardPiece(piece, pieces int, y, x, packed, bias []float32, limits Limits, samples int, scratch []float32, stop Stop) {
+	high := sgemmKernel().high
+	tiles := (c.Out + high - 1) / high
+	rows := share{piece * tiles / pieces * high, min(c.Out, (piece+1)*tiles/pieces*high)}
+	if rows.count() > 0 {
+		c.forwardShare(rows, y, x, packed, bias, limits, false, samples, scratch, stop)
+	}
+}
+
+func (c *Conv) forwardShare(rows share, y, x, packed, bias []float32, limits Limits, add bool, samples int, scratch []float32, stop Stop) {
 	k := sgemmKernel()
 	l := &c.forward
 	inSample, outSample := c.Groups*c.Channels*c.Height*c.Width, c.Groups*c.Out*l.rows*l.cols
 	if c.fast != nil {
-		c.fast.run(planes{y: y, x: x, ySample: outSample, xSample: inSample, packed: packed, bias: bias, relu: relu, add: add, stop: stop}, samples, scratch)
+		c.fast.run(planes{rows: rows, y: y, x: x, ySample: outSample, xSample: inSample, packed: packed, bias: bias, limits: limits, add: add, stop: stop}, samples, scratch)
 		return
 	}
-	p := implicit{m: c.Out, packed: packed, lattice: l, plane: l.rows * l.cols, outSample: outSample, add: add, indirect: add && !c.beside(k), bias: bias, relu: relu, stop: stop}
+	p := implicit{m: c.Out, rows: rows, packed: packed, lattice: l, plane: l.rows * l.cols, outSample: outSample, add: add, indirect: add && !c.beside(k), bias: bias, limits: limits, stop: stop}
 	batch := c.batch(k, samples)
 	image, free := c.x.buffer(batch, scratch)
 	for s := 0; s < samples && !stop.Now(); s += batch {

@@ -70,10 +70,10 @@ func newConvData(r *rand.Rand, c *Conv, samples int) *convData {
 	return d
 }
 
-func (d *convData) forward(y, bias []float32, relu, add bool) {
+func (d *convData) forward(y, bias []float32, l Limits, add bool) {
 	packed := make([]float32, d.c.PackedForward())
 	d.c.PackForward(packed, d.w)
-	d.c.Forward(y, d.x, packed, bias, relu, add, d.samples, d.scratch, nil)
+	d.c.Forward(y, d.x, packed, bias, l, add, d.samples, d.scratch, nil)
 }
 
 func (d *convData) backwardInput(dx []float32, add bool) {
@@ -153,7 +153,7 @@ func (d *convData) checkAll(t *testing.T, r *rand.Rand) {
 		ex.add(ix, w*dy)
 		ew.add(iw, x*dy)
 	})
-	d.forward(y, nil, false, add)
+	d.forward(y, nil, NoLimits, add)
 	d.check(t, "Forward", y, ey, mineY)
 	d.backwardInput(dx, add)
 	d.check(t, "BackwardInput", dx, ex, mineX)
@@ -245,12 +245,13 @@ func TestConvEpilogue(t *testing.T) {
 			}
 			bias := floats(r, d.c.Out)
 			plain, fused := make([]float32, d.out), make([]float32, d.out)
-			d.forward(plain, nil, false, false)
-			d.forward(fused, bias, true, false)
+			d.forward(plain, nil, NoLimits, false)
+			l := []Limits{Rectified, {-.5, .75}, {float32(math.Inf(-1)), 1}}[i%7%3]
+			d.forward(fused, bias, l, false)
 			plane := d.c.OutHeight() * d.c.OutWidth()
 			for i, v := range plain {
 				if o := i / plane % (d.c.Out * d.c.Groups); o < d.c.Out {
-					v = max(0, v+bias[o])
+					v = min(l.High, max(l.Low, v+bias[o]))
 				}
 				if fused[i] != v {
 					t.Fatalf("%+v: element %d is %v, want %v", d.c.Window, i, fused[i], v)
@@ -266,7 +267,7 @@ func TestConvAllocatesNothing(t *testing.T) {
 	got := testing.AllocsPerRun(5, func() {
 		d.c.PackForward(fwd, d.w)
 		d.c.PackInput(in, d.w)
-		d.c.Forward(d.dy, d.x, fwd, nil, true, false, d.samples, d.scratch, nil)
+		d.c.Forward(d.dy, d.x, fwd, nil, Rectified, false, d.samples, d.scratch, nil)
 		d.c.BackwardInput(d.x, d.dy, in, true, d.samples, d.scratch, nil)
 		d.c.BackwardWeight(d.w, d.dy, d.x, d.samples, d.scratch, nil)
 	})
@@ -293,7 +294,7 @@ func BenchmarkConv(b *testing.B) {
 		}{
 			{"packForward", false, func() { c.PackForward(fwd, d.w) }},
 			{"packInput", false, func() { c.PackInput(in, d.w) }},
-			{"forward", true, func() { c.Forward(y, d.x, fwd, nil, false, false, s.samples, d.scratch, nil) }},
+			{"forward", true, func() { c.Forward(y, d.x, fwd, nil, NoLimits, false, s.samples, d.scratch, nil) }},
 			{"input", true, func() { c.BackwardInput(dx, d.dy, in, false, s.samples, d.scratch, nil) }},
 			{"weight", true, func() { c.BackwardWeight(dw, d.dy, d.x, s.samples, d.scratch, nil) }},
 		} {

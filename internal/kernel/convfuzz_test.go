@@ -63,7 +63,7 @@ func (d *convData) checkAdjoint(t *testing.T) {
 	t.Helper()
 	c := d.c
 	y, dx, dw := make([]float32, d.out), make([]float32, d.in), make([]float32, len(d.w))
-	d.forward(y, nil, false, false)
+	d.forward(y, nil, NoLimits, false)
 	d.backwardInput(dx, false)
 	c.BackwardWeight(dw, d.dy, d.x, d.samples, d.scratch, nil)
 	mineY := touched(c.Out*c.OutHeight()*c.OutWidth(), c.Groups)
@@ -87,14 +87,14 @@ func (d *convData) checkSplit(t *testing.T, r *rand.Rand) {
 	c.PackInput(in, d.w)
 	y, dx := floats(r, d.out), floats(r, d.in)
 	apart, back := append([]float32(nil), y...), append([]float32(nil), dx...)
-	c.Forward(y, d.x, fwd, nil, false, add, d.samples, d.scratch, nil)
+	c.Forward(y, d.x, fwd, nil, NoLimits, add, d.samples, d.scratch, nil)
 	c.BackwardInput(dx, d.dy, in, add, d.samples, d.scratch, nil)
 	var group sync.WaitGroup
 	for s := range d.samples {
 		group.Go(func() {
 			scratch := make([]float32, c.Scratch(1))
 			atX, atY := s*d.in/d.samples, s*d.out/d.samples
-			c.Forward(apart[atY:], d.x[atX:], fwd, nil, false, add, 1, scratch, nil)
+			c.Forward(apart[atY:], d.x[atX:], fwd, nil, NoLimits, add, 1, scratch, nil)
 			c.BackwardInput(back[atX:], d.dy[atY:], in, add, 1, scratch, nil)
 		})
 	}

@@ -137,7 +137,7 @@ func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, sc
 	plane := c.Height * c.Width
 	inSample, outSample := c.Groups*c.Channels*plane, c.Groups*c.Out*c.forward.rows*c.forward.cols
 	if c.fastInput != nil {
-		c.fastInput.run(planes{y: dx, x: dy, ySample: inSample, xSample: outSample, packed: packed, add: add, stop: stop}, samples, scratch)
+		c.fastInput.run(planes{rows: share{0, c.Channels}, y: dx, x: dy, ySample: inSample, xSample: outSample, packed: packed, limits: NoLimits, add: add, stop: stop}, samples, scratch)
 		return
 	}
 	if c.partial && !add {
@@ -158,7 +158,7 @@ func (c *Conv) BackwardInput(dx, dy, packed []float32, add bool, samples int, sc
 			}
 			continue
 		}
-		p := implicit{m: c.Channels, img: img, imgSample: imgSample, out: dx[s*inSample:], outSample: inSample, plane: plane, add: add, indirect: add && !c.beside(k), stop: stop}
+		p := implicit{m: c.Channels, rows: share{0, c.Channels}, img: img, imgSample: imgSample, out: dx[s*inSample:], outSample: inSample, plane: plane, add: add, indirect: add && !c.beside(k), limits: NoLimits, stop: stop}
 		for i := range c.phases {
 			p.lattice, p.packed = &c.phases[i].lattice, packed[c.phases[i].start:]
 			p.run(k, count, free)

@@ -56,3 +56,15 @@ func detectWide() bool {
 // hasTapRows reports whether there is assembly for convolutions with few outputs:
 // that for AVX-512.
 func hasTapRows() bool { return useWide && useAsm }
+
+// depthLanes returns how many lanes the assembly for depthwise convolutions has, 0
+// where there is none.
+func depthLanes() int {
+	switch {
+	case useAsm && useWide:
+		return 16
+	case useAsm:
+		return 8
+	}
+	return 0
+}

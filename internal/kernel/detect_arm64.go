@@ -8,3 +8,6 @@ var useAsm, useWide = true, false
 
 // hasTapRows reports whether there is assembly for convolutions with few outputs.
 func hasTapRows() bool { return useAsm }
+
+// depthLanes is 0: depthwise convolutions copy their planes here.
+func depthLanes() int { return 0 }

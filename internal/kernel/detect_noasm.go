@@ -6,3 +6,5 @@ package kernel
 var useAsm, useWide = false, false
 
 func hasTapRows() bool { return false }
+
+func depthLanes() int { return 0 }

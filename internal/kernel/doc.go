@@ -11,7 +11,8 @@
 //   - products: Sgemm, Dgemm
 //   - float64: Exp, LogSumExp, LogSumExpDiff, Dot, Sum, Axpy, Scale, Mul, Add
 //   - convolution: Conv, Depthwise, over a Window
-//   - layers: ReLU, Sigmoid, SiLU, GELU, Tanh and their gradients, Erf, Softmax, batch
+//   - layers: ReLU, Clip, LeakyReLU, ELU, HardSigmoid, HardSwish, Sigmoid, SiLU, GELU, Tanh,
+//     Softmax and their gradients, Erf, rows of layer normalization (RowNorm), batch
 //     normalization (see batchnorm.go), MaxPool
 //   - optimizers: SGDStep, AdamStep
 //
@@ -26,9 +27,13 @@
 //
 // Where CPU and operating system have AVX-512 (F, DQ, BW, VL), matrix products,
 // the packing of convolutions, exponentials and log-sum-exp use it. Loops that
-// load more than they compute do not: measured, they gain nothing. Files with
-// 512 in their names hold this code, and a test keeps its registers out of the
-// others.
+// load more than they compute do not: measured, they gain nothing. Depthwise
+// convolutions use its masks. Files with 512 in their names hold this code, and a
+// test keeps its registers out of the others.
+//
+// The families depth, planes and few have no NEON form yet: on arm64, planes of
+// depthwise convolutions are copied with their padding and read by the family conv, and
+// rows with numbers of their own, as of batch normalization, are a call each.
 //
 // Plain Go, AVX2, AVX-512 and NEON round differently, as they add up in another
 // order or in blocks of other sizes, and as Go fuses multiply-adds on arm64:

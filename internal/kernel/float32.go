@@ -87,10 +87,9 @@ func Mul32(dst, x, y []float32) {
 	mulPlain(dst, x, y)
 }
 
-// exps32 writes exp(xᵢ) into dst, which has at least len(x) elements and may be
-// x. The error is below 1 ulp; exp(±Inf) and NaN are exact. Only tests call it,
-// to measure the error of the exponential alone.
-func exps32(dst, x []float32) {
+// Exp32 writes exp(xᵢ) into dst, which has at least len(x) elements and may be
+// x. The error is below 1 ulp; exp(±Inf) and NaN are exact.
+func Exp32(dst, x []float32) {
 	dst = dst[:len(x)]
 	if useAsm {
 		expAsm32(len(x), unsafe.SliceData(x), unsafe.SliceData(dst))

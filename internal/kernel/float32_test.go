@@ -16,7 +16,7 @@ func TestFloat32Vectors(t *testing.T) {
 			{"Scale32", func(dst, x, _ []float32) { Scale32(dst, -2.5, x) }, each(func(_, x, _ float32) float32 { return -2.5 * x }), 0},
 			{"Mul32", Mul32, each(func(_, x, y float32) float32 { return x * y }), 0},
 			{"Add32", Add32, each(func(_, x, y float32) float32 { return x + y }), 0},
-			{"exps32", func(dst, x, _ []float32) { exps32(dst, x) }, each(func(_, x, _ float32) float32 { return exp32(x) }), tol32},
+			{"Exp32", func(dst, x, _ []float32) { Exp32(dst, x) }, each(func(_, x, _ float32) float32 { return exp32(x) }), tol32},
 			{"ReLU", func(dst, x, _ []float32) { ReLU(dst, x) }, each(func(_, x, _ float32) float32 { return max(0, x) }), 0},
 			{"ReLU in place", func(dst, _, _ []float32) { ReLU(dst, dst) }, each(func(d, _, _ float32) float32 { return max(0, d) }), 0},
 			{"ReLUGrad", ReLUGrad, each(func(_, x, y float32) float32 { return passed(x, y) }), 0},
@@ -163,7 +163,7 @@ func TestExp32Sweep(t *testing.T) {
 		for i := range x {
 			x[i] = -110 + 202*float32(i)/n
 		}
-		exps32(got, x)
+		Exp32(got, x)
 		var worst float64
 		for i, v := range x {
 			want := math.Exp(float64(v))
@@ -195,7 +195,7 @@ func TestActivationSpecialValues(t *testing.T) {
 		}{
 			{"ReLU", ReLU, []float32{inf, 0, nan, 0, 1e30, 0, 100, 0, 3}},
 			{"ReLUGrad", func(dst, x []float32) { ReLUGrad(dst, []float32{1, 2, 3, 4, 5, 6, 7, 8, 9}, x) }, []float32{1, 0, 3, 0, 5, 0, 7, 0, 9}},
-			{"exps32", exps32, []float32{inf, 0, nan, 1, inf, 0, inf, 3.783506e-44, 20.085537}},
+			{"Exp32", Exp32, []float32{inf, 0, nan, 1, inf, 0, inf, 3.783506e-44, 20.085537}},
 			{"Sigmoid", Sigmoid, []float32{1, 0, nan, 0.5, 1, 0, 1, 0, 0.95257413}},
 			{"SiLU", SiLU, []float32{inf, nan, nan, 0, 1e30, 0, 100, 0, 2.8577224}},
 			{"Erf", Erf, []float32{1, -1, nan, 0, 1, -1, 1, -1, 0.99997791}},
@@ -253,7 +253,7 @@ func BenchmarkFloat32(b *testing.B) {
 		run  func()
 	}{
 		{"ReLU", func() { ReLU(y, x) }}, {"ReLUGrad", func() { ReLUGrad(y, x, z) }}, {"AddReLU", func() { AddReLU(y, x, z) }},
-		{"exps32", func() { exps32(y, x) }}, {"Sigmoid", func() { Sigmoid(y, x) }}, {"SiLU", func() { SiLU(y, x) }}, {"SiLUGrad", func() { SiLUGrad(y, x, z) }},
+		{"Exp32", func() { Exp32(y, x) }}, {"Sigmoid", func() { Sigmoid(y, x) }}, {"SiLU", func() { SiLU(y, x) }}, {"SiLUGrad", func() { SiLUGrad(y, x, z) }},
 		{"Erf", func() { Erf(y, x) }}, {"GELU", func() { GELU(y, x) }}, {"GELUGrad", func() { GELUGrad(y, z, x) }},
 		{"Tanh", func() { Tanh(y, x) }}, {"TanhGrad", func() { TanhGrad(y, z, x) }},
 		{"Softmax", func() { Softmax(y, x) }}, {"Moments", func() { Moments(x) }}, {"Normalize", func() { Normalize(y, x, 0, 1, 2) }},

@@ -70,6 +70,7 @@ type product[T element] struct {
 	ldc     int
 	stop    Stop
 	packed  []T // op(A) packed by packA, instead of a
+	packedB []T // op(B) packed by PackB, instead of b
 }
 
 func roundUp(n, unit int) int { return (n + unit - 1) / unit * unit }
@@ -103,7 +104,7 @@ func (p *product[T]) run(g *gemmKernel[T], scratch []T) {
 		p.scale()
 		p.beta = 1
 	}
-	if p.packed == nil && p.narrow(g, scratch) {
+	if p.packed == nil && p.packedB == nil && p.narrow(g, scratch) {
 		return
 	}
 	p.blocked(g, alignSlice(scratch))
@@ -191,6 +192,10 @@ func packAny[T element](across bool, w, have, kb int, src []T, ld int, dst []T, 
 
 // columns multiplies a packed block of A by the columns [j0, j0+nb) of B.
 func (p *product[T]) columns(g *gemmKernel[T], pa, scratch []T, k0, kb, i0, mb, j0, nb int, add bool) {
+	if p.packedB != nil {
+		g.block(pa, p.blockB(g, p.packedB, k0, kb, j0, nb), nil, 0, kb, mb, nb, p.c[i0*p.ldc+j0:], p.ldc, add, p.stop)
+		return
+	}
 	direct := !p.tB && mb <= mr // each element of B is used once: read it in place
 	pb := scratch[:kb*roundUp(nb, g.nr)]
 	p.packB(g, direct, k0, kb, j0, nb, pb)

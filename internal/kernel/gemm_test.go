@@ -274,3 +274,33 @@ func BenchmarkSgemm(b *testing.B) {
 		})
 	}
 }
+
+// A product whose B was packed before has the bits of Sgemm, or close ones where
+// Sgemm does not pack.
+func TestSgemmPacked(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 22))
+	eachKernel(t, func(t *testing.T) {
+		for i := range 400 {
+			c := randomCase(r, []int{40, 700}[i%20/19])
+			c.tA, c.padA = false, i%3
+			m, n, k := c.m+1, c.n+1, c.k+1
+			lda, na := stride(false, m, k, c.padA)
+			ldb, nb := stride(c.tB, k, n, c.padB)
+			a, b := floats(r, na), floats(r, nb)
+			got, whole := guarded[float32](m*n, 3)
+			copy(got, floats(r, m*n))
+			want, scratch := append([]float32(nil), got...), make([]float32, SgemmScratch(m, n, k))
+			packed, wholePacked := guarded[float32](PackedB(n, k), 1)
+			PackB(c.tB, n, k, b, ldb, packed)
+			checkGuards(t, "PackB", wholePacked, 1, len(packed))
+			SgemmPacked(m, n, k, float32(c.alpha), a, lda, packed, float32(c.beta), got, n, scratch, nil)
+			checkGuards(t, "SgemmPacked", whole, 3, len(got))
+			Sgemm(false, c.tB, m, n, k, float32(c.alpha), a, lda, b, ldb, float32(c.beta), want, n, scratch, nil)
+			for j, v := range want {
+				if got[j] != v && (min(m, n) > narrowest || !near(float64(got[j]), float64(v), 1e-5)) {
+					t.Fatalf("%+v: element %d is %v, want %v", c, j, got[j], v)
+				}
+			}
+		}
+	})
+}

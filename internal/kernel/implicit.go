@@ -5,7 +5,8 @@ import "unsafe"
 // implicit is a matrix product whose right operand is a lattice over an image
 // and whose result goes to planes of samples.
 type implicit struct {
-	m         int
+	m         int // rows of the left operand
+	rows      share
 	packed    []float32 // left operand
 	lattice   *lattice
 	img       []float32
@@ -16,9 +17,14 @@ type implicit struct {
 	add       bool
 	indirect  bool // results are gathered apart, wherever they go
 	bias      []float32
-	relu      bool
+	limits    Limits
 	stop      Stop
 }
+
+// share is a range of rows, whose first is a multiple of a tile's height.
+type share struct{ first, end int }
+
+func (s share) count() int { return s.end - s.first }
 
 // maxColumns bounds the columns of a block for arrays on the stack.
 const maxColumns = 256
@@ -45,8 +51,11 @@ func (p *implicit) run(g *gemmKernel[float32], samples int, scratch []float32) {
 			}
 			p.tiles(g, packed[k0*roundUp(p.m, mr):], pb, apart, to[:nb], kb, k0 > 0)
 		}
+		p.epilogue(g, apart, to[:nb])
 		p.scatter(g, apart, to[:nb])
-		p.epilogue(to[:nb])
+		if p.add {
+			p.afterwards(to[:nb])
+		}
 	}
 }
 
@@ -69,8 +78,8 @@ func (l *lattice) positions(n0 int, dst []int32, base, sample, stepY, stepX int)
 // tiles multiplies the packed left operand by the packed panels; columns that
 // are apart in the result are gathered in apart, g.nc for each row.
 func (p *implicit) tiles(g *gemmKernel[float32], pa, pb, apart []float32, to []int32, kb int, more bool) {
-	for top := 0; top < p.m && !p.stop.Now(); top += g.l2 {
-		end := min(p.m, top+g.l2)
+	for top := p.rows.first; top < p.rows.end && !p.stop.Now(); top += g.l2 {
+		end := min(p.rows.end, top+g.l2)
 		for j := 0; j < len(to); j += g.wide {
 			lanes := to[j:min(len(to), j+g.wide)]
 			step, beside := p.columns(g, lanes)
@@ -80,6 +89,9 @@ func (p *implicit) tiles(g *gemmKernel[float32], pa, pb, apart []float32, to []i
 				out = p.out[lanes[0]:]
 			} else {
 				out, ldc, add = apart[j:], g.nc, more
+			}
+			if fewColumns(kb, pa[top*kb:], pb[j*kb:], out[top*ldc:], ldc, end-top, len(lanes), add) {
+				continue
 			}
 			for i := top; i < end; i += g.high {
 				g.tile(kb, pa[i*kb:], pb[j*kb:], g.nr, kb*g.nr, out[i*ldc:], ldc, step, min(g.high, end-i), len(lanes), add)
@@ -116,7 +128,7 @@ func (p *implicit) scatter(g *gemmKernel[float32], apart []float32, to []int32) 
 	for j := 0; j < len(to); j += g.wide {
 		lanes := to[j:min(len(to), j+g.wide)]
 		if _, beside := p.columns(g, lanes); !beside {
-			p.scatterTile(apart[j:], g.nc, lanes)
+			p.scatterTile(apart[p.rows.first*g.nc+j:], g.nc, lanes)
 		}
 	}
 }
@@ -126,15 +138,15 @@ func (p *implicit) scatter(g *gemmKernel[float32], apart []float32, to []int32) 
 func (p *implicit) scatterTile(from []float32, ld int, lanes []int32) {
 	for len(lanes) > 0 {
 		n, step := run(lanes)
-		out := p.out[lanes[0]:]
+		out := p.out[p.rows.first*p.plane+int(lanes[0]):]
 		switch {
 		case n < 4:
 			n = len(lanes)
 			p.scatterPlain(out, from, ld, lanes)
 		case step == 2 && useAsm:
-			spreadF32(p.m, n, unsafe.SliceData(from), 4*ld, unsafe.SliceData(out), 4*p.plane, p.add)
+			spreadF32(p.rows.count(), n, unsafe.SliceData(from), 4*ld, unsafe.SliceData(out), 4*p.plane, p.add)
 		case step == 1 && !p.add:
-			copyRows(p.m, n, from, ld, out, p.plane)
+			copyRows(p.rows.count(), n, from, ld, out, p.plane)
 		default:
 			p.scatterPlain(out, from, ld, lanes[:n])
 		}
@@ -156,7 +168,7 @@ func run(lanes []int32) (n, apart int) {
 }
 
 func (p *implicit) scatterPlain(out, from []float32, ld int, lanes []int32) {
-	for r := range p.m {
+	for r := range p.rows.count() {
 		row, to := from[r*ld:][:len(lanes)], out[r*p.plane:]
 		for j, at := range lanes {
 			if at -= lanes[0]; p.add {
@@ -168,28 +180,48 @@ func (p *implicit) scatterPlain(out, from []float32, ld int, lanes []int32) {
 	}
 }
 
-// epilogue adds the bias and rectifies the block, which is still in the cache.
-func (p *implicit) epilogue(to []int32) {
-	if p.bias == nil && !p.relu {
+// finished reports whether products are results.
+func (p *implicit) finished() bool { return p.bias == nil && p.limits == NoLimits }
+
+// epilogue adds the bias to the block, which is still in the cache, and limits it,
+// before columns that are apart are scattered. What is added to results waits.
+func (p *implicit) epilogue(g *gemmKernel[float32], apart []float32, to []int32) {
+	if p.finished() || p.add {
 		return
 	}
-	for start := 0; start < len(to); {
+	for j := 0; j < len(to); j += g.wide {
+		lanes := to[j:min(len(to), j+g.wide)]
+		step, beside := p.columns(g, lanes)
+		first := min(g.nr, len(lanes))
+		switch {
+		case !beside:
+			p.limit(len(lanes), apart[j:], g.nc)
+		case step == g.nr || len(lanes) == first:
+			p.limit(len(lanes), p.out[lanes[0]:], p.plane)
+		default:
+			p.limit(first, p.out[lanes[0]:], p.plane)
+			p.limit(len(lanes)-first, p.out[lanes[first]:], p.plane)
+		}
+	}
+}
+
+// limit finishes n columns of all rows.
+func (p *implicit) limit(n int, x []float32, ld int) {
+	bias := p.bias
+	if bias != nil {
+		bias = bias[p.rows.first:]
+	}
+	p.limits.rows(p.rows.count(), n, x[p.rows.first*ld:], ld, bias)
+}
+
+// afterwards is epilogue for results that the products have been added to.
+func (p *implicit) afterwards(to []int32) {
+	for start := 0; start < len(to) && !p.finished(); {
 		end := start + 1
 		for end < len(to) && to[end] == to[end-1]+1 {
 			end++
 		}
-		for i := range p.m {
-			seg := p.out[int(to[start])+i*p.plane:][:end-start]
-			var b float32
-			if p.bias != nil {
-				b = p.bias[i]
-			}
-			if p.relu {
-				ScaleShiftReLU(seg, seg, 1, b)
-			} else {
-				ScaleShift(seg, seg, 1, b)
-			}
-		}
+		p.limit(end-start, p.out[to[start]:], p.plane)
 		start = end
 	}
 }

@@ -85,7 +85,7 @@ func TestConvConcurrently(t *testing.T) {
 		c.PackForward(fwd, d.w)
 		c.PackInput(in, d.w)
 		together := make([]float32, d.out)
-		c.Forward(together, d.x, fwd, nil, false, false, 4, d.scratch, nil)
+		c.Forward(together, d.x, fwd, nil, NoLimits, false, 4, d.scratch, nil)
 		var first []float32
 		for _, workers := range []int{1, 2, 4} {
 			y, dx, dw := make([]float32, d.out), make([]float32, d.in), make([]float32, 4*len(d.w))
@@ -95,7 +95,7 @@ func TestConvConcurrently(t *testing.T) {
 					scratch := make([]float32, c.Scratch(1))
 					for s := worker; s < 4; s += workers {
 						ys, xs := s*d.out/4, s*d.in/4
-						c.Forward(y[ys:], d.x[xs:], fwd, nil, false, false, 1, scratch, nil)
+						c.Forward(y[ys:], d.x[xs:], fwd, nil, NoLimits, false, 1, scratch, nil)
 						c.BackwardInput(dx[xs:], d.dy[ys:], in, false, 1, scratch, nil)
 						c.BackwardWeight(dw[s*len(d.w):][:len(d.w)], d.dy[ys:], d.x[xs:], 1, scratch, nil)
 					}

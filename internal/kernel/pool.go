@@ -5,15 +5,17 @@ import (
 	"unsafe"
 )
 
-// MaxPool is a maximum over windows, prepared for one geometry like Depthwise.
+// MaxPool is a maximum over windows, prepared for one geometry: NewMaxPool allocates its
+// tables, Forward handles one plane, allocates nothing and may run at the same time
+// with scratch of its own.
 type MaxPool struct {
-	d      *Depthwise
+	d      *planewise
 	deltas []int32 // of the taps, in the plane
 }
 
 // NewMaxPool prepares a maximum over windows; g.Channels is not used.
 func NewMaxPool(g Window) *MaxPool {
-	p := &MaxPool{d: NewDepthwise(g)}
+	p := &MaxPool{d: newPlanewise(g)}
 	for ky := range g.KernelH {
 		for kx := range g.KernelW {
 			p.deltas = append(p.deltas, int32(ky*g.DilationH*g.Width+kx*g.DilationW))

@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 )
@@ -59,6 +60,81 @@ func TestRows(t *testing.T) {
 					return max(-0.5, v+bias)
 				})
 			}
+		}
+	})
+}
+
+// limits.rows and NormalizeRows match what they say, for rows of any length.
+func TestRowsWithNumbers(t *testing.T) {
+	eachKernel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(57, 58))
+		for n := range 67 {
+			rows := r.IntN(4)
+			c, bias, numbers := newRowsCase(r, rows, n, 1), floats(r, rows), floats(r, 3*rows)
+			l := []Limits{NoLimits, Rectified, {-.5, .25}}[n%3]
+			limited := func(v float32) float32 { return min(l.High, max(l.Low, v)) }
+			c.ld = c.ldd
+			copy(c.dst, floats(r, rows*c.ldd))
+			before := slices.Clone(c.dst)
+			l.rows(rows, n, c.dst, c.ldd, bias)
+			for i, v := range c.dst {
+				if want := before[i]; i%c.ldd < n {
+					if want = limited(before[i] + bias[i/c.ldd]); v != want {
+						t.Fatalf("rows, %d×%d: element %d is %v, want %v", rows, n, i, v, want)
+					}
+				} else if v != want {
+					t.Fatalf("rows, %d×%d: element %d between rows changed", rows, n, i)
+				}
+			}
+			checkGuards(t, "limited rows", c.whole, 3, len(c.dst))
+			got, whole := guarded[float32](rows*n, 3)
+			x := floats(r, rows*n+1)
+			x[0] = float32(math.NaN())
+			table := make([]float32, NormTable(rows, n))
+			for i := range rows {
+				PutNorm(table, i, n, numbers[3*i], numbers[3*i+1], numbers[3*i+2])
+			}
+			NormalizeRows(got, x, table, n, l)
+			for i, v := range got {
+				k := numbers[3*(i/n):]
+				want := min(float64(l.High), max(float64(l.Low), float64(k[1])*float64(x[i]-k[0])+float64(k[2])))
+				if !near(float64(v), want, 1e-5) {
+					t.Fatalf("NormalizeRows, %d×%d: element %d is %v, want %v", rows, n, i, v, want)
+				}
+			}
+			checkGuards(t, "normalized rows", whole, 3, len(got))
+		}
+	})
+}
+
+func TestRowsFold(t *testing.T) {
+	eachKernel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(59, 60))
+		for n := 1; n < 67; n++ {
+			rows := r.IntN(5)
+			x, y, a := floats(r, rows*n), floats(r, rows*n), floats(r, rows)
+			scaled, wholeScaled := guarded[float32](rows*n, 3)
+			sums, wholeSums := guarded[float32](rows, 3)
+			dots, wholeDots := guarded[float32](rows, 3)
+			ScaleRows(scaled, x, a, n)
+			SumRows(sums, x, n, 3)
+			DotRows(dots, x, y, n)
+			for i := range rows {
+				sum, dot := 0.0, 0.0
+				for j := i * n; j < (i+1)*n; j++ {
+					sum += float64(x[j])
+					dot += float64(x[j]) * float64(y[j])
+					if scaled[j] != a[i]*x[j] {
+						t.Fatalf("ScaleRows, %d×%d: element %d is %v, want %v", rows, n, j, scaled[j], a[i]*x[j])
+					}
+				}
+				if !near(float64(sums[i]), sum/3, 1e-6) || !near(float64(dots[i]), dot, 1e-6) {
+					t.Fatalf("%d×%d: row %d has sum %v and product %v, want %v and %v", rows, n, i, sums[i], dots[i], sum/3, dot)
+				}
+			}
+			checkGuards(t, "ScaleRows", wholeScaled, 3, rows*n)
+			checkGuards(t, "SumRows", wholeSums, 3, rows)
+			checkGuards(t, "DotRows", wholeDots, 3, rows)
 		}
 	})
 }

@@ -55,7 +55,7 @@ func stoppable() map[string]func(Stop) {
 		c := NewConv(Window{Channels: channels, Height: size, Width: size, KernelH: side, KernelW: side, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Top: side / 2, Bottom: side / 2, Left: side / 2, Right: side / 2}, channels, 1)
 		x, y, w := make([]float32, samples*channels*size*size), make([]float32, samples*channels*size*size), make([]float32, channels*channels*side*side)
 		fwd, in, scratch := make([]float32, c.PackedForward()), make([]float32, c.PackedInput()), make([]float32, c.Scratch(samples))
-		runs[fmt.Sprintf("convolution %d", side)] = func(s Stop) { c.Forward(y, x, fwd, nil, false, false, samples, scratch, s) }
+		runs[fmt.Sprintf("convolution %d", side)] = func(s Stop) { c.Forward(y, x, fwd, nil, NoLimits, false, samples, scratch, s) }
 		runs[fmt.Sprintf("its input's gradient %d", side)] = func(s Stop) { c.BackwardInput(x, y, in, false, samples, scratch, s) }
 		runs[fmt.Sprintf("its weight's gradient %d", side)] = func(s Stop) { c.BackwardWeight(w, y, x, samples, scratch, s) }
 	}

@@ -1,7 +1,5 @@
 package kernel
 
-import "math"
-
 // winograd is a 3×3 convolution at stride 1 by F(2×2, 3×3): tiles of 4×4 input
 // elements and the kernels are transformed, sixteen matrix products over the
 // channels follow, and their results are transformed to tiles of 2×2 outputs.
@@ -94,7 +92,9 @@ type planes struct {
 	y, x              []float32
 	ySample, xSample  int // distance of samples
 	packed, bias      []float32
-	relu, add         bool
+	rows              share // of outputs
+	limits            Limits
+	add               bool
 	stop              Stop
 	split, v, m, wide []float32 // scratch
 	ld                int
@@ -164,7 +164,7 @@ func (w *winograd) multiply(g *gemmKernel[float32], p *planes, columns int) {
 		v, m := p.v[e*step(w.channels, p.ld):], p.m[e*step(w.out, p.ld):]
 		for k0 := 0; k0 < w.channels; k0 += kc {
 			kb := min(kc, w.channels-k0)
-			g.block(a[k0*roundUp(w.out, mr):], nil, v[k0*p.ld:], p.ld, kb, w.out, columns, m, p.ld, k0 > 0, p.stop)
+			g.block(a[k0*roundUp(w.out, mr)+p.rows.first*kb:], nil, v[k0*p.ld:], p.ld, kb, p.rows.count(), columns, m[p.rows.first*p.ld:], p.ld, k0 > 0, p.stop)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func (w *winograd) multiply(g *gemmKernel[float32], p *planes, columns int) {
 func (w *winograd) output(p *planes, s, count, r, rows, each int) {
 	half := len(p.wide) / 2
 	top, bottom := p.wide[:half], p.wide[half:]
-	for o := range w.out {
+	for o := p.rows.first; o < p.rows.end; o++ {
 		for i := range count {
 			winogradOutput(rows*w.pitch-1, p.m[o*p.ld+i*each:], step(w.out, p.ld), top, bottom)
 			plane := p.y[(s+i)*p.ySample+o*w.outH*w.outW:]
@@ -186,16 +186,19 @@ func (w *winograd) output(p *planes, s, count, r, rows, each int) {
 
 // finish stores every other row of results, n elements each, for output o.
 func (p *planes) finish(rows, n int, from []float32, ld int, dst []float32, o int) {
-	if !p.add && !p.relu && p.bias == nil {
+	if !p.add && p.limits == NoLimits && p.bias == nil {
 		copyRows(rows, n, from, ld, dst, 2*n)
 		return
 	}
-	bias, floor := float32(0), float32(math.Inf(-1))
+	bias := float32(0)
 	if p.bias != nil {
 		bias = p.bias[o]
 	}
-	if p.relu {
-		floor = 0
+	finishRows(rows, n, from, ld, dst, 2*n, bias, p.limits.Low, p.add)
+	if !p.limits.lower() {
+		for r := range rows {
+			row := dst[2*n*r:][:n]
+			Clip(row, row, p.limits.Low, p.limits.High)
+		}
 	}
-	finishRows(rows, n, from, ld, dst, 2*n, bias, floor, p.add)
 }

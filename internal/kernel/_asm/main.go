@@ -18,23 +18,28 @@ import (
 )
 
 var families = map[string]func(){
-	"cpu":      cpu,
-	"gemm":     gemm,
-	"gemm512":  gemm512,
-	"vector":   vector,
-	"exp":      exponentials,
-	"exp512":   exponentials512,
-	"float32":  float32s,
-	"smooth":   smooths,
-	"conv":     convolution,
-	"conv512":  convolution512,
-	"taps512":  tapRows512,
-	"winograd": winograd,
+	"cpu":       cpu,
+	"gemm":      gemm,
+	"gemm512":   gemm512,
+	"vector":    vector,
+	"exp":       exponentials,
+	"exp512":    exponentials512,
+	"float32":   float32s,
+	"smooth":    smooths,
+	"pointwise": pointwise,
+	"conv":      convolution,
+	"conv512":   convolution512,
+	"taps512":   tapRows512,
+	"winograd":  winograd,
+	"depth":     depthwise,
+	"depth512":  depthwise512,
+	"planes":    planes,
+	"few":       few,
 }
 
 // onARM64 are the families that the command in neon writes for arm64 too, whose
 // panicking twins are not wanted there.
-var onARM64 = []string{"gemm", "vector", "exp", "float32", "smooth", "conv", "taps512", "winograd"}
+var onARM64 = []string{"gemm", "vector", "exp", "float32", "smooth", "pointwise", "conv", "taps512", "winograd"}
 
 // declared collects the signatures of the family, for the panicking twins.
 var declared []string

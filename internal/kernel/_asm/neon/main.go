@@ -25,6 +25,7 @@ var families = []struct {
 	{"exp", exponentials},
 	{"float32", float32s},
 	{"smooth", smooths},
+	{"pointwise", pointwise},
 	{"conv", convolution},
 	{"taps", tapRows},
 	{"winograd", winograd},
