@@ -1,6 +1,7 @@
 package dlfd_test
 
 import (
+	"context"
 	"errors"
 	"math"
 	"path/filepath"
@@ -182,5 +183,37 @@ func TestHeadsThroughONNX(t *testing.T) {
 	}
 	if want := logits(m); !slices.Equal(logits(load(out)), want) || slices.Equal(logits(load(path)), want) {
 		t.Error("the file does not have the weights of the unlearned model")
+	}
+}
+
+// A run on several heads that was stopped goes on to the same bits: the log-odds of every
+// head are in the checkpoint.
+func TestResumeOnTwoHeads(t *testing.T) {
+	data := dlfd.Data{Retain: twoLabels(60, 1), Forget: twoLabels(30, 2), Holdout: twoLabels(30, 3)}
+	start := twoHeads(t, 1, data.Retain, data.Forget)
+	run := func(c train.Checkpoint, until int) ([]float32, error) {
+		m, err := start.Clone()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		_, err = dlfd.Align{Always: true}.Unlearn(ctx, m, data, &dlfd.Options{Seed: 1, BatchSize: 8, Checkpoint: c, Observer: func(e dlfd.Event) {
+			if e.Point != nil && e.Step == until {
+				cancel()
+			}
+		}})
+		return weights(t, m), err
+	}
+	want, err := run(train.Checkpoint{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := train.Checkpoint{Path: filepath.Join(t.TempDir(), "run"), Every: 4}
+	if _, err := run(c, 17); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if got, err := run(c, 0); err != nil || !slices.Equal(got, want) {
+		t.Errorf("other weights than without a stop (%v)", err)
 	}
 }

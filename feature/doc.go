@@ -10,5 +10,10 @@
 //
 // A [Dataset] reads labelled samples by index; [Batches] runs over one.
 //
+// A sample may have several labels ([MultiLabeled]), each answered by a head of the
+// model ([Heads]): a softmax of its own, or a sigmoid. The label of a sample is then the
+// combination of its labels, and the loss is the mean over the heads. [OneHead] and
+// [OneLabel] see one of them as an ordinary classifier and an ordinary dataset.
+//
 // Package featuretest checks that a model keeps the laws stated here.
 package feature

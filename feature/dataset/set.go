@@ -11,8 +11,9 @@ import (
 
 // Set is a fixed list of labeled samples, in memory or, with ImageOptions.OnDemand,
 // in their files. It implements feature.Dataset, feature.Identified,
-// feature.Labeled, feature.ClassNamed and feature.Normalized, and may be read by
-// several goroutines at once.
+// feature.Labeled, feature.ClassNamed and feature.Normalized, offers
+// feature.MultiLabeled where a sample has several labels, and may be read by several
+// goroutines at once.
 type Set struct {
 	shape  []int
 	size   int       // of one sample
@@ -200,8 +201,8 @@ func (d *Set) Classes() int { return d.count }
 // nil if they were never named. For display use ClassName.
 func (d *Set) ClassNames() []string { return slices.Clone(d.classes) }
 
-// ClassName returns what to call a class, or a combination of labels, in a text: its name, or its number if it
-// has none.
+// ClassName returns what to call a class in a text: its name, or its number if it
+// has none. A combination of labels is called "smile=yes, glasses=no".
 func (d *Set) ClassName(label int) string {
 	if d.targets != nil && label >= 0 && label < d.count {
 		return d.combinationName(label)

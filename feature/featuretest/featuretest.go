@@ -8,7 +8,7 @@
 //	func TestWrapper(t *testing.T) { featuretest.RunWrapper(t, wrap(m), m, nil) }
 //
 // Laws of optional interfaces (feature.Differentiable, Trainable, ModeGrader,
-// ParamUpdater, Cloner, Sharer; Identified, Labeled, ClassNamed, Normalized) are
+// ParamUpdater, Cloner, Sharer; Identified, Labeled, ClassNamed, MultiLabeled, Normalized) are
 // checked where [feature.As] finds them. Gradients are compared with differences
 // of a loss over several taps at once. The parameters of a model are restored at
 // the end of every check.
