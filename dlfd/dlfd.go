@@ -167,6 +167,7 @@ const (
 	TaskHarmed Stop = "task harmed"
 	// All steps were taken, and forget samples can be told from held-out ones as
 	// well as before: the last score's interval lies above ½ and is not below the
+	// first one's, or that of the lead in accuracy lies above 0 and is not below the
 	// first one's.
 	NotForgotten Stop = "not forgotten"
 	// Forget samples could not be told from held-out ones to begin with: the first

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/dlfd-go/unlearn/feature"
+	"github.com/dlfd-go/unlearn/metrics"
 )
 
 func TestDefaults(t *testing.T) {
@@ -319,5 +320,31 @@ func TestExcessOfHeads(t *testing.T) {
 	}
 	if math.Abs(got-want) > 1e-15 || want == 0 || !slices.Equal(cot.Data, wantCot.Data) {
 		t.Errorf("excess %v, want %v; cotangent\n%v, want\n%v", got, want, cot.Data, wantCot.Data)
+	}
+}
+
+// A lead in accuracy that stays is not forgotten, whatever the loss says; one that falls
+// is.
+func TestALeadThatStaysIsNotForgotten(t *testing.T) {
+	score := func(auc, lead float64) Score {
+		return Score{
+			AUC: auc, Interval: metrics.Interval{Lo: auc - .05, Hi: auc + .05},
+			Lead: metrics.Estimate{Value: lead, Interval: metrics.Interval{Lo: lead - .05, Hi: lead + .05}},
+		}
+	}
+	for _, c := range []struct {
+		before, after Score
+		want          bool
+	}{
+		{score(.6, .2), score(.5, .2), true},
+		{score(.6, .2), score(.5, .09), false},
+		{score(.6, .2), score(.5, .04), false},
+		{score(.6, .2), score(.57, .0), true},
+		{Score{Heads: []Score{score(.6, .2), score(.5, 0)}}, Score{Heads: []Score{score(.5, 0), score(.5, 0)}}, false},
+		{Score{Heads: []Score{score(.6, .2), score(.6, .2)}}, Score{Heads: []Score{score(.5, 0), score(.5, .2)}}, true},
+	} {
+		if got := c.after.notForgotten(c.before); got != c.want {
+			t.Errorf("before %+v, after %+v: not forgotten %v", c.before, c.after, got)
+		}
 	}
 }

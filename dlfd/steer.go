@@ -264,11 +264,14 @@ func (v Score) unclear(a Align) string {
 }
 
 // notForgotten reports whether v, a score after a run, tells forget from held-out
-// samples in one of the heads, and no worse than before as far as the intervals show.
+// samples in one of the heads, by the loss or by the share that is got right, and no worse
+// than before as far as the intervals show.
 func (v Score) notForgotten(before Score) bool {
 	was := before.heads()
 	for k, h := range v.heads() {
-		if h.Interval.Lo > .5 && h.Interval.Hi >= was[k].Interval.Lo {
+		loss := h.Interval.Lo > .5 && h.Interval.Hi >= was[k].Interval.Lo
+		right := h.Lead.Interval.Lo > 0 && h.Lead.Interval.Hi >= was[k].Lead.Interval.Lo
+		if loss || right {
 			return true
 		}
 	}
