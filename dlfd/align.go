@@ -36,10 +36,9 @@ type Align struct {
 	// the last (see NoNorms), and for one of at most three layers with weights, in
 	// which nothing fades; and .6 for any other, such as a transformer, whose
 	// attention has no norms. Where forget and held-out samples cannot be told apart
-	// before the run, neither by the loss nor by the share that is got right (each is less
-	// than a standard error above what tells nothing), half of that is done: .7 and .8
-	// are used, and half of the default noise. It forgets as much as can be seen, and
-	// costs less accuracy.
+	// before the run, neither by the loss nor by the share that is got right (both intervals
+	// at 95 % hold what tells nothing), half of that is done: .7 and .8 are used, and half
+	// of the default noise. It forgets as much as can be seen, and costs less accuracy.
 	Shrink float64
 	// Perturb scales the noise of part 1. A weight with fan-in n gets normal
 	// noise with standard deviation Perturb/√(3n), that of PyTorch's default

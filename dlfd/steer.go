@@ -239,14 +239,9 @@ func (v Score) nothingToForget() bool {
 	return true
 }
 
-// tells reports whether the score tells forget from held-out samples: whether the AUC, or
-// the lead in accuracy, is more than a standard error above what tells nothing, half of
-// the way, or so, to the lower end of an interval at 95 %.
+// tells reports whether the score tells forget from held-out samples.
 func (v Score) tells() bool {
-	const z = 1.96
-	return slices.ContainsFunc(v.heads(), func(h Score) bool {
-		return h.AUC-(h.AUC-h.Interval.Lo)/z > .5 || h.Lead.Value-(h.Lead.Value-h.Lead.Interval.Lo)/z > 0
-	})
+	return slices.ContainsFunc(v.heads(), func(h Score) bool { return h.Interval.Lo > .5 || h.Lead.Interval.Lo > 0 })
 }
 
 // heads returns the scores of the heads, v itself where there is one.
