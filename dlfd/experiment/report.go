@@ -102,6 +102,9 @@ func (w *reporting) verdict() report.Verdict {
 	v.Reasons = w.table.Sentences()
 	if said := best.verdicts(); said != "" {
 		v.Finding = findings[best.mainVerdict()]
+		if v.Finding == report.Within && best.Standing != Inside {
+			v.Finding = report.Outside
+		}
 		v.Reasons = append(v.Reasons, fmt.Sprintf("The audits of %s say: %s.", best.Name, said))
 	}
 	return v

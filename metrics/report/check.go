@@ -86,7 +86,7 @@ func shape(place string, got, want int) error {
 
 func (r *Report) checkWords() error {
 	switch r.Verdict.Finding {
-	case "", Within, UnderUnlearned, Hidden, OverUnlearned, CannotTell:
+	case "", Within, UnderUnlearned, Hidden, OverUnlearned, CannotTell, Outside:
 	default:
 		return fmt.Errorf("report: %w: Verdict.Finding is %q", metrics.ErrRange, r.Verdict.Finding)
 	}

@@ -117,6 +117,7 @@ var marks = map[Finding][3]string{
 	Hidden:         {"hidden", "◆", "Hidden, not erased"},
 	OverUnlearned:  {"over", "▼", "Over-unlearned"},
 	CannotTell:     {"cannot", "?", "Cannot tell"},
+	Outside:        {"cannot", "≈", "Near retraining, outside the band"},
 }
 
 func (r *Report) page(halved int) *page {

@@ -47,6 +47,8 @@ const (
 	Hidden         Finding = "hidden"
 	OverUnlearned  Finding = "over-unlearned"
 	CannotTell     Finding = "cannot tell"
+	// Outside is of what audits find within the band, and whose gap is not.
+	Outside Finding = "outside the band"
 )
 
 // Verdict is what a reader sees first.
