@@ -137,7 +137,7 @@ func alignTwice(t *testing.T, backend compute.Backend, tolerance float64) {
 		t.Fatal(err)
 	}
 	for _, m := range []feature.Trainable{net, m} {
-		result, err := dlfd.Align{}.Unlearn(context.Background(), m, r.Data, &dlfd.Options{Seed: 3})
+		result, err := dlfd.Align{Always: true, Epochs: 25}.Unlearn(context.Background(), m, r.Data, &dlfd.Options{Seed: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
