@@ -47,9 +47,9 @@ func (c *compiler) split() {
 }
 
 // splits returns how many pieces are worth their cost: each packs the whole input,
-// and starting them takes some microseconds.
+// and starting them takes time.
 func (p *convPlan) splits() int {
-	const fewest = 1 << 19 // multiplications of a piece
+	const fewest = 1 << 21 // multiplications of a piece: some 70 µs, and waking a core takes up to 50
 	work := p.m * p.k * p.oh * p.ow
 	if p.depth != nil { // some of which are as slow as more of the others
 		return min(4*work/fewest, p.Channels)

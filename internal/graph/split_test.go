@@ -11,7 +11,7 @@ import (
 // at several GOMAXPROCS.
 func TestSplitConvolutions(t *testing.T) {
 	for _, stride := range []int{1, 2} {
-		n := newNet(t, 1, 8, 24, 20)
+		n := newNet(t, 1, 8, 48, 40)
 		pad := [4]int{1, 1, 1, 1}
 		x := n.apply(ReLU{}, n.bound(n.apply(Conv{Window: Window{Pad: pad}}, n.g.Input(), n.param(64, 8, 3, 3), n.param(64))))
 		y := n.apply(ReLU{}, n.bound(n.apply(Conv{Window: Window{Pad: pad, Stride: [2]int{stride, 1}}}, x, n.param(256, 64, 3, 3))))
@@ -31,7 +31,7 @@ func TestSplitConvolutions(t *testing.T) {
 		if split != 4 {
 			t.Errorf("%d convolutions are divided, want 4", split)
 		}
-		in := uniform(n.src, 2*8*24*20)
+		in := uniform(n.src, 2*8*48*40)
 		want := n.forward(mode{}, in, n.params)
 		var first []float32
 		for _, procs := range []int{1, 2, 3, 4, 7} {
