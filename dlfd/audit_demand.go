@@ -27,7 +27,7 @@ func (a *audit) goneAccuracy(context.Context) error {
 			side = 1
 		}
 		*[]*int{&c.OthersSamples, &c.UnseenSamples}[side]++
-		if argMax(a.out[testSet].Row(i)) == y {
+		if toldRight(a.out[testSet], i) {
 			right[side]++
 		}
 	}

@@ -208,14 +208,17 @@ func accuracyOn(ctx context.Context, m feature.Model, d feature.Dataset, accurac
 		return nil, err
 	}
 	right := make([]float64, o.N)
-	for i, label := range o.Labels {
-		if argMax(o.Row(i)) == label {
+	for i := range right {
+		if toldRight(o, i) {
 			right[i] = 1
 		}
 	}
 	*loss, err = o.MeanCrossEntropy()
 	return right, err
 }
+
+// toldRight reports whether the model is right on sample i.
+func toldRight(o metrics.Outputs, i int) bool { return argMax(o.Row(i)) == o.Labels[i] }
 
 // argMax returns the position of the first of the largest elements.
 func argMax(row []float32) int {

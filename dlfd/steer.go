@@ -202,25 +202,24 @@ func (p *scorer) score(forget, holdout metrics.Outputs) (Score, error) {
 // lead returns the accuracy on the forget samples, and by how much it exceeds that on
 // the holdout samples, both of those that are matched.
 func lead(forget, holdout metrics.Outputs, match metrics.Matching) (float64, metrics.Estimate, error) {
-	var right [2]int
-	n := [2]int{len(match.Members), len(match.NonMembers)}
-	for side, o := range []metrics.Outputs{forget, holdout} {
-		index := match.Members
-		if side == 1 {
-			index = match.NonMembers
-		}
-		for _, k := range index {
-			if argMax(o.Row(k)) == o.Labels[k] {
-				right[side]++
-			}
-		}
-	}
-	i, err := metrics.Newcombe(right[0], n[0], right[1], n[1], .95)
+	f, h := rights(forget, match.Members), rights(holdout, match.NonMembers)
+	n, m := len(match.Members), len(match.NonMembers)
+	i, err := metrics.Newcombe(f, n, h, m, .95)
 	if err != nil {
 		return 0, metrics.Estimate{}, err
 	}
-	accuracy := float64(right[0]) / float64(n[0])
-	return accuracy, metrics.Estimate{Value: accuracy - float64(right[1])/float64(n[1]), Interval: i}, nil
+	accuracy := float64(f) / float64(n)
+	return accuracy, metrics.Estimate{Value: accuracy - float64(h)/float64(m), Interval: i}, nil
+}
+
+// rights returns how many of the samples of an index are told right.
+func rights(o metrics.Outputs, index []int) (n int) {
+	for _, i := range index {
+		if toldRight(o, i) {
+			n++
+		}
+	}
+	return n
 }
 
 // alike and abreast are how far above what tells nothing an AUC and a lead in accuracy
