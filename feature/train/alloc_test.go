@@ -31,7 +31,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 		_, err := feature.CrossEntropy(val[0], cot[0], labels, 1)
 		return err
 	}
-	for _, o := range []train.Optimizer{train.SGD{Rate: .01, Momentum: .9}, train.Adam{Rate: .001}} {
+	for _, o := range []train.Optimizer{train.SGD{Rate: .01, Momentum: .9}, train.Adam{Rate: .001}, train.Muon{Rate: .01}} {
 		s, err := train.NewStepper(net, o, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -130,6 +130,7 @@ type moments struct {
 
 	// The parameter at hand, for the functions below, which are made once so
 	// that a step allocates nothing.
+	at    int
 	w, g  []float32
 	state [2][]float32
 	whole func(w []float32)
@@ -181,7 +182,7 @@ func (s *moments) one(m feature.Trainable, i int, g []float32, scale float64) er
 	if _, inPlace := feature.As[feature.ParamUpdater](m); !inPlace && len(s.buf) < size {
 		s.buf = make([]float32, size)
 	}
-	s.g = g
+	s.at, s.g = i, g
 	copy(s.state[:], s.of[i])
 	s.rule.prepare(s.steps[i]+1, scale)
 	err := feature.UpdateParam(m, i, s.buf[:min(size, len(s.buf))], s.whole)

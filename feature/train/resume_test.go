@@ -60,7 +60,7 @@ func fit(t *testing.T, o train.Options, until int) (string, error) {
 
 func TestResume(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for name, optimizer := range map[string]train.Optimizer{"SGD": nil, "Adam": train.Adam{Rate: .01}} {
+	for name, optimizer := range map[string]train.Optimizer{"SGD": nil, "Adam": train.Adam{Rate: .01}, "Muon": train.Muon{Rate: .02}} {
 		want, err := fit(t, train.Options{Optimizer: optimizer}, -1)
 		if err != nil {
 			t.Fatal(err)

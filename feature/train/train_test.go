@@ -70,6 +70,7 @@ func TestOptimizersRefuseBadSettings(t *testing.T) {
 	for _, o := range []train.Optimizer{
 		train.SGD{}, train.SGD{Rate: -1}, train.SGD{Rate: math.NaN()}, train.SGD{Rate: .1, Momentum: 1}, train.SGD{Rate: .1, WeightDecay: -1},
 		train.SGD{Rate: .1, Momentum: math.NaN()}, train.SGD{Rate: .1, WeightDecay: math.Inf(1)}, train.Adam{Rate: .1, Beta1: math.NaN()},
+		train.Muon{}, train.Muon{Rate: math.NaN()}, train.Muon{Rate: .1, Momentum: 1}, train.Muon{Rate: .1, Vectors: -1},
 		train.Adam{}, train.Adam{Rate: .1, Beta1: 1}, train.Adam{Rate: .1, Epsilon: -1},
 	} {
 		if _, err := o.Start(m.Spec()); !errors.Is(err, train.ErrParameter) {

@@ -15,7 +15,7 @@ import (
 func TestOptimizers(t *testing.T) {
 	for _, o := range []train.Optimizer{
 		train.SGD{Rate: .1}, train.SGD{Rate: .05, Momentum: .9, WeightDecay: 1e-3},
-		train.Adam{Rate: .01}, train.Adam{Rate: .01, Beta1: .5, WeightDecay: .1}, inertia{},
+		train.Adam{Rate: .01}, train.Adam{Rate: .01, Beta1: .5, WeightDecay: .1}, train.Muon{Rate: .02}, train.Muon{Rate: .05, Momentum: .5, Vectors: .1}, inertia{},
 	} {
 		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) { traintest.Run(t, o) })
 	}
