@@ -230,7 +230,7 @@ func TestHeadOnlyEditsAreTold(t *testing.T) {
 // Methods that push outputs only are told by what comes back.
 func TestHiddenInfluenceIsTold(t *testing.T) {
 	c := theSetup()
-	a := c.audit(c.after(dlfd.Align{Shrink: 1, Perturb: dlfd.Off, Match: .5, Rate: .01, Epochs: 10, Revisit: 1}))
+	a := c.audit(c.after(dlfd.Align{Shrink: 1, Perturb: dlfd.Off, Match: .5, Rate: .002, Epochs: 10, Revisit: 1}))
 	tell(t, "match only", a)
 	if a.Judgment.Verdict == metrics.WithinBand || !resurgenceTells(a) || !relearningTells(a) {
 		t.Errorf("matching the outputs alone passes: %v", a.Judgment)

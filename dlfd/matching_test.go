@@ -29,30 +29,40 @@ func TestDefaults(t *testing.T) {
 		in   bool       // its norms are inserted ones
 		want [4]float64 // Shrink, Perturb, Match, Rate
 	}{
-		{"with batch norm", Align{}, normed, false, [4]float64{.4, .8, .1, .03}},
-		{"given batch norm", Align{}, spec(4, 6), true, [4]float64{.4, .8, .1, .03}},
+		{"with batch norm", Align{}, normed, false, [4]float64{.35, .8, .1, .03}},
+		{"given batch norm", Align{}, spec(4, 6), true, [4]float64{.35, .8, .1, .03}},
 		{"given some", Align{}, spec(4, 4), true, [4]float64{.6, .8, .1, .03}},
-		{"with some of its own", Align{}, spec(4, 4), false, [4]float64{.4, .8, .1, .03}},
-		{"shallow", Align{}, shallow, false, [4]float64{.4, .8, .1, .03}},
-		{"deep", Align{}, deep, false, [4]float64{.6, .8, .1, .02}},
-		{"deep, shrunk", Align{Shrink: .9}, deep, false, [4]float64{.9, .8, .1, .02}},
+		{"with some of its own", Align{}, spec(4, 4), false, [4]float64{.35, .8, .1, .03}},
+		{"shallow", Align{}, shallow, false, [4]float64{.3, 1.2, .1, .06}},
+		{"deep", Align{}, deep, false, [4]float64{.6, .8, .1, .03}},
+		{"deep, shrunk", Align{Shrink: .9}, deep, false, [4]float64{.9, .8, .1, .03}},
 		{"not shrunk", Align{Shrink: 1}, normed, false, [4]float64{1, Off, .3, .03}},
-		{"deep, not shrunk", Align{Shrink: 1}, deep, false, [4]float64{1, Off, .3, .003}},
+		{"deep, not shrunk", Align{Shrink: 1}, deep, false, [4]float64{1, Off, .3, .03}},
 		{"all set", Align{Shrink: 1, Perturb: .1, Match: Off, Rate: .5}, normed, false, [4]float64{1, .1, Off, .5}},
 	} {
-		d, err := c.d.resolve(c.spec, c.in, 17)
+		d, err := c.d.resolve(c.spec, c.in, 40)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := [4]float64{d.Shrink, d.Perturb, d.Match, d.Rate}; got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
-		if d.Epochs != 3 || d.Schedule(0) != 1 || math.Abs(d.Schedule(.5)-.5) > 1e-12 {
+		if d.Epochs != 2 || d.Schedule(0) != 1 || math.Abs(d.Schedule(.5)-.5) > 1e-12 {
 			t.Errorf("defaults are %+v", d)
 		}
 	}
-	if d, _ := (Align{}).resolve(normed, false, 7); d.Epochs != 5 {
-		t.Errorf("%d epochs of 7 steps, want 5, which make 30 steps", d.Epochs)
+	for _, c := range []struct {
+		spec   feature.Spec
+		per    int // steps an epoch
+		epochs int
+		rate   float64
+	}{
+		{normed, 7, 5, .03}, {shallow, 7, 10, .06}, {shallow, 1, 70, .06}, // 30 and 70 steps at least
+		{normed, 5000, 2, .01}, {shallow, 5000, 2, .008}, // 1/√10000 and .8 of that
+	} {
+		if d, _ := (Align{}).resolve(c.spec, false, c.per); d.Epochs != c.epochs || math.Abs(d.Rate-c.rate) > 1e-12 {
+			t.Errorf("%d steps an epoch: %d epochs at a rate of %v, want %d and %v", c.per, d.Epochs, d.Rate, c.epochs, c.rate)
+		}
 	}
 	s, err := Steering{}.resolve()
 	if err != nil || s != (Steering{Every: 4, Sample: 256, Threshold: .15, Cap: .09}) {

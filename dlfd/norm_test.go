@@ -70,7 +70,7 @@ func TestInsertedNormsAreRealOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	res := unlearn(t, dlfd.Align{Always: true}, m, data)
-	if s := res.Settings.(dlfd.Align); s.Shrink != .4 || s.Rate != .03 || res.Ledger.Steps == 0 {
+	if s := res.Settings.(dlfd.Align); s.Shrink != .35 || s.Rate != .03 || res.Ledger.Steps == 0 {
 		t.Errorf("%d steps with the settings %+v, want some, with those of a model with batch norm", res.Ledger.Steps, s)
 	}
 	unlearn(t, dlfd.Align{Always: true}, real, data)
@@ -220,14 +220,14 @@ func TestDeepModelWithoutNormForgets(t *testing.T) {
 	}
 	judge := func() (forget, test float64) { return accuracy(data.Forget), accuracy(fresh) }
 	forgetBefore, testBefore := judge()
-	unlearn(t, dlfd.Align{Epochs: 4}, m, data) // three are too few for so few samples
+	unlearn(t, dlfd.Align{Epochs: 4}, m, data) // two are too few for so few samples
 	forget, test := judge()
 	if forgetBefore < .95 {
 		t.Fatalf("the model did not memorize (accuracy %.3f on forget): the test shows nothing", forgetBefore)
 	}
 	// .06 is the deviation of an accuracy of 60 samples.
 	t.Logf("accuracy on forget and test: %.3f, %.3f before, %.3f, %.3f after", forgetBefore, testBefore, forget, test)
-	if gap := forget - test; gap > (forgetBefore-testBefore)/3 || gap < -.12 || test < testBefore-.02 {
+	if gap := forget - test; gap > (forgetBefore-testBefore)/3 || gap < -.12 || test < testBefore-.04 {
 		t.Errorf("accuracy on forget and test went from %.3f, %.3f to %.3f, %.3f", forgetBefore, testBefore, forget, test)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
@@ -45,12 +46,28 @@ func (r *recall) visit(epoch int) []int {
 	return order[:k]
 }
 
-// check returns an error wrapping ErrDiverged if the task is lost: if the mean
-// loss of the retain samples, as they were last seen, is above twice a loss that
-// any model should reach.
-func (r *recall) check(reach float64) error {
-	if loss := stat.Mean(r.loss, nil); !(loss <= 2*reach) {
-		return fmt.Errorf("%w: the mean loss of the retain samples is %.4g at the end, where %.4g was to be reached", ErrDiverged, loss, reach)
+// lookSamples is the most retain samples that checkTask runs.
+const lookSamples = 256
+
+// checkTask returns an error wrapping ErrDiverged if the task is lost: if the mean loss of
+// up to lookSamples retain samples is above a limit. The losses of the last steps do not
+// tell: a model can be lost in one of them.
+func checkTask(ctx context.Context, s *Session, limit float64) error {
+	d, err := sample(s.Data.Retain, lookSamples)
+	if err != nil {
+		return fmt.Errorf("retain: %w", err)
+	}
+	spec := s.Model.Spec()
+	out, labels, err := feature.Predict(ctx, s.Model, d, []string{spec.Logits}, s.BatchSize)
+	if err != nil {
+		return fmt.Errorf("retain: %w", err)
+	}
+	losses := make([]float64, len(labels))
+	if err := spec.Heads.CrossEntropies(losses, out[0], labels); err != nil {
+		return fmt.Errorf("retain: %w", err)
+	}
+	if loss := stat.Mean(losses, nil); !(loss <= limit) {
+		return fmt.Errorf("%w: the task is lost: the mean loss of %d retain samples is %.4g at the end, above %.4g", ErrDiverged, len(losses), loss, limit)
 	}
 	return nil
 }

@@ -93,11 +93,11 @@ func TestDoseFollowsTheRequest(t *testing.T) {
 		shrink, perturb float64
 		noted           bool
 	}{
-		"unclear":           {dlfd.Align{}, unclear, false, .7, .4, true},
-		"unclear, always":   {dlfd.Align{Always: true}, unclear, false, .4, .8, false},
-		"unclear, set":      {dlfd.Align{Shrink: .5}, unclear, false, .5, .4, true},
-		"unclear, no noise": {dlfd.Align{Perturb: dlfd.Off}, unclear, false, .7, dlfd.Off, true},
-		"clear":             {dlfd.Align{}, clear, true, .4, .8, false},
+		"unclear":           {dlfd.Align{}, unclear, false, .65, .6, true},
+		"unclear, always":   {dlfd.Align{Always: true}, unclear, false, .3, 1.2, false},
+		"unclear, set":      {dlfd.Align{Shrink: .5}, unclear, false, .5, .6, true},
+		"unclear, no noise": {dlfd.Align{Perturb: dlfd.Off}, unclear, false, .65, dlfd.Off, true},
+		"clear":             {dlfd.Align{}, clear, true, .3, 1.2, false},
 	} {
 		var m feature.Trainable = featuretest.NewMLP(6, 8, 3, 1)
 		if c.known {

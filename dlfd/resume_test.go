@@ -325,7 +325,7 @@ func TestResumeBudget(t *testing.T) {
 		defer cancel()
 		clock := time.Unix(0, 0)
 		return dlfd.Align{Always: true}.Unlearn(ctx, conv(t), imageData(), &dlfd.Options{
-			BatchSize: 8, Checkpoint: c, Budget: dlfd.Budget{Passes: 500},
+			BatchSize: 8, Checkpoint: c, Budget: dlfd.Budget{Passes: 300},
 			Now: func() time.Time { clock = clock.Add(time.Second); return clock },
 			Observer: func(e dlfd.Event) {
 				if e.Point != nil && e.Step == until {

@@ -158,7 +158,7 @@ func TestRetainFreeGap(t *testing.T) {
 	nothing := k.gap(t, "nothing", nil)
 	k.gap(t, "JiT", baseline.JiT{})
 	full := k.gap(t, "Align", dlfd.Align{})
-	recalled := k.gap(t, "Align on recalled samples", baseline.RetainFree{Of: dlfd.Align{}})
+	recalled := k.gap(t, "Align on recalled samples", baseline.RetainFree{Of: dlfd.Align{Match: .05}})
 	if nothing < .05 || full > nothing/2 || recalled > nothing/2 {
 		t.Errorf("gap %.4f with all data, %.4f on recalled samples, %.4f with nothing done", full, recalled, nothing)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/feature"
@@ -74,9 +75,9 @@ func freshWeights(s *dlfd.Session, fresh func(seed uint64) (feature.Trainable, e
 }
 
 // ShortRetrain trains from fresh weights on the retain set for a few epochs: the
-// floor that a method must be above at the same passes. By default it takes 3 epochs
-// at a rate that falls from .05 along a cosine, .02 for a model of more than three
-// layers without batch norm.
+// floor that a method must be above at the same passes. By default it takes 3 epochs by
+// the optimizer of dlfd.Align, train.Muon, at a rate of 1 by the root of the number of
+// steps, at most .05, that falls along a cosine.
 type ShortRetrain struct {
 	// Fresh is as in Retrain.
 	Fresh func(seed uint64) (feature.Trainable, error) `json:"-"`
@@ -85,6 +86,10 @@ type ShortRetrain struct {
 	// three layers that can be given batch norm is trained with it, as dlfd.Align
 	// does, and has it folded into the weights at the end.
 	NoNorms bool
+	// SGD trains by stochastic gradient descent with momentum .9 and weight decay 5e-4
+	// instead. The rate is then .05 by default, .02 for a model of more than three layers
+	// without batch norm.
+	SGD bool
 }
 
 // Name implements dlfd.Namer.
@@ -113,7 +118,8 @@ func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlf
 				return err
 			}
 		}
-		if r.Descent, err = r.Descent.resolve(3, r.rate(s.Model.Spec())); err != nil {
+		epochs := cmp.Or(r.Epochs, 3)
+		if r.Descent, err = r.Descent.resolve(epochs, r.rate(s.Model.Spec(), epochs*s.StepsPerEpoch(s.Data.Retain))); err != nil {
 			return err
 		}
 		s.Result.Settings = r
@@ -130,8 +136,18 @@ func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlf
 // shallow is the number of layers up to which dlfd.Align inserts no norms.
 const shallow = 3
 
-// rate returns the default rate for a model.
-func (r ShortRetrain) rate(spec feature.Spec) float64 {
+func (r ShortRetrain) optimizer() train.Optimizer {
+	if r.SGD {
+		return r.Descent.optimizer()
+	}
+	return train.Muon{Rate: r.Rate}
+}
+
+// rate returns the default rate for a model and a number of steps.
+func (r ShortRetrain) rate(spec feature.Spec, steps int) float64 {
+	if !r.SGD {
+		return min(.05, 1/math.Sqrt(float64(max(steps, 1))))
+	}
 	if _, layers := layerNumbers(spec); layers > shallow && !train.HasStatistics(spec) {
 		return .02
 	}

@@ -17,7 +17,7 @@ type ShrinkPerturb struct {
 	NoNorms bool    // leaves a model without batch norm as it is
 	Epochs  int     // passes over the retain set
 	Revisit float64 // share of the retain set that a pass after the first goes over, in (0, 1]
-	Rate    float64 // first learning rate, which falls along a cosine
+	Rate    float64 // first learning rate of train.Muon, which falls along a cosine
 }
 
 // Name implements dlfd.Namer.
@@ -33,7 +33,14 @@ func (p ShrinkPerturb) Unlearn(ctx context.Context, m feature.Trainable, data dl
 	return dlfd.Run(ctx, p.Name(), m, data, opt, p.Needs(), func(ctx context.Context, s *dlfd.Session) error {
 		a := dlfd.Align{Shrink: p.Shrink, Perturb: p.Perturb, NoNorms: p.NoNorms, Epochs: p.Epochs, Revisit: p.Revisit, Rate: p.Rate}
 		s.Result.Settings = p // for a checkpoint, until they are resolved
-		a, err := a.Refit(ctx, s)
+		task, err := newTask(s)
+		if err != nil {
+			return err
+		}
+		a, err = a.Refit(ctx, s)
+		if err == nil {
+			err = task.check(ctx, s)
+		}
 		s.Result.Settings = ShrinkPerturb{a.Shrink, a.Perturb, a.NoNorms, a.Epochs, a.Revisit, a.Rate}
 		return err
 	})
