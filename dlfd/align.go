@@ -240,7 +240,7 @@ func (a Align) run(ctx context.Context, s *Session) error {
 			return err
 		}
 	}
-	return checkTask(ctx, s, lostAbove(s))
+	return s.CheckTask(ctx)
 }
 
 // descend is parts 2 and 3.
@@ -264,24 +264,6 @@ func (a Align) descend(ctx context.Context, s *Session) error {
 
 // pushed returns how many of a number of steps part 3 takes part in: the first two thirds.
 func pushed(steps int) int { return (2*steps + 2) / 3 }
-
-// lostAbove returns the mean loss of the retain samples above which the task is lost.
-// What was known of it is the difference between the loss of a model that knows nothing and
-// that of the model as it came, on samples it was trained on: those of the forget set, which
-// were scored. A quarter must be left. Where nothing was scored, or little was known, what
-// counts is twice the loss that any model should reach.
-func lostAbove(s *Session) float64 {
-	nothing := s.Model.Spec().UniformLoss()
-	const few = 16 // samples, of which the mean loss says little
-	if len(s.Result.Scores) == 0 || s.Data.Forget.Len() < few {
-		return 2 * nothing
-	}
-	before := s.Result.Scores[0]
-	if before.ForgetLoss > nothing/2 {
-		return 2 * max(nothing, before.HoldoutLoss)
-	}
-	return before.ForgetLoss + .75*(nothing-before.ForgetLoss)
-}
 
 // shrinkAndPerturb changes the weights of linear and convolutional layers, which
 // are the trainable parameters with more than one axis.

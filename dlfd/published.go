@@ -101,7 +101,10 @@ func (d DLFD) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *
 		if err := d.run(ctx, s, a, score); err != nil {
 			return err
 		}
-		return fold()
+		if err := fold(); err != nil {
+			return err
+		}
+		return s.CheckTask(ctx)
 	})
 }
 

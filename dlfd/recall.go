@@ -3,12 +3,8 @@ package dlfd
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
-
-	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
@@ -44,32 +40,6 @@ func (r *recall) visit(epoch int) []int {
 	rest := order[large:]
 	rng.Stream(r.seed, "epoch", epoch).Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
 	return order[:k]
-}
-
-// lookSamples is the most retain samples that checkTask runs.
-const lookSamples = 256
-
-// checkTask returns an error wrapping ErrDiverged if the task is lost: if the mean loss of
-// up to lookSamples retain samples is above a limit. The losses of the last steps do not
-// tell: a model can be lost in one of them.
-func checkTask(ctx context.Context, s *Session, limit float64) error {
-	d, err := sample(s.Data.Retain, lookSamples)
-	if err != nil {
-		return fmt.Errorf("retain: %w", err)
-	}
-	spec := s.Model.Spec()
-	out, labels, err := feature.Predict(ctx, s.Model, d, []string{spec.Logits}, s.BatchSize)
-	if err != nil {
-		return fmt.Errorf("retain: %w", err)
-	}
-	losses := make([]float64, len(labels))
-	if err := spec.Heads.CrossEntropies(losses, out[0], labels); err != nil {
-		return fmt.Errorf("retain: %w", err)
-	}
-	if loss := stat.Mean(losses, nil); !(loss <= limit) {
-		return fmt.Errorf("%w: the task is lost: the mean loss of %d retain samples is %.4g at the end, above %.4g", ErrDiverged, len(losses), loss, limit)
-	}
-	return nil
 }
 
 // gradient accumulates the gradient of the mean cross-entropy of a step's batch

@@ -66,6 +66,7 @@ func TestDefaultSequence(t *testing.T) {
 		want = append(want, pass{"look", 8, tracked})
 	}
 	want = append(want, pass{"forward", 8, evaluate}, pass{"forward", 8, evaluate}, // is the task there?
+		pass{"forward", 8, evaluate}, pass{"forward", 8, evaluate}, // no: was it before?
 		pass{"forward", 4, evaluate}, pass{"forward", 20, evaluate})
 	if !slices.Equal(got, want) {
 		t.Errorf("passes are\n%v, want\n%v", got, want)

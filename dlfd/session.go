@@ -30,6 +30,7 @@ type Session struct {
 	ctx    context.Context // of the run, for datasets that read ahead
 	opt    Options
 	others feature.Dataset // see otherClasses
+	old    feature.Weights // before the run
 	before time.Time
 	passed int               // epochs of the descents so far
 	ended  bool              // see End
@@ -68,6 +69,7 @@ func run(ctx context.Context, name string, m feature.Trainable, data Data, opt *
 	if err != nil {
 		return nil, err
 	}
+	s.old = old
 	if err := s.open(old); err != nil {
 		return nil, err
 	}

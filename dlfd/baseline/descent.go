@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 
@@ -46,4 +47,12 @@ func (c *continued) Start(spec feature.Spec) (_ train.OptimizerState, err error)
 		c.state, err = c.Optimizer.Start(spec)
 	}
 	return c.state, err
+}
+
+// descendAndCheck is Session.Descend, with a look at the task at the end.
+func descendAndCheck(ctx context.Context, s *dlfd.Session, d dlfd.Descent) error {
+	if err := s.Descend(ctx, d); err != nil {
+		return err
+	}
+	return s.CheckTask(ctx)
 }

@@ -76,17 +76,13 @@ func (e EUk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 			return err
 		}
 		s.Result.Settings = e
-		task, err := newTask(s)
-		if err != nil {
-			return err
-		}
 		if s.Spent() { // before the weights are touched
 			return nil
 		}
 		if err := feature.Reinitialize(s.Model, last, s.Seed("fresh weights")); err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
-		return task.descend(ctx, s, dlfd.Descent{Epochs: e.Epochs, Optimizer: e.optimizer(), Schedule: train.Cosine, Train: last})
+		return descendAndCheck(ctx, s, dlfd.Descent{Epochs: e.Epochs, Optimizer: e.optimizer(), Schedule: train.Cosine, Train: last})
 	})
 }
 

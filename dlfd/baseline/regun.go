@@ -48,17 +48,13 @@ func (g ReGUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data,
 			return err
 		}
 		s.Result.Settings = g
-		task, err := newTask(s)
-		if err != nil {
-			return err
-		}
 		q, err := newReference(ctx, s)
 		if err != nil {
 			return err
 		}
 		forget, stop := s.Cycle(s.Data.Forget, "forget order")
 		defer stop()
-		return task.descend(ctx, s, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Gradient: func(ctx context.Context, step *dlfd.Step) error {
+		return descendAndCheck(ctx, s, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Gradient: func(ctx context.Context, step *dlfd.Step) error {
 			keep, err := step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 			if err != nil {
 				return fmt.Errorf("retain batch: %w", err)

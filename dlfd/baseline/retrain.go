@@ -42,17 +42,13 @@ func (r Retrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 			return fmt.Errorf("%w: Epochs %d", dlfd.ErrParameter, r.Epochs)
 		}
 		s.Result.Settings = r
-		task, err := newTask(s)
-		if err != nil {
-			return err
-		}
 		if err := freshWeights(s, r.Fresh); err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
 		if err := s.Fit(train.Options{Epochs: r.Epochs, Optimizer: r.Optimizer, Schedule: r.Schedule, Seed: s.Seed("train")}); err != nil {
 			return err
 		}
-		return task.check(ctx, s)
+		return s.CheckTask(ctx)
 	})
 }
 
@@ -102,10 +98,6 @@ func (ShortRetrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: 
 // backward pass a retain sample and epoch.
 func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, r.Name(), m, data, opt, r.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
-		task, err := newTask(s)
-		if err != nil {
-			return err
-		}
 		if s.Spent() { // before the weights are touched
 			return nil
 		}
@@ -129,7 +121,7 @@ func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlf
 		if err := fold(); err != nil {
 			return err
 		}
-		return task.check(ctx, s)
+		return s.CheckTask(ctx)
 	})
 }
 
