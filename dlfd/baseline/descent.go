@@ -11,17 +11,24 @@ import (
 	"github.com/dlfd-go/unlearn/feature/train"
 )
 
-// Descent has the settings of stochastic gradient descent that the methods
-// which train share. Momentum is .9 and weight decay 5e-4.
+// Descent has the settings of gradient descent that the methods which train share:
+// stochastic, with momentum .9 and weight decay 5e-4, unless Muon is set.
 type Descent struct {
 	// Epochs is the number of passes over the retain set. The default is the
 	// method's.
 	Epochs int
-	// Rate is the learning rate. The default is the method's.
+	// Rate is the learning rate. The default is the method's; with Muon, whose rate is
+	// the length of a step by that of the weights, it is .02.
 	Rate float64
+	// Muon descends by train.Muon, as dlfd.Align does. No other method was published
+	// so: it tells what a method is worth apart from its optimizer.
+	Muon bool
 }
 
 func (d Descent) resolve(epochs int, rate float64) (Descent, error) {
+	if d.Muon {
+		rate = .02
+	}
 	d.Epochs, d.Rate = cmp.Or(d.Epochs, epochs), cmp.Or(d.Rate, rate)
 	if d.Epochs < 1 || !(d.Rate > 0) || math.IsInf(d.Rate, 0) {
 		return d, fmt.Errorf("%w: Epochs %d, Rate %v", dlfd.ErrParameter, d.Epochs, d.Rate)
@@ -29,7 +36,10 @@ func (d Descent) resolve(epochs int, rate float64) (Descent, error) {
 	return d, nil
 }
 
-func (d Descent) optimizer() train.SGD {
+func (d Descent) optimizer() train.Optimizer {
+	if d.Muon {
+		return train.Muon{Rate: d.Rate}
+	}
 	return train.SGD{Rate: d.Rate, Momentum: .9, WeightDecay: 5e-4}
 }
 

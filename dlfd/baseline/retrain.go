@@ -84,7 +84,7 @@ type ShortRetrain struct {
 	NoNorms bool
 	// SGD trains by stochastic gradient descent with momentum .9 and weight decay 5e-4
 	// instead. The rate is then .05 by default, .02 for a model of more than three layers
-	// without batch norm.
+	// without batch norm. Without it, Muon is set.
 	SGD bool
 }
 
@@ -98,6 +98,9 @@ func (ShortRetrain) Needs() dlfd.Needs { return dlfd.Needs{Retain: true, Heads: 
 // backward pass a retain sample and epoch.
 func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, opt *dlfd.Options) (*dlfd.Result, error) {
 	return dlfd.Run(ctx, r.Name(), m, data, opt, r.Needs(), func(ctx context.Context, s *dlfd.Session) (err error) {
+		if r.SGD && r.Muon {
+			return fmt.Errorf("%w: both SGD and Muon", dlfd.ErrParameter)
+		}
 		if s.Spent() { // before the weights are touched
 			return nil
 		}
@@ -110,8 +113,10 @@ func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlf
 				return err
 			}
 		}
-		epochs := cmp.Or(r.Epochs, 3)
-		if r.Descent, err = r.Descent.resolve(epochs, r.rate(s.Model.Spec(), epochs*s.StepsPerEpoch(s.Data.Retain))); err != nil {
+		r.Epochs = cmp.Or(r.Epochs, 3)
+		r.Rate = cmp.Or(r.Rate, r.rate(s.Model.Spec(), r.Epochs*s.StepsPerEpoch(s.Data.Retain)))
+		r.Muon = !r.SGD
+		if r.Descent, err = r.Descent.resolve(r.Epochs, r.Rate); err != nil {
 			return err
 		}
 		s.Result.Settings = r
@@ -127,13 +132,6 @@ func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlf
 
 // shallow is the number of layers up to which dlfd.Align inserts no norms.
 const shallow = 3
-
-func (r ShortRetrain) optimizer() train.Optimizer {
-	if r.SGD {
-		return r.Descent.optimizer()
-	}
-	return train.Muon{Rate: r.Rate}
-}
 
 // rate returns the default rate for a model and a number of steps.
 func (r ShortRetrain) rate(spec feature.Spec, steps int) float64 {

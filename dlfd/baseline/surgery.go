@@ -73,7 +73,11 @@ func (g Surgery) run(ctx context.Context, s *dlfd.Session) error {
 	defer stop()
 	o := &operation{forgetting: g.Forgetting, retain: feature.NewGradients(s.Model.Spec())}
 	s.Keep("operation", &o.steps, &o.hard, &o.cosines)
-	err = h.descend(ctx, dlfd.Descent{Epochs: g.Epochs, Optimizer: train.SGD{Rate: g.Rate}, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
+	var plain train.Optimizer = train.SGD{Rate: g.Rate}
+	if g.Muon {
+		plain = g.optimizer()
+	}
+	err = h.descend(ctx, dlfd.Descent{Epochs: g.Epochs, Optimizer: plain, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
 		step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 		if err != nil {
 			return fmt.Errorf("retain batch: %w", err)
