@@ -246,7 +246,7 @@ func (a Align) run(ctx context.Context, s *Session) error {
 // descend is parts 2 and 3.
 func (a Align) descend(ctx context.Context, s *Session) error {
 	known := newRecall(s, a.Revisit)
-	d := Descent{Epochs: a.Epochs, Optimizer: train.Muon{Rate: a.Rate}, Schedule: a.Schedule, Visit: known.visit, Gradient: known.gradient}
+	d := Descent{Epochs: a.Epochs, Optimizer: s.Muon(a.Rate), Schedule: a.Schedule, Visit: known.visit, Gradient: known.gradient}
 	if a.Match != Off || a.Distance != nil {
 		match := newMatching(s, a.Match, newFeatureTerm(a.Distance, a.DistanceWeight))
 		defer match.stop()

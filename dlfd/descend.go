@@ -3,10 +3,12 @@ package dlfd
 import (
 	"context"
 	"iter"
+	"math"
 	"math/rand/v2"
 
 	"github.com/dlfd-go/unlearn/feature"
 	"github.com/dlfd-go/unlearn/feature/train"
+	"github.com/dlfd-go/unlearn/internal/kernel"
 	"github.com/dlfd-go/unlearn/internal/rng"
 )
 
@@ -83,6 +85,24 @@ func (s *Session) Descend(ctx context.Context, d Descent) error {
 			return s.watch(ctx, false)
 		},
 	}, d.On, &taken)
+}
+
+// Muon returns train.Muon at a rate, with the norms that the weights had before the run
+// as the largest that they may have. A retrained model has about these norms; without the
+// limit, what is loosened and trained again grows, and from one request to the next more
+// so: after six small ones a perceptron had lost four points of accuracy.
+func (s *Session) Muon(rate float64) train.Muon {
+	old := make(map[string]float64)
+	for i, p := range s.spec.Params {
+		_, squares := kernel.Moments(s.old[i])
+		old[p.Name] = math.Sqrt(squares)
+	}
+	params := s.Model.Spec().Params
+	o := train.Muon{Rate: rate, MaxNorms: make([]float64, len(params))}
+	for i, p := range params { // inserted norms have parameters of their own, which no limit holds for
+		o.MaxNorms[i] = old[p.Name]
+	}
+	return o
 }
 
 // Batches runs over d once in an order that depends on the seed, the purpose

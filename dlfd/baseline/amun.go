@@ -61,7 +61,7 @@ func (a AMUN) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, 
 			return fmt.Errorf("adversarial examples: %w", err)
 		}
 		h.patient = true
-		return h.descend(ctx, dlfd.Descent{On: all, Epochs: a.Epochs, Optimizer: a.optimizer(), Schedule: train.Cosine})
+		return h.descend(ctx, dlfd.Descent{On: all, Epochs: a.Epochs, Optimizer: a.optimizer(s), Schedule: train.Cosine})
 	})
 }
 

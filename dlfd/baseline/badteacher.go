@@ -62,7 +62,7 @@ func (b BadTeacher) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.
 			return err
 		}
 		h.patient = true
-		return h.descend(ctx, dlfd.Descent{On: all, Epochs: b.Epochs, Optimizer: b.optimizer(), Schedule: train.Cosine, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
+		return h.descend(ctx, dlfd.Descent{On: all, Epochs: b.Epochs, Optimizer: b.optimizer(s), Schedule: train.Cosine, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
 			step.Point.Loss, err = distill(ctx, step, step.Mode, step.Batch.X, t.of(step.Batch), b.Temperature, 1)
 			return err
 		}})

@@ -36,9 +36,9 @@ func (d Descent) resolve(epochs int, rate float64) (Descent, error) {
 	return d, nil
 }
 
-func (d Descent) optimizer() train.Optimizer {
+func (d Descent) optimizer(s *dlfd.Session) train.Optimizer {
 	if d.Muon {
-		return train.Muon{Rate: d.Rate}
+		return s.Muon(d.Rate)
 	}
 	return train.SGD{Rate: d.Rate, Momentum: .9, WeightDecay: 5e-4}
 }

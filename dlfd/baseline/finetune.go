@@ -29,6 +29,6 @@ func (f FineTune) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Da
 			return err
 		}
 		s.Result.Settings = FineTune{d}
-		return descendAndCheck(ctx, s, dlfd.Descent{Epochs: d.Epochs, Optimizer: d.optimizer()})
+		return descendAndCheck(ctx, s, dlfd.Descent{Epochs: d.Epochs, Optimizer: d.optimizer(s)})
 	})
 }

@@ -43,7 +43,7 @@ func (l L1Sparse) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Da
 		}
 		s.Result.Settings = l
 		buf := feature.NewGradients(s.Model.Spec())
-		return l.descendWithin(ctx, s, dlfd.Descent{Epochs: l.Epochs, Optimizer: l.optimizer(), Schedule: train.Cosine, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
+		return l.descendWithin(ctx, s, dlfd.Descent{Epochs: l.Epochs, Optimizer: l.optimizer(s), Schedule: train.Cosine, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
 			step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 			if err != nil {
 				return err

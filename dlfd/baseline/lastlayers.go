@@ -45,7 +45,7 @@ func (c CFk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 			return err
 		}
 		s.Result.Settings = c
-		return c.descendWithin(ctx, s, dlfd.Descent{Epochs: c.Epochs, Optimizer: c.optimizer(), Schedule: train.Cosine, Train: last})
+		return c.descendWithin(ctx, s, dlfd.Descent{Epochs: c.Epochs, Optimizer: c.optimizer(s), Schedule: train.Cosine, Train: last})
 	})
 }
 
@@ -82,7 +82,7 @@ func (e EUk) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 		if err := feature.Reinitialize(s.Model, last, s.Seed("fresh weights")); err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
-		return descendAndCheck(ctx, s, dlfd.Descent{Epochs: e.Epochs, Optimizer: e.optimizer(), Schedule: train.Cosine, Train: last})
+		return descendAndCheck(ctx, s, dlfd.Descent{Epochs: e.Epochs, Optimizer: e.optimizer(s), Schedule: train.Cosine, Train: last})
 	})
 }
 

@@ -62,7 +62,7 @@ func (g MSG) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data, o
 		if err := redraw(s.Model, reset, s.Seed("fresh weights")); err != nil {
 			return fmt.Errorf("fresh weights: %w", err)
 		}
-		return descendAndCheck(ctx, s, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Schedule: train.Cosine, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
+		return descendAndCheck(ctx, s, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(s), Schedule: train.Cosine, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
 			step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 			damp(step.Gradients(), reset, float32(unlessOff(g.Damp)))
 			return err

@@ -9,7 +9,6 @@ import (
 	"github.com/dlfd-go/unlearn/dlfd"
 	"github.com/dlfd-go/unlearn/dlfd/baseline"
 	"github.com/dlfd-go/unlearn/feature"
-	"github.com/dlfd-go/unlearn/feature/train"
 )
 
 // FineTune by Muon is training by Muon, in the same order, to the bit.
@@ -17,7 +16,7 @@ func TestFineTuneByMuon(t *testing.T) {
 	a, b := trained(t), trained(t)
 	run(t, baseline.FineTune{Descent: baseline.Descent{Epochs: 2, Rate: .01, Muon: true}}, a)
 	_, err := dlfd.Run(context.Background(), "muon", b, task(), &dlfd.Options{Seed: 5, BatchSize: 8}, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) error {
-		return s.Descend(ctx, dlfd.Descent{Epochs: 2, Optimizer: train.Muon{Rate: .01}})
+		return s.Descend(ctx, dlfd.Descent{Epochs: 2, Optimizer: s.Muon(.01)})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func (g NegGrad) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Dat
 			return err
 		}
 		return h.descend(ctx, dlfd.Descent{
-			On: s.Data.Forget, Epochs: g.Epochs, Optimizer: g.optimizer(),
+			On: s.Data.Forget, Epochs: g.Epochs, Optimizer: g.optimizer(s),
 			Gradient: func(ctx context.Context, step *dlfd.Step) error {
 				lose, err := step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, -1)
 				step.Point.Loss, step.Point.ForgetTerm = -lose, lose
@@ -89,7 +89,7 @@ func (g NegGradPlus) Unlearn(ctx context.Context, m feature.Trainable, data dlfd
 		}
 		forget, stop := s.Cycle(s.Data.Forget, "forget order")
 		defer stop()
-		return h.descend(ctx, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Gradient: func(ctx context.Context, step *dlfd.Step) error {
+		return h.descend(ctx, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(s), Gradient: func(ctx context.Context, step *dlfd.Step) error {
 			keep, err := step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 			if err != nil {
 				return fmt.Errorf("retain batch: %w", err)

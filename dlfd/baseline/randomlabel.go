@@ -40,7 +40,7 @@ func (r RandomLabel) Unlearn(ctx context.Context, m feature.Trainable, data dlfd
 			return err
 		}
 		s.Result.Settings = r
-		return trainOnWrongLabels(ctx, s, r.Descent, r.Limit, r.optimizer())
+		return trainOnWrongLabels(ctx, s, r.Descent, r.Limit, r.optimizer(s))
 	})
 }
 

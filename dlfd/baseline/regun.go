@@ -54,7 +54,7 @@ func (g ReGUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data,
 		}
 		forget, stop := s.Cycle(s.Data.Forget, "forget order")
 		defer stop()
-		return descendAndCheck(ctx, s, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(), Gradient: func(ctx context.Context, step *dlfd.Step) error {
+		return descendAndCheck(ctx, s, dlfd.Descent{Epochs: g.Epochs, Optimizer: g.optimizer(s), Gradient: func(ctx context.Context, step *dlfd.Step) error {
 			keep, err := step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)
 			if err != nil {
 				return fmt.Errorf("retain batch: %w", err)

@@ -120,7 +120,11 @@ func (r ShortRetrain) Unlearn(ctx context.Context, m feature.Trainable, data dlf
 			return err
 		}
 		s.Result.Settings = r
-		if err := s.Descend(ctx, dlfd.Descent{Epochs: r.Epochs, Optimizer: r.optimizer(), Schedule: train.Cosine}); err != nil {
+		var by train.Optimizer = train.Muon{Rate: r.Rate} // not that of the session: nothing may depend on the old weights
+		if r.SGD {
+			by = r.optimizer(s)
+		}
+		if err := s.Descend(ctx, dlfd.Descent{Epochs: r.Epochs, Optimizer: by, Schedule: train.Cosine}); err != nil {
 			return err
 		}
 		if err := fold(); err != nil {

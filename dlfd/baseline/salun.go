@@ -57,7 +57,7 @@ func (u SalUn) Unlearn(ctx context.Context, m feature.Trainable, data dlfd.Data,
 		if err != nil {
 			return err
 		}
-		return trainOnWrongLabels(ctx, s, u.Descent, u.Limit, masked{u.optimizer(), saliency(g, u.Share), old})
+		return trainOnWrongLabels(ctx, s, u.Descent, u.Limit, masked{u.optimizer(s), saliency(g, u.Share), old})
 	})
 }
 

@@ -94,7 +94,7 @@ func (c SCRUB) run(ctx context.Context, s *dlfd.Session, keep, lose *teacher) er
 	}
 	h.patient = true
 	s.Steps = c.MaxEpochs*s.StepsPerEpoch(s.Data.Forget) + c.Epochs*s.StepsPerEpoch(s.Data.Retain)
-	turn := dlfd.Descent{Epochs: 1, Optimizer: &continued{Optimizer: c.optimizer()}}
+	turn := dlfd.Descent{Epochs: 1, Optimizer: &continued{Optimizer: c.optimizer(s)}}
 	for epoch := 0; epoch < c.Epochs && !s.Spent(); epoch++ {
 		if epoch < c.MaxEpochs {
 			turn.On, turn.Gradient, turn.Between, turn.After = s.Data.Forget, c.away(lose), true, h.often

@@ -75,7 +75,7 @@ func (g Surgery) run(ctx context.Context, s *dlfd.Session) error {
 	s.Keep("operation", &o.steps, &o.hard, &o.cosines)
 	var plain train.Optimizer = train.SGD{Rate: g.Rate}
 	if g.Muon {
-		plain = g.optimizer()
+		plain = g.optimizer(s)
 	}
 	err = h.descend(ctx, dlfd.Descent{Epochs: g.Epochs, Optimizer: plain, Gradient: func(ctx context.Context, step *dlfd.Step) (err error) {
 		step.Point.Loss, err = step.CrossEntropy(ctx, step.Mode, step.Batch.X, step.Batch.Labels, 1)

@@ -33,6 +33,11 @@ type Muon struct {
 	Rate     float64 // length of a step by the norm of the weights; must be positive
 	Momentum float64 // Nesterov's, in [0, 1); if it is zero, .9 is used
 	Vectors  float64 // learning rate of SGD for parameters of one axis; if it is zero, .03 is used
+	// MaxNorms has, by parameter, the largest norm that a matrix may have after a step: a
+	// longer one is scaled back. 0 is no limit. If it is nil, there is none. Steps whose
+	// length does not depend on the gradient's make weights longer and longer; where a model
+	// has no norms, that changes what it computes, and how far the next step goes.
+	MaxNorms []float64 `json:"-"`
 }
 
 // muonRows is the largest number of rows of a block.
@@ -43,6 +48,14 @@ func (o Muon) Start(spec feature.Spec) (OptimizerState, error) {
 	o.Momentum, o.Vectors = cmp.Or(o.Momentum, .9), cmp.Or(o.Vectors, .03)
 	if !positive(o.Rate) || !(o.Momentum > 0 && float32(o.Momentum) < 1) || !positive(o.Vectors) {
 		return nil, fmt.Errorf("train: %w: Muon with rate %v, momentum %v, rate of vectors %v", ErrParameter, o.Rate, o.Momentum, o.Vectors)
+	}
+	if o.MaxNorms != nil && len(o.MaxNorms) != len(spec.Params) {
+		return nil, fmt.Errorf("train: %w: Muon with MaxNorms of %d parameters for a model that has %d", ErrParameter, len(o.MaxNorms), len(spec.Params))
+	}
+	for i, v := range o.MaxNorms {
+		if !(v >= 0) || math.IsInf(v, 1) {
+			return nil, fmt.Errorf("train: %w: Muon with MaxNorms[%d] %v", ErrParameter, i, v)
+		}
 	}
 	s := &muonState{Muon: o, norms: make([]float64, len(spec.Params))}
 	s.sgdRule = sgdRule{SGD: SGD{Rate: o.Vectors, Momentum: o.Momentum}}
@@ -119,6 +132,18 @@ func (s *muonState) change(w []float32) {
 	}
 	s.length = float32(s.Muon.Rate * s.scale * s.norm(w) / math.Sqrt(squares))
 	par.Each(s.m.blocks, s.move)
+	s.limit(w)
+}
+
+// limit scales the matrix at hand back to the norm that it may have.
+func (s *muonState) limit(w []float32) {
+	if s.MaxNorms == nil || s.MaxNorms[s.at] == 0 {
+		return
+	}
+	most := s.MaxNorms[s.at]
+	if _, squares := kernel.Moments(w); squares > most*most {
+		kernel.Scale32(w, float32(most/math.Sqrt(squares)), w)
+	}
 }
 
 // norm is that of the matrix at hand before its first step.

@@ -1,6 +1,7 @@
 package train_test
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -175,5 +176,42 @@ func TestMuonSteps(t *testing.T) {
 	}
 	if !slices.Equal(step(0, false), newShaped(1, []int{300, 40}).w[0]) {
 		t.Error("a gradient of zeros moves the matrix")
+	}
+}
+
+// No matrix gets longer than MaxNorms says; one that stays below moves as without.
+func TestMuonMaxNorms(t *testing.T) {
+	shapes := [][]int{{30, 4}, {6, 2}, {4, 4}, {5}}
+	limits := []float64{9, 100, 0, 0}
+	run := func(limits []float64) *shaped {
+		m := newShaped(1, shapes...)
+		state, err := train.Muon{Rate: .3, MaxNorms: limits}.Start(m.Spec())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 8 {
+			if err := state.Step(m, newShaped(7, shapes...).w, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return m
+	}
+	with, without := run(limits), run(nil)
+	if got := length(widened(with.w[0])); math.Abs(got-9) > 1e-5 {
+		t.Errorf("norm %v, want 9", got)
+	}
+	if got := length(widened(without.w[0])); got < 12 {
+		t.Fatalf("norm %v without a limit: the test tells nothing", got)
+	}
+	for i := 1; i < 4; i++ {
+		if !slices.Equal(with.w[i], without.w[i]) {
+			t.Errorf("parameter %d is changed by a limit that it does not reach", i)
+		}
+	}
+	spec := newShaped(1, shapes...).Spec()
+	for _, bad := range [][]float64{{1}, {-1, 0, 0, 0}, {math.NaN(), 0, 0, 0}, {math.Inf(1), 0, 0, 0}} {
+		if _, err := (train.Muon{Rate: .1, MaxNorms: bad}).Start(spec); !errors.Is(err, train.ErrParameter) {
+			t.Errorf("MaxNorms %v: %v", bad, err)
+		}
 	}
 }
