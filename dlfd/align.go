@@ -55,8 +55,9 @@ type Align struct {
 	// the end, when it is folded into the weights.
 	NoNorms bool
 
-	// Match is the weight of part 3. If it is zero, .1 is used where Shrink is
-	// below 1, and .3 where it is 1; Off leaves it out.
+	// Match is the weight of part 3, for a class of many forget samples: of n samples it is
+	// n/(n+20) of that, as the distance of a handful is mostly noise. If it is zero, .1 is
+	// used where Shrink is below 1, and .3 where it is 1; Off leaves it out.
 	Match float64
 
 	// Distance, where not nil, adds a term to part 3: DistanceWeight times the Distance

@@ -17,6 +17,7 @@ import (
 // S&P 2022, section IV).
 type matching struct {
 	weight          float64
+	few             float64 // forget samples of a class that have half of the weight
 	forget, holdout func() (feature.Batch, error) // the next batch
 	stop            func()
 	perEpoch        int // forget batches of a pass over the forget set
@@ -32,7 +33,7 @@ func newMatching(s *Session, weight float64, features *featureTerm) *matching {
 	if s.others != nil {
 		holdout = s.others
 	}
-	t := &matching{weight: max(weight, 0), features: features, perEpoch: s.StepsPerEpoch(s.Data.Forget), heads: s.Model.Spec().Heads}
+	t := &matching{weight: max(weight, 0), few: fewSamples, features: features, perEpoch: s.StepsPerEpoch(s.Data.Forget), heads: s.Model.Spec().Heads}
 	for range t.heads.Count() {
 		t.odds = append(t.odds, newOdds(s.Data.Forget, holdout))
 	}
@@ -169,15 +170,21 @@ func (t *matching) excessOf(k int, logits, cot feature.Tensor, f feature.Batch, 
 	n := float64(len(odds))
 	var sum float64
 	for i, v := range odds {
-		target, ok := t.odds[k].class(f.Labels[i]).target(v)
+		c := t.odds[k].class(f.Labels[i])
+		target, ok := c.target(v)
 		if !ok || v <= target {
 			continue
 		}
 		sum += v - target
-		addLogOddsGrad(cot.Row(i), logits.Row(i), f.Labels[i], weight/n)
+		seen := float64(c.side[0].n)
+		addLogOddsGrad(cot.Row(i), logits.Row(i), f.Labels[i], weight/n*seen/(seen+t.few))
 	}
 	return sum / n, nil
 }
+
+// fewSamples is the number of forget samples of a class at which the weight of part 3 is
+// half of Match.
+const fewSamples = 20
 
 // addLogOddsGrad adds scale times the derivative of φ = z_y − log Σ_{j≠y} exp z_j
 // in the logits z into cot.

@@ -235,6 +235,24 @@ func TestExcessInClosedForm(t *testing.T) {
 	}
 }
 
+// A class of one forget sample has 1/(1+few) of the weight, one of two 2/(2+few).
+func TestAHandfulWeighsLess(t *testing.T) {
+	m := &matching{weight: 3, few: 20, odds: []oddsByClass{newOdds(&labelled{make([]int, 3)}, &labelled{})}}
+	for class := range 2 {
+		m.odds[0].class(class).change(1, -5, 1)
+	}
+	logits := feature.Tensor{Shape: []int{3, 2}, Data: []float32{3, 0, 0, 3, 0, 2}}
+	cot := feature.NewTensor(3, 2)
+	if _, err := m.excess(logits, cot, feature.Batch{Labels: []int{0, 1, 1}, Index: []int{0, 1, 2}}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []float64{1. / 21, 2. / 22, 2. / 22} { // weight/3 times these
+		if got := math.Abs(float64(cot.Row(i)[0])); math.Abs(got-want) > 1e-7 {
+			t.Errorf("sample %d: derivative %v, want %v", i, got, want)
+		}
+	}
+}
+
 func TestExcessGradient(t *testing.T) {
 	holdout := [][]float64{{-1, -2}, {-3, -1.4, .2}}
 	batch := feature.Batch{Labels: []int{0, 1, 1, 0, 1}, Index: []int{0, 1, 2, 3, 4}}
