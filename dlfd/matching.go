@@ -17,7 +17,7 @@ import (
 // S&P 2022, section IV).
 type matching struct {
 	weight          float64
-	few             float64 // forget samples of a class that have half of the weight
+	few             float64                       // forget samples of a class that have half of the weight
 	forget, holdout func() (feature.Batch, error) // the next batch
 	stop            func()
 	perEpoch        int // forget batches of a pass over the forget set

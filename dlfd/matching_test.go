@@ -29,15 +29,15 @@ func TestDefaults(t *testing.T) {
 		in   bool       // its norms are inserted ones
 		want [4]float64 // Shrink, Perturb, Match, Rate
 	}{
-		{"with batch norm", Align{}, normed, false, [4]float64{.35, .8, .1, .03}},
-		{"given batch norm", Align{}, spec(4, 6), true, [4]float64{.35, .8, .1, .03}},
-		{"given some", Align{}, spec(4, 4), true, [4]float64{.6, .8, .1, .03}},
-		{"with some of its own", Align{}, spec(4, 4), false, [4]float64{.35, .8, .1, .03}},
-		{"shallow", Align{}, shallow, false, [4]float64{.3, 1.2, .1, .06}},
+		{"with batch norm", Align{}, normed, false, [4]float64{.35, .8, .1, .025}},
+		{"given batch norm", Align{}, spec(4, 6), true, [4]float64{.35, .8, .1, .025}},
+		{"given some", Align{}, spec(4, 4), true, [4]float64{.6, .8, .1, .025}},
+		{"with some of its own", Align{}, spec(4, 4), false, [4]float64{.35, .8, .1, .025}},
+		{"shallow", Align{}, shallow, false, [4]float64{.3, 1.6, .1, .09}},
 		{"deep", Align{}, deep, false, [4]float64{.6, .8, .1, .03}},
 		{"deep, shrunk", Align{Shrink: .9}, deep, false, [4]float64{.9, .8, .1, .03}},
-		{"not shrunk", Align{Shrink: 1}, normed, false, [4]float64{1, Off, .3, .03}},
-		{"deep, not shrunk", Align{Shrink: 1}, deep, false, [4]float64{1, Off, .3, .03}},
+		{"not shrunk", Align{Shrink: 1}, normed, false, [4]float64{1, Off, .3, .025}},
+		{"deep, not shrunk", Align{Shrink: 1}, deep, false, [4]float64{1, Off, .3, .025}},
 		{"all set", Align{Shrink: 1, Perturb: .1, Match: Off, Rate: .5}, normed, false, [4]float64{1, .1, Off, .5}},
 	} {
 		d, err := c.d.resolve(c.spec, c.in, 40)
@@ -57,11 +57,24 @@ func TestDefaults(t *testing.T) {
 		epochs int
 		rate   float64
 	}{
-		{normed, 7, 5, .03}, {shallow, 7, 10, .06}, {shallow, 1, 70, .06}, // 30 and 70 steps at least
-		{normed, 5000, 2, .01}, {shallow, 5000, 2, .008}, // 1/√10000 and .8 of that
+		{normed, 7, 5, .025}, {shallow, 7, 10, .09}, {shallow, 1, 70, .09}, // 30 and 70 steps at least
+		{normed, 5000, 2, .01}, {shallow, 5000, 2, .012}, // 1/√10000 and 1.2 times that
 	} {
 		if d, _ := (Align{}).resolve(c.spec, false, c.per); d.Epochs != c.epochs || math.Abs(d.Rate-c.rate) > 1e-12 {
 			t.Errorf("%d steps an epoch: %d epochs at a rate of %v, want %d and %v", c.per, d.Epochs, d.Rate, c.epochs, c.rate)
+		}
+	}
+	for _, c := range []struct {
+		spec            feature.Spec
+		epochs          int
+		shrink, perturb float64
+	}{ // by factors of (epochs/2)^.6, of six passes at most
+		{normed, 1, .35, .8}, {normed, 4, .35 / 1.5157, .8}, {normed, 6, .35 / 1.9332, .8}, {normed, 50, .35 / 1.9332, .8},
+		{deep, 4, .6 / 1.5157, .8 * 1.5157}, {shallow, 1, .3, 1.6}, {shallow, 8, .3 / 1.9332, 1.6 * 1.9332},
+	} {
+		d, err := Align{Epochs: c.epochs}.resolve(c.spec, false, 40)
+		if err != nil || math.Abs(d.Shrink-c.shrink) > 6e-4 || math.Abs(d.Perturb-c.perturb) > 6e-4 {
+			t.Errorf("%d passes: Shrink %v, Perturb %v, %v; want %v, %v", c.epochs, d.Shrink, d.Perturb, err, c.shrink, c.perturb)
 		}
 	}
 	s, err := Steering{}.resolve()

@@ -70,7 +70,7 @@ func TestInsertedNormsAreRealOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	res := unlearn(t, dlfd.Align{Always: true}, m, data)
-	if s := res.Settings.(dlfd.Align); s.Shrink != .35 || s.Rate != .03 || res.Ledger.Steps == 0 {
+	if s := res.Settings.(dlfd.Align); s.Shrink != .181 || s.Rate != .025 || res.Ledger.Steps == 0 {
 		t.Errorf("%d steps with the settings %+v, want some, with those of a model with batch norm", res.Ledger.Steps, s)
 	}
 	unlearn(t, dlfd.Align{Always: true}, real, data)

@@ -157,7 +157,7 @@ func TestForeignCheckpoints(t *testing.T) {
 			*u = dlfd.DLFD{}
 		},
 		"the settings: ": func(_ *feature.Trainable, u *dlfd.Unlearner, _ *dlfd.Data, _ *dlfd.Options) {
-			*u = dlfd.Align{Epochs: 6, Always: true, Rate: .02}
+			*u = dlfd.Align{Epochs: 6, Always: true, Rate: .05}
 		},
 		"the seed: ":       func(_ *feature.Trainable, _ *dlfd.Unlearner, _ *dlfd.Data, o *dlfd.Options) { o.Seed = 4 },
 		"the batch size: ": func(_ *feature.Trainable, _ *dlfd.Unlearner, _ *dlfd.Data, o *dlfd.Options) { o.BatchSize = 9 },

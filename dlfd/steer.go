@@ -251,9 +251,9 @@ func (v Score) heads() []Score {
 	return []Score{v}
 }
 
-// unclear says what was done where it does not.
+// unclear says that it does not, and how much is loosened.
 func (v Score) unclear(a Align) string {
-	return fmt.Sprintf("It cannot be told whether there is something to forget: the AUC of the loss attack is in [%.3f, %.3f], and the accuracy on forget samples leads by [%.3f, %.3f]. Weights are loosened by half: Shrink %.4g, Perturb %.4g.",
+	return fmt.Sprintf("It cannot be told whether there is something to forget, nor whether it is forgotten at the end: before the run the AUC of the loss attack is in [%.3f, %.3f], and the accuracy on forget samples leads by [%.3f, %.3f]. Weights are loosened by Shrink %.4g, Perturb %.4g.",
 		v.Interval.Lo, v.Interval.Hi, v.Lead.Interval.Lo, v.Lead.Interval.Hi, a.Shrink, a.Perturb)
 }
 

@@ -242,7 +242,7 @@ func TestShrinkPerturbIsAlignWithoutMatch(t *testing.T) {
 	if res.Ledger.Steps != want.Ledger.Steps || res.Ledger.Backward != want.Ledger.Backward {
 		t.Errorf("ledger is %+v, that of Align %+v", res.Ledger, want.Ledger)
 	}
-	if s := res.Settings.(baseline.ShrinkPerturb); s.Shrink != .3 || s.Perturb != 1.2 || s.Rate != .06 || s.Revisit != .7 || s.Epochs != 5 {
+	if s := res.Settings.(baseline.ShrinkPerturb); s.Shrink != .173 || s.Perturb != 2.773 || s.Rate != .09 || s.Revisit != .7 || s.Epochs != 5 {
 		t.Errorf("settings are %+v", s)
 	}
 }

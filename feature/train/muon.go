@@ -27,8 +27,9 @@ import (
 // scale and shift of norms, are moved by SGD with the rate Vectors.
 //
 // A step costs, beside a pass over the parameters and their momentum, about 4n²·m + 40n³
-// operations for a block of n×m, n ≤ m: for convolutions of 64 channels a few per cent
-// of the passes of a batch of 32, for a ResNet18 on images of 32 pixels as much as these.
+// operations for a block of n×m, n ≤ m. Measured in processor time beside SGD, batch 32 of
+// 32 pixels: a small convolutional net 1.0 times, a small ViT 1.2, DenseNet121 1.3,
+// EfficientNet-B0, ResNet18 and MobileNetV2 1.7 to 2.0. On larger images the share falls.
 type Muon struct {
 	Rate     float64 // length of a step by the norm of the weights; must be positive
 	Momentum float64 // Nesterov's, in [0, 1); if it is zero, .9 is used
