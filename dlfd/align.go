@@ -167,7 +167,7 @@ func (a Align) Needs() Needs {
 // Unlearn implements Unlearner. It reads all three datasets. Cost: Epochs
 // passes over Retain, forward and backward; for Match two thirds as many over Forget, with
 // as many forward passes of Holdout batches; where part 1 changes weights and there
-// is batch norm, 30 batches forward for its statistics; two scores.
+// is batch norm, 30 batches forward for its statistics; two scores; Session.CheckTask.
 func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt *Options) (*Result, error) {
 	return Run(ctx, a.Name(), m, data, opt, a.Needs(), func(ctx context.Context, s *Session) error {
 		inserted, fold, err := a.insertNorms(ctx, s)

@@ -92,14 +92,22 @@ func (s *Session) Descend(ctx context.Context, d Descent) error {
 // limit, what is loosened and trained again grows, and from one request to the next more
 // so: after six small ones a perceptron had lost four points of accuracy.
 func (s *Session) Muon(rate float64) train.Muon {
+	norms := make([]float64, len(s.old))
+	for i, w := range s.old {
+		_, squares := kernel.Moments(w)
+		norms[i] = math.Sqrt(squares)
+	}
+	if s.own == nil {
+		return train.Muon{Rate: rate, MaxNorms: norms}
+	}
+	// Inserted norms have parameters of their own, for which there is no limit.
 	old := make(map[string]float64)
-	for i, p := range s.spec.Params {
-		_, squares := kernel.Moments(s.old[i])
-		old[p.Name] = math.Sqrt(squares)
+	for i, p := range s.own.Spec().Params {
+		old[p.Name] = norms[i]
 	}
 	params := s.Model.Spec().Params
 	o := train.Muon{Rate: rate, MaxNorms: make([]float64, len(params))}
-	for i, p := range params { // inserted norms have parameters of their own, which no limit holds for
+	for i, p := range params {
 		o.MaxNorms[i] = old[p.Name]
 	}
 	return o

@@ -25,8 +25,8 @@ const (
 //
 // The mean loss of up to 256 retain samples may rise by three quarters of the way to the
 // loss of guessing; where the model knew less than half to begin with, to twice the latter.
-// A run that a limit ended, or that changed nothing, is not judged. Cost: a forward pass of these samples,
-// and another where the first is bad.
+// A run that a limit ended, or that changed nothing, is not judged. Cost: a forward pass of
+// these samples, and another where the first is bad.
 func (s *Session) CheckTask(ctx context.Context) error {
 	switch s.Result.Stop {
 	case BudgetSpent, TaskHarmed, NothingDone, NothingToForget:

@@ -231,3 +231,44 @@ func TestDeepModelWithoutNormForgets(t *testing.T) {
 		t.Errorf("accuracy on forget and test went from %.3f, %.3f to %.3f, %.3f", forgetBefore, testBefore, forget, test)
 	}
 }
+
+// Session.Muon limits every matrix to the norm that it had before the run, also where norms
+// were inserted, whose own parameters have no limit.
+func TestMuonLimitsOldNorms(t *testing.T) {
+	data := imageData()
+	for _, insert := range []bool{false, true} {
+		m := plainNet(t, false, true)
+		want := make(map[string]float64)
+		w, err := feature.Snapshot(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range m.Spec().Params {
+			var squares float64
+			for _, v := range w[i] {
+				squares += float64(v) * float64(v)
+			}
+			want[p.Name] = math.Sqrt(squares)
+		}
+		_, err = dlfd.Run(context.Background(), "limits", m, data, &dlfd.Options{BatchSize: 8}, dlfd.Needs{Retain: true}, func(ctx context.Context, s *dlfd.Session) error {
+			if insert {
+				if _, err := s.InsertNorms(ctx); err != nil {
+					return err
+				}
+			}
+			params := s.Model.Spec().Params
+			if inserted := len(params) > len(want); inserted != insert {
+				t.Fatalf("%d parameters, %d before", len(params), len(want))
+			}
+			for i, got := range s.Muon(.1).MaxNorms {
+				if math.Abs(got-want[params[i].Name]) > 1e-9 {
+					t.Errorf("inserted %v: the limit of %q is %v, want %v", insert, params[i].Name, got, want[params[i].Name])
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -30,8 +30,7 @@ type Session struct {
 	ctx    context.Context // of the run, for datasets that read ahead
 	opt    Options
 	others feature.Dataset // see otherClasses
-	spec   feature.Spec    // of the model of the request
-	old    feature.Weights // its weights before the run
+	old    feature.Weights // of the model of the request, before the run
 	before time.Time
 	passed int               // epochs of the descents so far
 	ended  bool              // see End
@@ -70,7 +69,7 @@ func run(ctx context.Context, name string, m feature.Trainable, data Data, opt *
 	if err != nil {
 		return nil, err
 	}
-	s.spec, s.old = m.Spec(), old
+	s.old = old
 	if err := s.open(old); err != nil {
 		return nil, err
 	}
