@@ -39,12 +39,12 @@ type Align struct {
 	// attention has no norms. This is for up to two passes: the more bring the task
 	// back, the more is loosened, and it is divided by (Epochs/2)^.6, that of six passes
 	// at most (with batch norm .231 for four, .202 for five). With batch norm in all layers
-	// but the last, half of the loosening is done (.675, and half of the noise) where forget
-	// and held-out samples cannot be told apart before the run, neither by the loss nor by
-	// the share that is got right (both intervals at 95 % hold what tells nothing): it
-	// forgets as much of random samples, and costs less accuracy from one request to the
-	// next. A demand for persons is done in full, and so is all where layers are without
-	// norms: half of it left too much of a single person known.
+	// but the last, half of the loosening is done (.675, and half of the noise) where Forget
+	// is at most a sixteenth of Retain, and forget and held-out samples cannot be told apart
+	// before the run, neither by the loss nor by the share that is got right (both intervals
+	// at 95 % hold what tells nothing): it forgets as much of a few random samples, and costs
+	// less accuracy from one request to the next. A demand for persons is done in full, and
+	// so is all where layers are without norms: half left too much of one person known.
 	Shrink float64
 	// Perturb scales the noise of part 1. A weight with fan-in n gets normal
 	// noise with standard deviation Perturb/√(3n), that of PyTorch's default
@@ -195,7 +195,7 @@ func (a Align) Unlearn(ctx context.Context, m feature.Trainable, data Data, opt 
 			return nil
 		}
 		if !before.tells() && !all {
-			if kind != KindPerson {
+			if kind != KindPerson && 16*s.Data.Forget.Len() <= s.Data.Retain.Len() {
 				a = given.spare(a, given.dose(s.Model.Spec(), inserted))
 				s.Result.Settings = a
 			}

@@ -222,8 +222,8 @@ func TestSubsetOfItself(t *testing.T) {
 // A result goes into a record with the settings as they were resolved.
 func TestResultHasTheSettings(t *testing.T) {
 	for want, u := range map[string]dlfd.Unlearner{
-		`"Shrink":0.5905,"Perturb":0.4,"NoNorms":false,"Match":0.1,"Epochs":6,"Revisit":0.7,"Rate":0.5`: dlfd.Align{Rate: .5},
-		`"Shrink":0.35,"Perturb":0.8,"NoNorms":false,"Match":0.1,"Epochs":2,"Revisit":0.7,"Rate":0.5`:   dlfd.Align{Rate: .5, Epochs: 2, Always: true},
+		`"Shrink":0.181,"Perturb":0.8,"NoNorms":false,"Match":0.1,"Epochs":6,"Revisit":0.7,"Rate":0.5`: dlfd.Align{Rate: .5},
+		`"Shrink":0.35,"Perturb":0.8,"NoNorms":false,"Match":0.1,"Epochs":2,"Revisit":0.7,"Rate":0.5`:  dlfd.Align{Rate: .5, Epochs: 2, Always: true},
 		`"Distance":"distance.Sinkhorn{`: dlfd.DLFD{},
 	} {
 		res, err := u.Unlearn(context.Background(), conv(t), imageData(), &dlfd.Options{BatchSize: 8})
