@@ -37,7 +37,7 @@ func (a Align) resolve(spec feature.Spec, inserted bool, stepsPerEpoch int) (Ali
 }
 
 // shallowLayers is the number of layers up to which nothing fades when the
-// weights are shrunk by .4: two hidden layers and the classifier. There norms do
+// weights are shrunk by .3: two hidden layers and the classifier. There norms do
 // no good: with them, a perceptron for Fashion-MNIST ended .008 from retraining,
 // without them .005.
 const shallowLayers = 3
@@ -45,8 +45,7 @@ const shallowLayers = 3
 // dose has the default settings for a kind of model, those of part 1 for two passes.
 type dose struct {
 	shrink, perturb, match float64
-	noisy                  bool    // more is loosened by more noise too, not by shrinking alone
-	halved                 bool    // half is done where nothing can be told before
+	noisy                  bool    // layers are without norms: noise loosens, shrinking alone does not
 	rate, most             float64 // by the root of the number of steps, and at most
 	steps                  int     // at least: with fewer a small retain set does not bring the task back
 }
@@ -62,7 +61,7 @@ func (a Align) dose(spec feature.Spec, inserted bool) dose {
 	case norms > 0 && inserted && norms < layers-1:
 		return dose{shrink: .6, perturb: .8, match: .1, noisy: true, rate: 1, most: .025, steps: 30}
 	case norms > 0:
-		return dose{shrink: .35, perturb: .8, match: .1, halved: true, rate: 1, most: .025, steps: 30}
+		return dose{shrink: .35, perturb: .8, match: .1, rate: 1, most: .025, steps: 30}
 	case layers <= shallowLayers:
 		return dose{shrink: .3, perturb: 1.6, match: .1, noisy: true, rate: 1.2, most: .09, steps: 70}
 	}
@@ -85,10 +84,10 @@ func (d *dose) follow(epochs int) {
 	}
 }
 
-// spare returns resolved, with half of the loosening where the dose is one that may be
-// halved and a leaves it to the default.
+// spare returns resolved, with half of the loosening where layers have norms and a leaves
+// it to the default.
 func (a Align) spare(resolved Align, d dose) Align {
-	if !d.halved {
+	if d.noisy {
 		return resolved
 	}
 	if a.Shrink == 0 {

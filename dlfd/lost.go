@@ -81,14 +81,24 @@ func (s *Session) retainLoss(ctx context.Context, m feature.Model) (float64, err
 	if err != nil {
 		return 0, fmt.Errorf("retain: %w", err)
 	}
-	spec := m.Spec()
-	out, labels, err := feature.Predict(ctx, m, d, []string{spec.Logits}, s.BatchSize)
+	loss, err := s.MeanLoss(ctx, m, d)
 	if err != nil {
 		return 0, fmt.Errorf("retain: %w", err)
 	}
+	return loss, nil
+}
+
+// MeanLoss returns the mean cross-entropy of a model on a dataset, in evaluation mode and
+// batches of BatchSize. Cost: a forward pass of the dataset.
+func (s *Session) MeanLoss(ctx context.Context, m feature.Model, d feature.Dataset) (float64, error) {
+	spec := m.Spec()
+	out, labels, err := feature.Predict(ctx, m, d, []string{spec.Logits}, s.BatchSize)
+	if err != nil {
+		return 0, err
+	}
 	losses := make([]float64, len(labels))
 	if err := spec.Heads.CrossEntropies(losses, out[0], labels); err != nil {
-		return 0, fmt.Errorf("retain: %w", err)
+		return 0, err
 	}
 	return stat.Mean(losses, nil), nil
 }

@@ -103,16 +103,11 @@ func newLossSample(set string, d feature.Dataset) (*lossSample, error) {
 
 // mean returns the mean cross-entropy in evaluation mode.
 func (l *lossSample) mean(ctx context.Context, s *dlfd.Session) (float64, error) {
-	spec := s.Model.Spec()
-	out, labels, err := feature.Predict(ctx, s.Model, l.Dataset, []string{spec.Logits}, s.BatchSize)
+	loss, err := s.MeanLoss(ctx, s.Model, l.Dataset)
 	if err != nil {
 		return 0, fmt.Errorf("%s loss: %w", l.set, err)
 	}
-	losses := make([]float64, len(labels))
-	if err := spec.Heads.CrossEntropies(losses, out[0], labels); err != nil {
-		return 0, fmt.Errorf("%s loss: %w", l.set, err)
-	}
-	return stat.Mean(losses, nil), nil
+	return loss, nil
 }
 
 // descend is Session.Descend with looks at equal distances and after the last step,
