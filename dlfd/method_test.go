@@ -280,3 +280,34 @@ func TestDistanceErrorsAreTold(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// No matrix of weights is longer after a run than it was before, however often: steps as
+// long as a share of the weights would make them longer with every request.
+func TestWeightsKeepTheirNorms(t *testing.T) {
+	m, data := memorized(t)
+	norms := func() (all []float64) {
+		w, err := feature.Snapshot(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range m.Spec().Params {
+			var squares float64
+			for _, v := range w[i] {
+				squares += float64(v) * float64(v)
+			}
+			if len(p.Shape) > 1 {
+				all = append(all, math.Sqrt(squares))
+			}
+		}
+		return all
+	}
+	before := norms()
+	for range 3 {
+		unlearn(t, dlfd.Align{Always: true, Rate: .3}, m, data)
+		for i, v := range norms() {
+			if v > before[i]*(1+1e-5) {
+				t.Errorf("matrix %d: norm %v, before the runs %v", i, v, before[i])
+			}
+		}
+	}
+}
